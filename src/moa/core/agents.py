@@ -1,0 +1,70 @@
+"""An agent: a model with a manner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from moa.core.types import Call, Conversation, Framing, Manner, Replies, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A model with a manner: makes a Call of a conversation.
+
+    `model` is `"host:model"` (`"groq:llama-3.3-70b"`, `"builtin:p1"`). `prompt` is its own system prompt. `framing` says how
+    it is shown references: `"fenced"` (default), `"quoted"` (short, without instructions: for small models) or `"paper"`
+    (the layout of arXiv 2406.04692, for reproducing its results). Unset settings are the provider's defaults.
+    """
+
+    model: str
+    name: str = ""
+    prompt: str = ""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    framing: Framing = "fenced"
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.model)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How this agent draws its answers."""
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
+            seed=self.seed,
+            reasoning_effort=self.reasoning_effort,
+        )
+
+    def call(
+        self,
+        conversation: Conversation,
+        references: Replies = (),
+        *,
+        task: str = "",
+        role: str = "proposer",
+        sample: int = 0,
+    ) -> Call:
+        """The call this agent makes of a conversation and the references it is given.
+
+        `sample` > 0 tells equal calls apart (Self-MoA); where a seed is set, each sample draws with its own.
+        """
+        sampling = self.sampling
+        if sample and self.seed is not None:
+            sampling = replace(sampling, seed=self.seed + sample)
+        return Call(
+            model=self.model,
+            conversation=conversation,
+            references=references,
+            task=task,
+            manner=Manner(self.prompt, self.framing),
+            sampling=sampling,
+            sample=sample,
+            agent=self.name,
+            role=role,
+        )

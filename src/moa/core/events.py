@@ -1,0 +1,201 @@
+"""What happens in a run: one frozen class per fact, and `Event`, a fact with its place and time.
+
+A run is its events, from RunStarted to exactly one RunFinished or RunFailed. `seq` counts from 0 without gaps; `span`
+numbers a step or a call, `parent` the span it stands in (0 is the run itself); `time` is Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from moa.core.errors import MoaError, ProviderError
+from moa.core.types import Conversation, Reply, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a value: what a store keeps of an exception."""
+
+    kind: str
+    message: str
+    code: str = ""
+    provider: str = ""
+    model: str = ""
+    partial: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """The failure that `error` is; anything that is no MoaError keeps its class name."""
+        if isinstance(error, ProviderError):
+            message = str(error.args[0]) if error.args else ""
+            return cls(error.kind, message, error.code, error.provider, error.model, error.partial)
+        return cls(type(error).__name__, str(error), error.code if isinstance(error, MoaError) else "")
+
+    def __str__(self) -> str:
+        whose = ":".join(part for part in (self.provider, self.model) if part)
+        return " ".join(part for part in (f"{self.kind}:", f"{whose}:" if whose else "", self.message) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A conversation came in. `deadline` is the seconds this run may take, `conversation` is empty where prompts are not kept."""
+
+    mixture: str
+    conversation: Conversation
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A flow asked for `calls` calls at once; `need` of them close the step early."""
+
+    label: str
+    calls: int
+    need: int | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """One call went out. `digests` name what made its key, field by field; `nonce` fenced its references."""
+
+    key: str
+    agent: str
+    model: str
+    role: str
+    sample: int
+    references: int
+    digests: tuple[tuple[str, str], ...] = ()
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer under way. A tool-call fragment carries `index`, `id`, `name`; its text is arguments."""
+
+    text: str
+    what: Literal["text", "reasoning", "tool"] = "text"
+    attempt: int = 1
+    final: bool = False
+    index: int = 0
+    id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheHit:
+    """The answer was already known; nothing was sent."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRetried:
+    """An attempt failed; the next goes out after `wait` seconds."""
+
+    attempt: int
+    wait: float
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class CallHedged:
+    """A second attempt went out because the first is slow."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFinished:
+    """A call came back with a reply, `seconds` after it started. `late`: its step had closed before."""
+
+    reply: Reply
+    seconds: float
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """A call ended without a reply."""
+
+    failure: Failure
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallCancelled:
+    """A call was stopped before it ended: its step had closed, or the run ended."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """A step closed: so many replies, failures, and calls that were still under way."""
+
+    replies: int
+    failed: int
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something a reader of the run should know: fallback, replaced, sink, no proposal, circuit, guard verdict …"""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run has its answer. `usage` and `cost` are of all its calls; `cost` is None where a price is unknown."""
+
+    reply: Reply
+    usage: Usage
+    cost: float | None
+    seconds: float
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """The run ended without an answer: an error, or cancelled."""
+
+    failure: Failure
+    usage: Usage
+    cost: float | None
+    seconds: float
+
+
+Fact: TypeAlias = (
+    RunStarted
+    | StepStarted
+    | CallStarted
+    | Delta
+    | CacheHit
+    | CallRetried
+    | CallHedged
+    | CallFinished
+    | CallFailed
+    | CallCancelled
+    | StepFinished
+    | Noted
+    | RunFinished
+    | RunFailed
+)
+
+TERMINAL = (RunFinished, RunFailed)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact, stamped."""
+
+    fact: Fact
+    run: str
+    seq: int
+    time: float
+    span: int = 0
+    parent: int = 0

@@ -1,0 +1,212 @@
+"""A flow asks, it does not do: `async def` without asyncio.
+
+A flow is a coroutine that awaits nothing but `Ask` (calls at once) and `Fork` (flows at once), and returns the answer. It
+does no I/O, keeps no clock and knows no event loop, so that one and the same flow is run by the engine, drawn before it
+runs, replayed from a store, and tested with a list:
+
+    >>> played = play(vote(agents, question), ["4", "4", "5"])
+    >>> played.answer.text, len(played.asked)
+
+(Trio's traps and httpx's `auth_flow` are built this way.) A flow must be deterministic: same outcomes in, same asks out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from moa.core.errors import CallError, ConfigError, NotEnoughReplies
+from moa.core.types import Call, Conversation, Late, Replies, Reply
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Outcome: TypeAlias = Reply | CallError | Late
+"""What became of a Call."""
+
+Flow: TypeAlias = Coroutine[Any, Any, T]
+"""A coroutine that awaits only Ask, Fork and other flows."""
+
+Combine: TypeAlias = Callable[[Conversation, Replies], Flow[Reply]]
+"""An aggregator: makes one answer of many."""
+
+
+class Outcomes(tuple[Outcome, ...]):
+    """One outcome per call, in the order asked. `late` holds replies that came after an earlier step had closed."""
+
+    late: Replies = ()
+
+    @property
+    def replies(self) -> Replies:
+        """The replies, in the order asked."""
+        return tuple(outcome for outcome in self if isinstance(outcome, Reply))
+
+    @property
+    def errors(self) -> tuple[CallError, ...]:
+        """The calls that failed, in the order asked."""
+        return tuple(outcome for outcome in self if isinstance(outcome, CallError))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Calls at once; awaiting it gives their Outcomes.
+
+    Raises (into the flow):
+        NotEnoughReplies: the step closed with fewer than `least` replies.
+    """
+
+    calls: tuple[Call, ...]
+    need: int | None = None
+    """Close the step early once this many have replied (None: when all have ended) …"""
+    grace: float = 0.0
+    """… and this many seconds more have passed."""
+    until: Callable[[Outcomes], bool] | None = None
+    """Or as soon as this pure test holds (a vote that is decided)."""
+    least: int = 1
+    """With fewer replies at the close, NotEnoughReplies is thrown into the flow."""
+    keep: bool = False
+    """Stragglers are cancelled; or kept, and their replies come as `.late` of the flow's next Ask."""
+    final: bool = False
+    """Its text is the answer: streamed to the client."""
+    label: str = ""
+    steps: int | None = None
+    """Steps still expected, this one included: its share of the time left is 1/steps (None: half)."""
+
+    def __await__(self) -> Generator[Ask, Outcomes, Outcomes]:
+        return (yield self)
+
+
+@dataclass(frozen=True, slots=True)
+class Fork(Generic[T]):
+    """Flows at once, under the rules of Ask; awaiting it gives a tuple with each flow's result, CallError or None if late.
+
+    At most one of the flows may hold a final Ask.
+    """
+
+    flows: tuple[Flow[T], ...]
+    need: int | None = None
+    grace: float = 0.0
+    until: Callable[[tuple[T | CallError | None, ...]], bool] | None = None
+    least: int = 1
+    label: str = ""
+    steps: int | None = None
+
+    def __await__(self) -> Generator[Fork[T], tuple[T | CallError | None, ...], tuple[T | CallError | None, ...]]:
+        return (yield self)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned(Generic[T_co]):
+    """A flow has ended with this value."""
+
+    value: T_co
+
+
+def advance(flow: Flow[T], outcome: object = None) -> Ask | Fork[Any] | Returned[T]:
+    """Give a flow what it waits for (an exception is thrown into it) and return what it asks next.
+
+    Raises:
+        ConfigError: the flow awaited something that is neither Ask nor Fork.
+    """
+    try:
+        step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
+    except StopIteration as stop:
+        return Returned(stop.value)
+    if isinstance(step, Ask | Fork):
+        return step
+    flow.close()
+    raise ConfigError(
+        f"flow {getattr(flow, '__qualname__', flow)!r} awaited {type(step).__name__!r}; a flow may await only Ask, Fork and other "
+        "flows. It does no I/O and keeps no clock: put I/O into a Provider and await Ask((call,)) instead"
+    )
+
+
+def enough(step: Ask | Fork[Any], got: int, causes: Iterable[CallError]) -> NotEnoughReplies | None:
+    """The error that a step closing with `got` results throws into its flow, or None where they suffice."""
+    if got >= step.least:
+        return None
+    return NotEnoughReplies(got, step.least, tuple(causes), step.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Played(Generic[T]):
+    """What a played flow returned, and what it asked on the way, in order."""
+
+    answer: T
+    asked: tuple[Ask, ...]
+
+
+@dataclass(slots=True)
+class _Script:
+    """Where played replies come from: a function of the call, or a sequence used in the order asked."""
+
+    source: Callable[[Call], Outcome | str] | Iterable[Outcome | str]
+    asked: list[Ask] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not callable(self.source):
+            self.source = iter(self.source)
+
+    def outcome(self, call: Call) -> Outcome:
+        if callable(self.source):
+            answer = self.source(call)
+        else:
+            answer = next(iter(self.source), CallError("the script has no more replies"))
+        return Reply(answer, model=call.model, agent=call.agent) if isinstance(answer, str) else answer
+
+
+def play(flow: Flow[T], replies: Callable[[Call], Outcome | str] | Iterable[Outcome | str]) -> Played[T]:
+    """Run a flow without loop, clock or provider, with the outcomes given (a plain string becomes a Reply).
+
+    All replies count as coming at once, in the order asked: `need` without grace and `until` leave the later ones Late.
+    """
+    script = _Script(replies)
+    return Played(_play(flow, script), tuple(script.asked))
+
+
+def _play(flow: Flow[T], script: _Script) -> T:
+    step = advance(flow)
+    while not isinstance(step, Returned):
+        step = advance(flow, _answer(step, script) if isinstance(step, Ask) else _branches(step, script))
+    return step.value
+
+
+def _answer(ask: Ask, script: _Script) -> Outcomes | CallError:
+    script.asked.append(ask)
+    outcomes: list[Outcome] = [Late(call) for call in ask.calls]
+    for index, call in enumerate(ask.calls):
+        outcomes[index] = script.outcome(call)
+        so_far = Outcomes(outcomes)
+        needed = ask.need is not None and not ask.grace and len(so_far.replies) >= ask.need
+        if needed or (ask.until is not None and ask.until(so_far)):
+            break
+    done = Outcomes(outcomes)
+    return enough(ask, len(done.replies), done.errors) or done
+
+
+def _branches(fork: Fork[Any], script: _Script) -> tuple[Any, ...] | CallError:
+    results: list[Any] = []
+    for flow in fork.flows:
+        try:
+            results.append(_play(flow, script))
+        except CallError as error:
+            results.append(error)
+    failed = [result for result in results if isinstance(result, CallError)]
+    return enough(fork, len(results) - len(failed), failed) or tuple(results)
+
+
+async def quiet(flow: Flow[T]) -> T:
+    """The same flow with `final` taken off every Ask: guards and checks wrap in it, and pass on the chosen text as one."""
+    step = advance(flow)
+    while not isinstance(step, Returned):
+        outcome: object
+        try:
+            if isinstance(step, Ask):
+                outcome = await replace(step, final=False)
+            else:
+                outcome = await replace(step, flows=tuple(quiet(child) for child in step.flows))
+        except CallError as error:
+            outcome = error
+        step = advance(flow, outcome)
+    return step.value

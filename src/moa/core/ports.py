@@ -1,0 +1,77 @@
+"""What the rooms above must look like from below: Protocols of one or two methods, and the Scope that travels down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from moa.core.events import Event, Fact
+from moa.core.types import Reply, Request
+
+
+def _ignore(fact: Fact) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What travels down with a Request.
+
+    `deadline` is on the event loop's clock (`loop.time()`), None for none. `want_deltas` asks the wire to stream; each
+    piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1.
+    """
+
+    emit: Callable[[Fact], None] = _ignore
+    deadline: float | None = None
+    want_deltas: bool = False
+    final: bool = False
+    run: str = ""
+    span: int = 0
+    role: str = ""
+    tenant: str = ""
+    attempt: int = 1
+
+
+class Provider(Protocol):
+    """Whoever can `send` a Request."""
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        """Return the reply.
+
+        Raises:
+            ProviderError: no usable answer came back; says whose fault it is and whether to try again.
+        """
+        ...
+
+
+Sink: TypeAlias = Callable[[Event], None]
+"""A listener. It must not block; one that raises is dropped and counted, and the run goes on."""
+
+
+class Store(Protocol):
+    """Keeps events (all but deltas)."""
+
+    def add(self, event: Event) -> None:
+        """Keep one event; returns at once. A Store's `add` is a Sink."""
+        ...
+
+    def events(self, run: str) -> Iterable[Event]:
+        """The events of one run in order; empty for an unknown run."""
+        ...
+
+
+class Ledger(Protocol):
+    """Keeps money, in US dollars: reserve before a call is sent, settle when it has ended."""
+
+    def reserve(self, scope: Scope, amount: float) -> str:
+        """Set `amount` aside and return a ticket.
+
+        Raises:
+            BudgetExceeded: the money allowed does not suffice.
+        """
+        ...
+
+    def settle(self, ticket: str, amount: float) -> None:
+        """Replace what was set aside by what was spent."""
+        ...

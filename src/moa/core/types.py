@@ -1,0 +1,218 @@
+"""The values of moa: what is said, what is wanted of a model, and what came back.
+
+All are frozen and compare by content: two equal messages are equal. None carries an id or a time; those belong to
+events. Money is US dollars, token counts are the provider's, time is seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+Finish: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "error"]
+Framing: TypeAlias = Literal["fenced", "quoted", "paper"]
+
+PROMPT_VERSION = "1"
+"""Part of every `Call.key`: raised whenever the words of `core/prompts.py` or the framing change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A run of text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture, as a `data:` URL (base64) or an `https:` URL the provider may fetch."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool the assistant wants called; `arguments` is JSON text, exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered to the ToolCall of the same id."""
+
+    id: str
+    content: str
+
+
+Part: TypeAlias = Text | Image | ToolCall | ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is said: a role and its parts."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """All text parts, joined without a separator."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+
+Conversation: TypeAlias = tuple[Message, ...]
+
+
+def user(*parts: str | Part) -> Message:
+    """A user turn; plain strings become text parts."""
+    return Message("user", _parts(parts))
+
+
+def assistant(*parts: str | Part) -> Message:
+    """An assistant turn; plain strings become text parts."""
+    return Message("assistant", _parts(parts))
+
+
+def system(text: str) -> Message:
+    """A system message."""
+    return Message("system", (Text(text),))
+
+
+def _parts(parts: Iterable[str | Part]) -> tuple[Part, ...]:
+    return tuple(Text(part) if isinstance(part, str) else part for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model is to draw its answer. `None` leaves a setting to the provider."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning_effort: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an agent speaks: its own system prompt, and how references are shown to it (`core/prompts.py`)."""
+
+    instructions: str = ""
+    framing: Framing = "fenced"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or many calls. `cached` is part of `input`; `reasoning` is part of `output`."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cached + other.cached,
+            self.reasoning + other.reasoning,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one call.
+
+    `cost` is in US dollars, `None` where no price is known. `notes` flags what a reader should know (a fallback, a cut).
+    """
+
+    text: str
+    model: str = ""
+    agent: str = ""
+    finish: Finish = "stop"
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    usage: Usage = Usage()
+    cost: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def blank(self) -> bool:
+        """True where there is neither text nor a tool call: such a reply is no proposal."""
+        return not self.tool_calls and not self.text.strip()
+
+    def noted(self, note: str) -> Reply:
+        """The same reply with one more note."""
+        return replace(self, notes=(*self.notes, note))
+
+
+Replies: TypeAlias = tuple[Reply, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a flow wants of one model. Rendered into messages by the engine, just before it is sent.
+
+    `references` are the proposals it is given; `task` says in words what to do with them (empty: only show them).
+    `sample` tells equal calls apart, so that no cache or replay folds the samples of Self-MoA into one.
+    """
+
+    model: str
+    conversation: Conversation
+    references: Replies = ()
+    task: str = ""
+    manner: Manner = Manner()
+    sampling: Sampling = Sampling()
+    sample: int = 0
+    agent: str = ""
+    role: str = "proposer"
+
+    @cached_property
+    def digests(self) -> tuple[tuple[str, str], ...]:
+        """One short digest per field that makes the key, so that two calls can be compared field by field."""
+        content = {
+            "model": self.model,
+            "conversation": repr(self.conversation),
+            "references": repr([reference.text for reference in self.references]),
+            "task": self.task,
+            "manner": repr(self.manner),
+            "sampling": repr(self.sampling),
+            "sample": str(self.sample),
+            "prompt version": PROMPT_VERSION,
+        }
+        return tuple(
+            (name, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16])
+            for name, text in content.items()
+        )
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 over model, conversation, references, manner, sampling, sample and prompt version (hex).
+
+        Never over the nonce or the display order; `agent` and `role` are names, not content.
+        """
+        return hashlib.sha256("".join(digest for _, digest in self.digests).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A Call rendered into messages. `nonce` fences its references (design §9)."""
+
+    call: Call
+    messages: Conversation
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A call whose step closed before it had answered."""
+
+    call: Call

@@ -1,0 +1,1 @@
+"""The only room that runs tasks: drives a flow, records what happens, and lets others watch."""

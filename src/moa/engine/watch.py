@@ -1,0 +1,151 @@
+"""One run: a task group, its events, exactly one terminal event. Leaving a watched run cancels every call of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+
+from moa.core.errors import MoaError
+from moa.core.events import TERMINAL, Delta, Event, Fact, Failure, Noted, RunFailed, RunFinished, RunStarted
+from moa.core.flow import Flow
+from moa.core.ports import Provider, Sink
+from moa.core.prices import Price, total
+from moa.core.types import Conversation, Reply
+from moa.engine.drive import Run, drive
+from moa.engine.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all"."""
+
+    flow: Callable[[Conversation], Flow[Reply]]
+    conversation: Conversation
+    provider: Provider
+    mixture: str = ""
+    deadline: float | None = None
+    deltas: str = "none"
+    sinks: tuple[Sink, ...] = ()
+    price: Callable[[str], Price | None] = lambda model: None
+    tenant: str = ""
+    run: str = ""
+
+
+async def run(order: Order) -> Reply:
+    """Carry out one run and return its answer.
+
+    Raises:
+        MoaError: the run ended without an answer.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    state = Run(order.provider, Recorder(order.sinks, run=order.run), order.deltas, order.price, order.tenant)
+    state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline))
+    outcome: Reply | BaseException
+    try:
+        async with asyncio.TaskGroup() as state.group:
+            outcome = await _drive(order, state, None if order.deadline is None else started + order.deadline)
+            state.stop()
+    except BaseExceptionGroup as errors:
+        outcome = _first(errors)
+    except asyncio.CancelledError as stop:
+        state.recorder.emit(_failed(stop, state, loop.time() - started))
+        raise
+    if isinstance(outcome, Reply):
+        _reconcile(outcome, order, state)
+        state.recorder.emit(_finished(outcome, state, loop.time() - started))
+        return outcome
+    state.recorder.emit(_failed(outcome, state, loop.time() - started))
+    raise outcome
+
+
+async def _drive(order: Order, state: Run, deadline: float | None) -> Reply | MoaError:
+    """The answer, or the error that ends the run: caught here, inside the group, so that it comes out bare."""
+    try:
+        return await drive(order.flow(order.conversation), state, deadline)
+    except MoaError as error:
+        return error
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain exception of a group: a bug or a Halt in one task has ended them all."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _reconcile(reply: Reply, order: Order, state: Run) -> None:
+    """See to it that what was streamed and what is returned agree, and say so where they do not."""
+    streamed = "".join(state.streamed)
+    if not streamed and order.deltas != "none":
+        state.recorder.emit(Delta(reply.text, final=True))
+    elif streamed and streamed != reply.text:
+        state.recorder.emit(
+            Noted("replaced", "what was streamed is not the answer; the answer is that of run_finished")
+        )
+    for note in reply.notes:
+        reason, _, detail = note.partition(": ")
+        state.recorder.emit(Noted(reason, detail))
+
+
+def _finished(reply: Reply, state: Run, seconds: float) -> Fact:
+    return RunFinished(reply, state.usage, total(state.costs), seconds, degraded=bool(state.failed or reply.notes))
+
+
+def _failed(error: BaseException, state: Run, seconds: float) -> Fact:
+    return RunFailed(Failure.of(error), state.usage, total(state.costs), seconds)
+
+
+class Watching:
+    """The events of a run under way; iterate them to the end, then ask for the `reply`."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self._wake: asyncio.Event = asyncio.Event()
+        self._task: asyncio.Task[Reply] | None = None
+        self._ended = False
+
+    def add(self, event: Event) -> None:
+        """Take one event (this is a Sink)."""
+        self._events.append(event)
+        self._wake.set()
+
+    async def reply(self) -> Reply:
+        """Wait for the answer.
+
+        Raises:
+            MoaError: the run ended without one.
+        """
+        assert self._task is not None
+        return await asyncio.shield(self._task)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._events:
+            if self._ended:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        event = self._events.popleft()
+        self._ended = isinstance(event.fact, TERMINAL)
+        return event
+
+
+@asynccontextmanager
+async def watch(order: Order) -> AsyncIterator[Watching]:
+    """Carry out one run and watch its events; leaving before its end cancels it and waits for its last event."""
+    watching = Watching()
+    task = asyncio.create_task(run(replace(order, sinks=(*order.sinks, watching.add))))
+    watching._task = task
+    try:
+        yield watching
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, MoaError):
+            await task

@@ -1,0 +1,72 @@
+"""Aggregators that are models: one writes the answer from the references, or picks one of them."""
+
+from __future__ import annotations
+
+import re
+
+from moa.core.agents import Agent
+from moa.core.errors import CallError
+from moa.core.flow import Ask, Combine
+from moa.core.prompts import SELECT, SYNTHESISE, display_order
+from moa.core.types import Conversation, Replies, Reply
+from moa.flows.answers import answer_of
+from moa.flows.members import Member, ask_member
+from moa.flows.vote import plurality
+
+
+def synthesise(aggregator: Member) -> Combine:
+    """The aggregator reads the references and writes the answer (aggregate-and-synthesize, arXiv 2406.04692).
+
+    Where it fails, the answer that most references give stands in, and the reply says so in its notes.
+    """
+
+    async def combine(conversation: Conversation, references: Replies) -> Reply:
+        try:
+            return await ask_member(aggregator, conversation, references, SYNTHESISE, "aggregator", final=True)
+        except CallError as error:
+            return _instead(references, error)
+
+    return combine
+
+
+def select(judge: Agent) -> Combine:
+    """The judge picks one reference, which is the answer word for word (select beats synthesise in arXiv 2603.20324).
+
+    It may name a response ("Best: Response 2") or repeat one's answer. Where it does neither, or fails, the answer that most
+    references give stands in, and the reply says so in its notes.
+    """
+
+    async def combine(conversation: Conversation, references: Replies) -> Reply:
+        if len(references) == 1:
+            return references[0]
+        call = judge.call(conversation, references, task=SELECT, role="judge")
+        try:
+            verdict = (await Ask((call,), final=not references, label="select", steps=1)).replies[0]
+        except CallError as error:
+            return _instead(references, error)
+        if not references:
+            return verdict
+        shown = tuple(references[index] for index in display_order(call))
+        return picked(verdict.text, shown) or plurality(references).noted("fallback: the judge picked no response")
+
+    return combine
+
+
+def picked(verdict: str, shown: Replies) -> Reply | None:
+    """The reference a verdict picks, of those shown in this order; None where it picks none."""
+    named = re.findall(r"(?i)\bbest\W+(?:response\W*)?(\d+)", verdict)
+    if named and 1 <= int(named[-1]) <= len(shown):
+        return shown[int(named[-1]) - 1]
+    wanted = answer_of(verdict)
+    return next((reference for reference in shown if answer_of(reference.text) == wanted), None)
+
+
+def _instead(references: Replies, error: CallError) -> Reply:
+    """What stands in for a failed aggregator.
+
+    Raises:
+        CallError: the aggregator's own, where there is no reference.
+    """
+    if not references:
+        raise error
+    return plurality(references).noted(f"fallback: the aggregator failed, this is a proposal ({error})")

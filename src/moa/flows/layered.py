@@ -1,0 +1,41 @@
+"""Mixture-of-Agents: layers of agents, each reading the layer before, and an aggregator (Wang et al., arXiv 2406.04692)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from moa.core.errors import CallError
+from moa.core.flow import Combine
+from moa.core.prompts import REFINE
+from moa.core.types import Conversation, Replies, Reply
+from moa.flows.members import Member, ask_members
+
+
+async def layered(
+    conversation: Conversation, layers: Sequence[Sequence[Member]], combine: Combine, **rules: Any
+) -> Reply:
+    """The answer of `layers` to a conversation. `rules` are those of Ask: need, grace, least …
+
+    A layer that fails leaves the references of the layer before; with none at all the aggregator answers alone.
+    """
+    references: Replies = ()
+    failure = CallError("there are no proposers")
+    for n, layer in enumerate(layers, 1):
+        step = rules | {"label": f"layer {n}", "steps": len(layers) + 2 - n}
+        try:
+            references = await ask_members(layer, conversation, references, REFINE if references else "", step)
+        except CallError as error:
+            failure = error
+    if references:
+        return await combine(conversation, references)
+    return await _alone(conversation, combine, failure)
+
+
+async def _alone(conversation: Conversation, combine: Combine, failure: CallError) -> Reply:
+    """The aggregator's own answer where no proposer has one; the proposers' failure, where it has none either."""
+    try:
+        reply = await combine(conversation, ())
+    except CallError:
+        raise failure from None
+    return reply.noted(f"no proposal: {failure}")

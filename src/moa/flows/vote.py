@@ -1,0 +1,61 @@
+"""Voting: the answer that most agents give (self-consistency, arXiv 2203.11171, across models or samples)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from moa.core.agents import Agent
+from moa.core.flow import Ask, Combine, Flow, Outcomes
+from moa.core.types import Conversation, Late, Replies, Reply
+from moa.flows.answers import Kind, answer_of
+
+
+async def vote(conversation: Conversation, agents: Sequence[Agent], kind: Kind = "auto") -> Reply:
+    """The reply whose answer most agents give; stops asking as soon as no answer still out could change it."""
+    calls = tuple(agent.call(conversation, sample=sample) for sample, agent in numbered(agents))
+    outcomes = await Ask(calls, until=lambda outcomes: decided(outcomes, kind), label="vote", steps=1)
+    return plurality(outcomes.replies, kind)
+
+
+def by_vote(kind: Kind = "auto") -> Combine:
+    """Voting as an aggregator: it asks nothing more."""
+
+    def combine(conversation: Conversation, references: Replies) -> Flow[Reply]:
+        async def count() -> Reply:
+            return plurality(references, kind)
+
+        return count()
+
+    return combine
+
+
+def plurality(replies: Replies, kind: Kind = "auto") -> Reply:
+    """The first reply of those whose answer is given most often; between equals, the answer given first.
+
+    A reply without an answer of that kind has no vote; where none has one, the first reply is returned.
+    """
+    answers = [answer_of(reply.text, kind) for reply in replies]
+    votes = Counter(answer for answer in answers if answer is not None)
+    if not votes:
+        return replies[0]
+    winner, _ = votes.most_common(1)[0]
+    return replies[answers.index(winner)]
+
+
+def decided(outcomes: Outcomes, kind: Kind = "auto") -> bool:
+    """Whether the leading answer stays ahead however the calls still under way turn out."""
+    votes = Counter(answer for reply in outcomes.replies if (answer := answer_of(reply.text, kind)) is not None)
+    out = sum(isinstance(outcome, Late) for outcome in outcomes)
+    ranked = [count for _, count in votes.most_common(2)] + [0, 0]
+    return ranked[0] > ranked[1] + out
+
+
+def numbered(agents: Sequence[Agent]) -> list[tuple[int, Agent]]:
+    """Each agent with its sample number: 0, or 1, 2 … where the same agent comes again."""
+    seen: Counter[Agent] = Counter()
+    pairs = []
+    for agent in agents:
+        pairs.append((seen[agent], agent))
+        seen[agent] += 1
+    return pairs
