@@ -12,8 +12,8 @@ runs, replayed from a store, and tested with a list:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from moa.core.errors import CallError, ConfigError, NotEnoughReplies
@@ -141,27 +141,27 @@ class Played(Generic[T]):
 class _Script:
     """Where played replies come from: a function of the call, or a sequence used in the order asked."""
 
-    source: Callable[[Call], Outcome | str] | Iterable[Outcome | str]
-    asked: list[Ask] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if not callable(self.source):
-            self.source = iter(self.source)
+    source: Callable[[Call], Outcome | str] | Iterator[Outcome | str]
+    asked: list[Ask]
 
     def outcome(self, call: Call) -> Outcome:
-        if callable(self.source):
-            answer = self.source(call)
-        else:
-            answer = next(iter(self.source), CallError("the script has no more replies"))
+        answer = (
+            self.source(call)
+            if callable(self.source)
+            else next(self.source, CallError("the script has no more replies"))
+        )
         return Reply(answer, model=call.model, agent=call.agent) if isinstance(answer, str) else answer
 
 
-def play(flow: Flow[T], replies: Callable[[Call], Outcome | str] | Iterable[Outcome | str]) -> Played[T]:
+def play(
+    flow: Flow[T], replies: Callable[[Call], Outcome | str] | Iterable[Outcome | str], asked: list[Ask] | None = None
+) -> Played[T]:
     """Run a flow without loop, clock or provider, with the outcomes given (a plain string becomes a Reply).
 
     All replies count as coming at once, in the order asked: `need` without grace and `until` leave the later ones Late.
+    What is asked is also added to `asked`, where one is given: it holds the asks of a flow that ends in an error.
     """
-    script = _Script(replies)
+    script = _Script(replies if callable(replies) else iter(replies), [] if asked is None else asked)
     return Played(_play(flow, script), tuple(script.asked))
 
 
@@ -196,17 +196,22 @@ def _branches(fork: Fork[Any], script: _Script) -> tuple[Any, ...] | CallError:
     return enough(fork, len(results) - len(failed), failed) or tuple(results)
 
 
-async def quiet(flow: Flow[T]) -> T:
-    """The same flow with `final` taken off every Ask: guards and checks wrap in it, and pass on the chosen text as one."""
+async def mapped(flow: Flow[T], change: Callable[[Ask], Ask]) -> T:
+    """The same flow with every Ask changed on its way out."""
     step = advance(flow)
     while not isinstance(step, Returned):
         outcome: object
         try:
             if isinstance(step, Ask):
-                outcome = await replace(step, final=False)
+                outcome = await change(step)
             else:
-                outcome = await replace(step, flows=tuple(quiet(child) for child in step.flows))
+                outcome = await replace(step, flows=tuple(mapped(child, change) for child in step.flows))
         except CallError as error:
             outcome = error
         step = advance(flow, outcome)
     return step.value
+
+
+def quiet(flow: Flow[T]) -> Flow[T]:
+    """The same flow with `final` taken off every Ask: guards and checks wrap in it, and pass on the chosen text as one."""
+    return mapped(flow, lambda ask: replace(ask, final=False))

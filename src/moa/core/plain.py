@@ -54,9 +54,10 @@ def from_plain(data: object) -> Event:
     return Event(fact, **stamp)
 
 
-def plain(value: object) -> Any:
+def plain(value: Any) -> Any:
     """Any value of `core/types.py` or `core/events.py` (but Event: `to_plain`) as plain data."""
-    return _codec(type(value)).write(value)
+    kind: Any = type(value)
+    return _codec(kind).write(value)
 
 
 def restored(kind: type[T], data: object) -> T:
@@ -66,7 +67,7 @@ def restored(kind: type[T], data: object) -> T:
         ConfigError: a field is missing, unknown or of the wrong kind; names it.
     """
     try:
-        return cast("T", _codec(kind).read(data))
+        return cast("T", _codec(cast("Any", kind)).read(data))
     except _Bad as bad:
         raise ConfigError(f"not a {kind.__name__} of moa: {bad}") from None
 
@@ -106,7 +107,8 @@ def _codec(hint: Any) -> _Codec:
         return _row(args)
     if origin in (Union, types.UnionType):
         rest = [arg for arg in args if arg is not type(None)]
-        return _union(rest) if len(rest) == len(args) else _optional(_codec(rest[0]))
+        inner = _union(rest) if len(rest) > 1 else _codec(rest[0])
+        return inner if len(rest) == len(args) else _optional(inner)
     if is_dataclass(hint):
         return _record(cast("type", hint))
     raise TypeError(f"core/plain.py cannot write values of type {hint!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -21,7 +22,8 @@ async def ask_members(
     if any(not isinstance(member, Agent) for member in members):
         flows = tuple(ask_member(member, conversation, references, task) for member in members)
         return tuple(result for result in await Fork(flows, **step) if isinstance(result, Reply))
-    calls = tuple(agent.call(conversation, references, task=task) for agent in members if isinstance(agent, Agent))
+    agents = [member for member in members if isinstance(member, Agent)]
+    calls = tuple(agent.call(conversation, references, task=task, sample=sample) for sample, agent in numbered(agents))
     outcomes = await Ask(calls, **step)
     return outcomes.late + outcomes.replies
 
@@ -42,3 +44,13 @@ async def ask_member(
     call = member.call(conversation, references, task=task, role=role)
     label = "aggregate" if role == "aggregator" else member.name
     return (await Ask((call,), final=final, label=label, steps=1)).replies[0]
+
+
+def numbered(agents: Sequence[Agent]) -> list[tuple[int, Agent]]:
+    """Each agent with its sample number: 0, or 1, 2 … where the same agent comes again."""
+    seen: Counter[Agent] = Counter()
+    pairs = []
+    for agent in agents:
+        pairs.append((seen[agent], agent))
+        seen[agent] += 1
+    return pairs

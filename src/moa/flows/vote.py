@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from moa.core.agents import Agent
+from moa.core.errors import NotEnoughReplies
 from moa.core.flow import Ask, Combine, Flow, Outcomes
 from moa.core.types import Conversation, Late, Replies, Reply
 from moa.flows.answers import Kind, answer_of
+from moa.flows.members import numbered
 
 
 async def vote(conversation: Conversation, agents: Sequence[Agent], kind: Kind = "auto") -> Reply:
@@ -23,6 +25,8 @@ def by_vote(kind: Kind = "auto") -> Combine:
 
     def combine(conversation: Conversation, references: Replies) -> Flow[Reply]:
         async def count() -> Reply:
+            if not references:
+                raise NotEnoughReplies(0, 1, label="vote")
             return plurality(references, kind)
 
         return count()
@@ -49,13 +53,3 @@ def decided(outcomes: Outcomes, kind: Kind = "auto") -> bool:
     out = sum(isinstance(outcome, Late) for outcome in outcomes)
     ranked = [count for _, count in votes.most_common(2)] + [0, 0]
     return ranked[0] > ranked[1] + out
-
-
-def numbered(agents: Sequence[Agent]) -> list[tuple[int, Agent]]:
-    """Each agent with its sample number: 0, or 1, 2 … where the same agent comes again."""
-    seen: Counter[Agent] = Counter()
-    pairs = []
-    for agent in agents:
-        pairs.append((seen[agent], agent))
-        seen[agent] += 1
-    return pairs

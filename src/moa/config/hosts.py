@@ -1,0 +1,109 @@
+"""A host's name -> a Provider: chat-completions servers here, everything else by `registry.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from moa.config.load import nearest
+from moa.config.registry import find, names
+from moa.config.spec import Spec
+from moa.core.errors import ConfigError
+from moa.core.ports import Provider
+from moa.providers.hosts import HOSTS, Host, custom, key_of, located
+
+if TYPE_CHECKING:
+    from moa.providers._http import Transport
+
+FREE_HOSTS = ("builtin", "local", "fake", "replay")
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A provider that can tell, without a call, whether it has a model."""
+
+    def check(self, model: str) -> None:
+        """Raise ConfigError where it has not."""
+        ...
+
+
+class Wires:
+    """The providers of one configuration, each made at its first use. `own` are providers registered in code."""
+
+    def __init__(self, spec: Spec, environ: Mapping[str, str], own: Mapping[str, Provider] | None = None) -> None:
+        self._spec = spec
+        self._environ = environ
+        self._made: dict[str, Provider] = dict(own or {})
+        self._transport: Transport | None = None
+
+    def wire(self, name: str) -> Provider:
+        """The provider of a host, without any wrap.
+
+        Raises:
+            ConfigError: there is no such host, or its key is missing.
+        """
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def check(self, model: str, where: str) -> None:
+        """See that a model ("host:model") can be called, without calling it.
+
+        Raises:
+            ConfigError: no such host, no key, no such file; begins with `where`.
+        """
+        name, _, rest = model.partition(":")
+        try:
+            if not rest:
+                raise ConfigError(f'{model!r} is no model; write "host:model"')
+            wire = self.wire(name)
+            if isinstance(wire, Checked):
+                wire.check(rest)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+
+    def is_free(self, name: str) -> bool:
+        """Whether a host costs nothing: it runs on this machine."""
+        if name in FREE_HOSTS:
+            return True
+        try:
+            return self.host(name).local
+        except ConfigError:
+            return False
+
+    def host(self, name: str) -> Host:
+        """The address and quirks of a host.
+
+        Raises:
+            ConfigError: there is no such host.
+        """
+        own = self._spec.hosts.get(name)
+        if own is not None:
+            return custom(name, own.base_url, own.key.removeprefix("env:") if own.key else None)
+        if name in HOSTS:
+            return located(HOSTS[name], self._environ)
+        known = [*self._spec.hosts, *HOSTS, *names(), *self._made]
+        raise ConfigError(f'no host "{name}"{nearest(name, known)}; hosts are {", ".join(dict.fromkeys(known))}')
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    def _make(self, name: str) -> Provider:
+        if name not in self._spec.hosts and name not in HOSTS and (factory := find(name)):
+            made: Provider = factory()
+            return made
+        host = self.host(name)
+        key = key_of(host, self._environ)
+        if key is None and host.key_env and not (host.local and name not in self._spec.hosts):
+            raise ConfigError(f"{name} needs a key: set {' or '.join(host.key_env)} in the environment")
+        return self._openai(host, key)
+
+    def _openai(self, host: Host, key: str | None) -> Provider:
+        from moa.providers._http import Aiohttp
+        from moa.providers.openai import OpenAI
+
+        if self._transport is None:
+            self._transport = Aiohttp()
+        return OpenAI(host, self._transport, key)

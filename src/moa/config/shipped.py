@@ -1,0 +1,56 @@
+"""The providers that come with moa besides chat completions: GGUF files in process, and scripted answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moa.core.ports import Provider, Scope
+from moa.core.types import Reply, Request
+
+if TYPE_CHECKING:
+    from moa.providers.local import Local
+
+
+class Files:
+    """A provider over GGUF files, one model a file, each loaded at its first call."""
+
+    def __init__(self, locate: Callable[[str], tuple[Path, str | None]]) -> None:
+        self._locate = locate
+        self._models: dict[str, Local] = {}
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        """See Provider."""
+        return await self._model(request.call.model.partition(":")[2]).send(request, scope)
+
+    def check(self, name: str) -> None:
+        """See that the file is there and whole; raises ConfigError where it is not."""
+        self._model(name).check()
+
+    def _model(self, name: str) -> Local:
+        from moa.providers.local import Local
+
+        if name not in self._models:
+            path, sha256 = self._locate(name)
+            self._models[name] = Local(path, sha256, slots=8 if sha256 else 4, context=1024 if sha256 else 4096)
+        return self._models[name]
+
+
+def shipped() -> Provider:
+    """The models that ship with moa: "builtin:p1" … "builtin:aggregator"."""
+    from moa.providers.gguf import builtin, builtin_sha256
+
+    return Files(lambda name: (builtin(name), builtin_sha256(name)))
+
+
+def local() -> Provider:
+    """GGUF files by path: "local:models/small.gguf"."""
+    return Files(lambda name: (Path(name).expanduser(), None))
+
+
+def fake() -> Provider:
+    """Scripted answers: "fake:anything" echoes the question."""
+    from moa.providers.fake import Fake
+
+    return Fake()

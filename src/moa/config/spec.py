@@ -1,0 +1,133 @@
+"""What a configuration may say. Validated here and nowhere else; `build.py` makes objects of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Host(_Strict):
+    """Any server that speaks chat completions. `key` names an environment variable: "env:NAME"."""
+
+    base_url: str
+    key: str | None = None
+    at_once: int | None = Field(None, ge=1)
+
+    @field_validator("key")
+    @classmethod
+    def _only_a_reference(cls, key: str | None) -> str | None:
+        if key is not None and not key.startswith("env:"):
+            raise ValueError(
+                'keys are named, never written down: use "env:NAME" with the name of an environment variable'
+            )
+        return key
+
+
+class Agent(_Strict):
+    """A model with a manner. `model` is "host:model"; `timeout` is in seconds."""
+
+    model: str
+    prompt: str = ""
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    framing: Literal["fenced", "quoted", "paper"] = "fenced"
+    timeout: Seconds | None = None
+
+
+class Mixture(_Strict):
+    """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
+
+    Members are names of agents or mixtures, or "host:model". `proposers` and `rounds` write equal layers shortly.
+    """
+
+    description: str = ""
+    layers: tuple[tuple[str, ...], ...] = ()
+    proposers: tuple[str, ...] = Field((), validation_alias=AliasChoices("proposers", "reference_models", "panel"))
+    rounds: int = Field(1, ge=1, le=10)
+    agent: str | None = None
+    samples: int = Field(1, ge=1, le=100)
+    aggregator: str | None = Field(None, validation_alias=AliasChoices("aggregator", "judge", "chairman", "arbiter"))
+    combine: Literal["synthesise", "select", "vote"] = "synthesise"
+    answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
+    need: int | None = Field(None, ge=1)
+    grace: float = Field(0.0, ge=0, le=3600)
+    least: int = Field(1, ge=1)
+    deadline: Seconds | None = None
+    max_cost: Dollars | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Mixture:
+        shapes = [name for name in ("layers", "proposers", "agent") if getattr(self, name)]
+        if len(shapes) != 1:
+            found = " and ".join(shapes) or "none of them"
+            raise ValueError(
+                f"a mixture has exactly one of layers, proposers or agent (with samples); this one has {found}"
+            )
+        if any(not layer for layer in self.layers):
+            raise ValueError("a layer has at least one agent")
+        if self.combine != "vote" and self.aggregator is None:
+            raise ValueError('an aggregator is needed (or combine = "vote", which needs none)')
+        return self
+
+
+class Limits(_Strict):
+    """`timeout` of one call in seconds; `at_once` calls per host; `attempts` of one call, the first included."""
+
+    timeout: Seconds = 120.0
+    at_once: int = Field(64, ge=1)
+    attempts: int = Field(2, ge=1, le=2)
+
+
+class Store(_Strict):
+    """Where runs are kept. `prompts = false` keeps no question and no answer; `days` is how long runs are kept."""
+
+    keep: bool = True
+    path: str | None = None
+    prompts: bool = True
+    days: float | None = Field(None, gt=0)
+
+
+class Cache(_Strict):
+    """Answers to equal calls from memory, at most `size` of them."""
+
+    exact: bool = False
+    size: int = Field(1000, ge=1)
+
+
+class Price(_Strict):
+    """US dollars per million tokens."""
+
+    input: Dollars
+    output: Dollars
+
+
+class Spec(_Strict):
+    """A whole configuration."""
+
+    default: str | None = None
+    hosts: dict[str, Host] = {}
+    agents: dict[str, Agent] = {}
+    mixtures: dict[str, Mixture] = Field({}, validation_alias=AliasChoices("mixtures", "presets"))
+    limits: Limits = Limits()
+    store: Store = Store()
+    cache: Cache = Cache()
+    prices: dict[str, Price] = {}
+
+    @field_validator("hosts", "agents", "mixtures", mode="before")
+    @classmethod
+    def _names(cls, table: Any) -> Any:
+        for name in table if isinstance(table, dict) else ():
+            if ":" in name or not name.strip() or name != name.strip() or not name.isprintable():
+                raise ValueError(f"{name!r} is no name: use letters, digits, - _ . and no colon")
+        return table

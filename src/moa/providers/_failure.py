@@ -1,0 +1,135 @@
+"""What a host says when it fails, as one of moa's errors. Pure: it is handed the status, the header and the body."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from moa.core.errors import (
+    AuthFailed,
+    BadReply,
+    BadRequest,
+    OutOfCredit,
+    Overloaded,
+    ProviderError,
+    RateLimited,
+    Refused,
+    TimedOut,
+    TooLong,
+)
+
+_NO_CREDIT = {
+    "insufficient_quota", "enforced_spend_limit_reached", "billing_hard_limit_reached", "billing_not_active",
+    "insufficient_balance", "credits_exhausted",
+}  # fmt: skip
+_TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length", "request_too_large"}
+_REFUSED = {"content_filter", "content_policy_violation", "moderation_blocked"}
+_LONG_WORDS = re.compile(
+    r"context (length|window|size)|maximum (context|prompt|input)|too many (input )?tokens|reduce the length"
+    r"|(prompt|input|request) is too (long|large)",
+    re.IGNORECASE,
+)
+_STATUS_OF = (  # for an error inside a 200, which has no status of its own; the first that occurs in its code or type
+    ("rate_limit", 429), ("too_many_requests", 429), ("overloaded", 529), ("authentication", 401), ("permission", 403),
+    ("invalid_api_key", 401), ("invalid_request", 400), ("not_found", 404), ("timeout", 504),
+)  # fmt: skip
+
+
+def failed(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """The error that an HTTP answer other than a 200 is."""
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        content = None
+    error = _mapped(status, *_said(content, body))
+    error.http_status = status
+    error.retry_after = retry_after(headers)
+    error.request_id = headers.get("x-request-id") or headers.get("request-id") or ""
+    return error
+
+
+def failed_inside(content: Any) -> ProviderError:
+    """The error that an error object inside a 200 or a stream is."""
+    message, codes = _said({"error": content}, b"")
+    status = next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), None)
+    if status is None:
+        status = next((number for word, number in _STATUS_OF if any(word in code for code in codes)), 500)
+    return _mapped(status, message, codes)
+
+
+def _mapped(status: int, message: str, codes: set[str]) -> ProviderError:
+    text = f"{message or 'no reason given'} (HTTP {status})"
+    if status == 402 or codes & _NO_CREDIT:
+        return OutOfCredit(text)
+    if codes & _REFUSED:
+        return Refused(text)
+    if codes & _TOO_LONG or status == 413 or (status in (400, 422) and _LONG_WORDS.search(message)):
+        return TooLong(text)
+    if status in (401, 403):
+        return AuthFailed(text)
+    if status in (408, 504):
+        return TimedOut(text)
+    if status == 429:
+        return RateLimited(text)
+    if status >= 500:
+        return Overloaded(text)
+    if status >= 400:
+        return BadRequest(text)
+    if status >= 300:
+        return BadReply(f"the host redirects (HTTP {status}), which is not followed: correct its base_url")
+    return BadReply(text)
+
+
+def _said(content: Any, body: bytes) -> tuple[str, set[str]]:
+    """The provider's own message (at most 300 characters) and every code it gives, in lower case.
+
+    `{"error": {"message", "type", "code"}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": …}` and a list of one occur.
+    """
+    if isinstance(content, list) and content:
+        content = content[0]
+    if not isinstance(content, dict):
+        words = body[:2000].decode("utf-8", "replace")
+        title = re.search(r"<title>(.*?)</title>", words, re.IGNORECASE | re.DOTALL)
+        return _short(title.group(1) if title else words if "<" not in words else "an HTML page"), set()
+    error = content.get("error")
+    inner: dict[str, Any] = error if isinstance(error, dict) else content
+    details = inner.get("details")
+    where = (inner, content, details if isinstance(details, dict) else {})
+    codes = {str(place[name]).lower() for place in where for name in ("code", "type", "error_code") if place.get(name)}
+    message = error if isinstance(error, str) else inner.get("message") or inner.get("detail") or ""
+    return _short(message if isinstance(message, str) else msgspec.json.encode(message).decode()), codes
+
+
+def _short(message: str) -> str:
+    words = " ".join(message.split())
+    return words if len(words) <= 300 else words[:299] + "…"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds the host asks us to wait, from `retry-after-ms` or `Retry-After`; None where it says nothing sensible.
+
+    An HTTP date is read against the answer's own Date, so that no clock of ours matters.
+    """
+    if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
+        return milliseconds / 1000
+    after = headers.get("retry-after", "")
+    if (seconds := _number(after)) is not None:
+        return seconds
+    try:
+        wait = parsedate_to_datetime(after) - parsedate_to_datetime(headers.get("date", ""))
+    except (TypeError, ValueError):  # no date, no Date, or one with and one without a time zone
+        return None
+    return max(wait.total_seconds(), 0.0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

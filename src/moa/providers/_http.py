@@ -1,0 +1,225 @@
+"""The one HTTP transport of all wires: our own Protocol, and aiohttp behind it.
+
+It follows no redirect (a key belongs to one origin), takes no proxy from the environment, verifies TLS, and bounds what
+it reads after decompression. What aiohttp or the system raises becomes one of moa's errors here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+from weakref import WeakSet
+
+import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+
+from moa.core.errors import BadReply, BadRequest, Cut, ProviderError, TimedOut, Unreachable
+
+CONNECT_SECONDS = 5.0
+KEEP_ALIVE_SECONDS = 30.0
+DRAIN_SECONDS = 0.05
+
+
+class Response(Protocol):
+    """An answer whose head has come; its body is read once, either whole or piece by piece."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header, with names in any case."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, decompressed.
+
+        Raises:
+            BadReply: it is longer than `limit` bytes.
+            Cut: it ended before its end.
+        """
+        ...
+
+    async def piece(self) -> bytes:
+        """The next bytes of the body as they come, decompressed; empty at its end.
+
+        Raises:
+            Cut: the connection broke.
+        """
+        ...
+
+    async def drain(self) -> None:
+        """Wait a moment for the end of a body that is known to be complete, so that its connection can be used again."""
+        ...
+
+
+class Transport(Protocol):
+    """Whoever can carry a request to a host."""
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> AbstractAsyncContextManager[Response]:
+        """Send it and wait for the head of the answer; leaving the context closes a body that is not read to its end.
+
+        Raises:
+            Unreachable: no connection within five seconds.
+            TimedOut: the host stopped talking.
+            Cut: the connection broke.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        ...
+
+
+class Aiohttp:
+    """A Transport over aiohttp: one session per event loop, made at the first request.
+
+    Whoever ends an event loop awaits `aclose` in it first.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> AsyncIterator[Response]:
+        """See Transport."""
+        try:
+            async with self._session().request(
+                method, url, headers=headers, data=body or None, allow_redirects=False
+            ) as response:
+                yield _Response(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translated(error) from error
+
+    async def aclose(self) -> None:
+        """See Transport."""
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if loop not in self._sessions:
+            open_ones = {known: session for known, session in self._sessions.items() if not known.is_closed()}
+            self._sessions = open_ones | {loop: _session()}
+        return self._sessions[loop]
+
+
+def _session() -> aiohttp.ClientSession:
+    # limit=0: how many calls go out at once is decided by wrap/limit, not by a hidden queue here.
+    connector = _Connector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+    return aiohttp.ClientSession(
+        connector=connector,
+        middlewares=(connector.past_stale_ones,),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
+        # identity: compressing a few kB saves no time, and a bomb has to be sent in full.
+        headers={"Accept-Encoding": "identity", "User-Agent": "moa"},
+        trust_env=False,
+    )
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Knows which requests went out on a connection that had been used before.
+
+    A host may close such a connection at the very moment we send (llama.cpp does after each stream): the request was
+    then never read, so it is sent again, on the next connection. On a new connection the same failure is an error.
+    """
+
+    def __init__(self, *, limit: int, keepalive_timeout: float) -> None:
+        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout)
+        self._used: WeakSet[object] = WeakSet()
+        self._on_used: WeakSet[aiohttp.ClientRequest] = WeakSet()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """A connection for a request, noted."""
+        self._on_used.discard(req)
+        connection = await super().connect(req, traces, timeout)
+        if connection.protocol in self._used:
+            self._on_used.add(req)
+        else:
+            self._used.add(connection.protocol)
+        return connection
+
+    async def past_stale_ones(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send a request; again while the connection was a used one and broke before the first byte of an answer."""
+        while True:
+            try:
+                return await handler(request)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if request not in self._on_used:
+                    raise
+
+
+class _Response:
+    """A Response over aiohttp's."""
+
+    __slots__ = ("_inner", "headers", "status")
+
+    def __init__(self, inner: aiohttp.ClientResponse) -> None:
+        self._inner = inner
+        self.status: int = inner.status
+        self.headers: Mapping[str, str] = inner.headers
+
+    async def read(self, limit: int) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self._inner.content.readany():
+            size += len(piece)
+            if size > limit:
+                raise BadReply(f"the answer is longer than {limit} bytes")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def piece(self) -> bytes:
+        return await self._inner.content.readany()
+
+    async def drain(self) -> None:
+        if self._inner.content.at_eof():
+            return
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._inner.content.readany()
+        except TimeoutError:
+            pass  # the connection is closed instead of kept: the answer itself is complete
+
+
+def _translated(error: aiohttp.ClientError | OSError) -> ProviderError:
+    """The moa error that `error` is; the most specific class first."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return Unreachable(f"no connection within {CONNECT_SECONDS:g} s")
+        case ssl.SSLError() | aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
+            return Unreachable(f"TLS: {_words(error)}")
+        case aiohttp.ClientConnectorError():
+            return Unreachable(_words(error))
+        case aiohttp.ServerTimeoutError() | TimeoutError():
+            return TimedOut("the host stopped talking")
+        case aiohttp.ServerDisconnectedError():
+            return Cut("the host closed the connection before it answered")
+        case aiohttp.ClientPayloadError() | aiohttp.ClientConnectionError() | ConnectionError():
+            return Cut("the connection broke before the answer was whole")
+        case aiohttp.InvalidURL():
+            return BadRequest("the address is no valid URL")
+        case aiohttp.ClientError():
+            return BadReply(f"the answer is not HTTP: {_words(error)}")
+    return Unreachable(_words(error))
+
+
+def _words(error: BaseException) -> str:
+    """One short line of what the error says."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

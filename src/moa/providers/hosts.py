@@ -1,0 +1,131 @@
+"""The hosts that speak chat completions: address, key and quirks, as data.
+
+Nothing here reads the environment by itself: it is passed in. A key is bound to its host; who changes the address by
+`*_BASE_URL` (or `*_API_BASE`) sends the key there knowingly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from moa.core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where to send chat completions, with which key, and how this host differs from the rest.
+
+    `key_env` and `base_url_env` name variables in the order they are tried. `max_tokens` and `seed` are the names of those
+    fields here. `stream_usage`: whether `stream_options` may be sent. `extra` is sent with every request.
+    """
+
+    name: str
+    base_url: str
+    key_env: tuple[str, ...] = ()
+    base_url_env: tuple[str, ...] = ()
+    local: bool = False
+    max_tokens: str = "max_tokens"
+    seed: str = "seed"
+    stream_usage: bool = True
+    extra: tuple[tuple[str, object], ...] = ()
+
+
+def _remote(name: str, base_url: str, **quirks: object) -> Host:
+    prefix = name.upper()
+    host = Host(name, base_url, (f"{prefix}_API_KEY",), (f"{prefix}_BASE_URL", f"{prefix}_API_BASE"))
+    return replace(host, **quirks)  # type: ignore[arg-type]  # the names are those of Host's fields; a wrong one raises on import
+
+
+def _local(name: str, port: int, **quirks: object) -> Host:
+    return _remote(name, f"http://127.0.0.1:{port}/v1", local=True, **quirks)
+
+
+_ALL = (
+    _remote("openai", "https://api.openai.com/v1", max_tokens="max_completion_tokens"),
+    _remote("together", "https://api.together.xyz/v1"),
+    _remote("groq", "https://api.groq.com/openai/v1", max_tokens="max_completion_tokens"),
+    # asks for `usage.cost`, which it leaves out otherwise
+    _remote("openrouter", "https://openrouter.ai/api/v1", extra=(("usage", {"include": True}),)),
+    # refuses fields it does not know; sends usage in the last chunk unasked
+    _remote("mistral", "https://api.mistral.ai/v1", seed="random_seed", stream_usage=False),
+    _remote("deepseek", "https://api.deepseek.com/v1"),
+    _remote("xai", "https://api.x.ai/v1"),
+    _remote("fireworks", "https://api.fireworks.ai/inference/v1"),
+    _remote("cerebras", "https://api.cerebras.ai/v1", max_tokens="max_completion_tokens"),
+    _local("ollama", 11434, base_url_env=("OLLAMA_BASE_URL", "OLLAMA_API_BASE", "OLLAMA_HOST")),
+    _local("vllm", 8000),
+    _local("lmstudio", 1234, key_env=("LMSTUDIO_API_KEY", "LM_STUDIO_API_KEY")),
+    _local("llamacpp", 8080, key_env=("LLAMACPP_API_KEY", "LLAMA_API_KEY")),
+)
+
+HOSTS: Mapping[str, Host] = MappingProxyType({host.name: host for host in _ALL})
+"""Every host known by name."""
+
+
+def located(host: Host, environ: Mapping[str, str]) -> Host:
+    """`host` with the address the environment names, where it names one.
+
+    Raises:
+        ConfigError: that address is no http(s) URL.
+    """
+    for name in host.base_url_env:
+        if address := environ.get(name, "").strip():
+            if name == "OLLAMA_HOST":
+                address = _ollama(address)
+            return replace(host, base_url=checked(address, name))
+    return host
+
+
+def key_of(host: Host, environ: Mapping[str, str]) -> str | None:
+    """The host's key from the environment, or None."""
+    return next((key for name in host.key_env if (key := environ.get(name, "").strip())), None)
+
+
+def custom(name: str, base_url: str, key_env: str | None = None) -> Host:
+    """A host that is in no table, at `base_url` (up to and without `/chat/completions`).
+
+    Raises:
+        ConfigError: `base_url` is no http(s) URL.
+    """
+    base_url = checked(base_url, name)
+    near = urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
+    return Host(name, base_url, (key_env,) if key_env else (), local=near)
+
+
+def checked(address: str, where: str) -> str:
+    """`address` without a slash at its end.
+
+    Raises:
+        ConfigError: it is no http(s) URL, or holds a name and password, a query or a fragment.
+    """
+    try:
+        url = urlsplit(address)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"{where}: {address!r} is no http:// or https:// address")
+    if url.username or url.password or url.query or url.fragment:
+        raise ConfigError(
+            f"{where}: the address must hold no password, query or fragment; put the key in an environment variable"
+        )
+    return address.rstrip("/").removesuffix("/chat/completions")
+
+
+def _ollama(address: str) -> str:
+    """Ollama's own spelling, which is the server's bind address (`0.0.0.0`, `host:port`), as a URL to call."""
+    if "://" not in address:
+        address = f"http://{address}"
+    try:
+        url = urlsplit(address)
+        name, port = url.hostname or "127.0.0.1", url.port or (443 if url.scheme == "https" else 11434)
+    except ValueError:
+        return address  # checked() will say what is wrong with it
+    if name in ("0.0.0.0", "::"):
+        name = "127.0.0.1"
+    if ":" in name:
+        name = f"[{name}]"
+    return f"{url.scheme}://{name}:{port}{url.path.rstrip('/').removesuffix('/v1')}/v1"

@@ -1,0 +1,66 @@
+"""What can go wrong with a file that keeps runs, in words that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from moa.core.errors import ConfigError, MoaError
+
+
+class StoreFailed(MoaError):
+    """Runs cannot be kept or deleted just now: the disk is full, the file may not be written, or is held by another."""
+
+    status = 503
+    code = "store_failed"
+
+
+def failure(path: Path, error: Exception) -> MoaError:
+    """The error of moa's that `error`, met while working on `path`, is."""
+    if isinstance(error, MoaError):
+        return error
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return ConfigError(f"{path}: damaged, or no moa database ({error}); move it away, or use --no-store")
+    why = getattr(error, "strerror", None) or str(error)
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
+        advice = "make room"
+    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        advice = "another process holds it; wait for that one"
+    else:
+        advice = "make the file and its folder writable"
+    return StoreFailed(f"{path}: runs cannot be kept here: {why}; {advice}, or use --no-store")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn errors of the disk and of SQLite into moa's.
+
+    Raises:
+        ConfigError: the file is damaged or is something else.
+        StoreFailed: it cannot be read or written now.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise failure(path, error) from error
+
+
+def make_private(path: Path) -> None:
+    """See that `path` exists and that only its owner may read it: mode 0600, in folders that, if new, get 0700."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        tighten(name)
+
+
+def tighten(path: Path) -> None:
+    """Take a file of runs away from everybody but its owner. Devices and pipes are not ours to change."""
+    if path.is_file() and path.stat().st_mode & 0o077:
+        path.chmod(0o600)

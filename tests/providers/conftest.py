@@ -1,0 +1,55 @@
+"""The real models these tests run on: those that ship with moa, in process and behind llama.cpp's own HTTP server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from moa.core.errors import ConfigError
+
+KEY = "sk-test-canary-7f3a"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model behind llama.cpp's HTTP server: its address, the key it wants, and its file."""
+
+    url: str
+    key: str
+    path: Path
+
+
+@pytest.fixture(scope="session")
+def gguf() -> Path:
+    """A small real model: the built-in p1, or the file MOA_TEST_GGUF names."""
+    from moa.providers.gguf import builtin
+
+    pytest.importorskip("xllamacpp")
+    if named := os.environ.get("MOA_TEST_GGUF"):
+        return Path(named)
+    try:
+        return builtin("p1")
+    except ConfigError:
+        pytest.skip("no built-in models here yet")
+
+
+@pytest.fixture(scope="session")
+def served(gguf: Path) -> Iterator[Served]:
+    """The same model behind llama.cpp's own server on 127.0.0.1, with a key."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(gguf)
+    params.n_parallel, params.n_ctx = 4, 4 * 4096
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.n_threads_http, params.cache_ram_mib, params.verbosity, params.ui, params.warmup = 4, 0, -1, False, False
+    params.cache_prompt = False
+    params.api_keys = [KEY]
+    params.hostnames = ["127.0.0.1"]
+    server = xllamacpp.Server(params)
+    yield Served(f"{server.listening_address}/v1", KEY, gguf)
+    del server
