@@ -17,8 +17,12 @@ class _Jumping(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        if ready or timeout is None or timeout <= 0:
-            return ready or (super().select(1.0) if timeout is None else ready)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if timeout is None:  # only a thread or a socket can go on
+            if not (ready := super().select(5.0)):
+                raise RuntimeError("deadlock: nothing is left to wait for")
+            return ready
         self.now += timeout
         return ready
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from moa.core.errors import ConfigError
+from moa.providers.hosts import HOSTS, Host
 
 KEY = "sk-test-canary-7f3a"
 
@@ -21,6 +22,11 @@ class Served:
     url: str
     key: str
     path: Path
+
+    @property
+    def host(self) -> Host:
+        """It, as one of the hosts moa knows."""
+        return replace(HOSTS["llamacpp"], base_url=self.url)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,9 @@ import pytest
 
 from moa.core.errors import BadRequest, ConfigError, TimedOut
 from moa.core.ports import Scope
-from moa.core.types import Call, Message, Reply, Request, Sampling, ToolCall, ToolResult, assistant, system, user
+from moa.core.types import Call, Image, Message, Reply, Request, Sampling, ToolCall, ToolResult, assistant, system, user
 from moa.providers import gguf as files
 from moa.providers._http import Aiohttp
-from moa.providers.hosts import custom
 from moa.providers.local import Local
 from moa.providers.openai import OpenAI
 
@@ -24,7 +23,11 @@ LONG = {"max_tokens": 1500, "temperature": 0.0}
 
 
 def asked(*messages: Message, **settings) -> Request:
-    call = Call("local:p1", messages or (user("What is 12 + 30?"),), sampling=Sampling(**{"temperature": 0.0, "max_tokens": 24} | settings))
+    call = Call(
+        "local:p1",
+        messages or (user("What is 12 + 30?"),),
+        sampling=Sampling(**{"temperature": 0.0, "max_tokens": 24} | settings),
+    )
     return Request(call, call.conversation)
 
 
@@ -47,17 +50,28 @@ def test_one_model_serves_many_event_loops(gguf):
 
 def test_a_seed_draws_the_same_again_and_another_seed_something_else(gguf):
     provider = Local(gguf)
-    texts = [answered(provider, asked(user("hi"), temperature=1.5, seed=seed, max_tokens=40)).text for seed in (1, 1, 2, 3)]
+    # some of these every model is unsure of, whatever it was trained on
+    turns = [
+        user(text)
+        for text in ("Sort 31, 4, 15, 9, 22.", "Spell banana backwards.", "What is the capital of Peru?", "?!")
+    ]
+    settings = {"temperature": 5.0, "max_tokens": 40}
+    texts = [[answered(provider, asked(turn, **settings, seed=seed)).text for turn in turns] for seed in (1, 1, 2)]
     assert texts[0] == texts[1]
-    assert len(set(texts)) > 1
+    assert texts[1] != texts[2]
 
 
-@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": 1.0, "seed": 11}, {"temperature": 0.7, "top_p": 0.9, "seed": 5}])
+@pytest.mark.parametrize(
+    "settings", [{"temperature": 0.0}, {"temperature": 1.0, "seed": 11}, {"temperature": 0.7, "top_p": 0.9, "seed": 5}]
+)
 @pytest.mark.parametrize(
     "messages",
     [
         (user("What is 12 + 30?"),),
-        (system("Be short."), user("What is 12 + 30?", "\n\nResponse 1:\n> 42"),),
+        (
+            system("Be short."),
+            user("What is 12 + 30?", "\n\nResponse 1:\n> 42"),
+        ),
         (user("Spell orange."), assistant("o r a n g e"), user("Backwards.")),
     ],
     ids=["one turn", "parts", "three turns"],
@@ -66,7 +80,7 @@ def test_in_process_and_over_http_the_same_request_gives_the_same_text(gguf, ser
     async def over_http(request: Request, scope: Scope) -> Reply:
         transport = Aiohttp()
         try:
-            return await OpenAI(custom("llamacpp", served.url), transport, served.key).send(request, scope)
+            return await OpenAI(served.host, transport, served.key).send(request, scope)
         finally:
             await transport.aclose()
 
@@ -77,26 +91,35 @@ def test_in_process_and_over_http_the_same_request_gives_the_same_text(gguf, ser
         assert (outside.text, outside.finish, outside.usage) == (inside.text, inside.finish, inside.usage)
 
 
+LISTENS = """
+import asyncio, os, sys
+from pathlib import Path
+from moa.core.ports import Scope
+from moa.core.types import Call, Request, Sampling, user
+from moa.providers.local import Local
+
+call = Call("local:p1", (user("hi"),), sampling=Sampling(max_tokens=3, temperature=0.0))
+local = Local(Path(sys.argv[1]))
+asyncio.run(local.send(Request(call, call.conversation), Scope()))
+links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+mine = {os.readlink(link)[8:-1] for link in links if os.path.lexists(link)}
+tcp = [row.split() for name in ("tcp", "tcp6", "udp", "udp6") for row in open(f"/proc/net/{name}")]
+assert not [row for row in tcp if row[9] in mine], "a port is open"
+unix = [row.split() for row in open("/proc/net/unix")]
+paths = [row[7] for row in unix if row[6] in mine and len(row) > 7]
+assert paths and not [path for path in paths if os.path.exists(path)], paths
+"""
+
+
 def test_it_opens_no_port_and_leaves_no_socket_to_strangers(gguf):
-    if not Path("/proc/net/tcp").exists():
+    if not Path("/proc/net/tcp6").exists():
         pytest.skip("reads /proc/net")
-    script = (
-        "import asyncio, os, sys\n"
-        "from pathlib import Path\n"
-        "from moa.core.ports import Scope\n"
-        "from moa.core.types import Call, Request, Sampling, user\n"
-        "from moa.providers.local import Local\n"
-        "call = Call('local:p1', (user('hi'),), sampling=Sampling(max_tokens=3, temperature=0.0))\n"
-        "local = Local(Path(sys.argv[1]))\n"
-        "asyncio.run(local.send(Request(call, call.conversation), Scope()))\n"
-        "mine = {os.readlink(f'/proc/self/fd/{fd}')[8:-1] for fd in os.listdir('/proc/self/fd') if os.path.lexists(f'/proc/self/fd/{fd}')}\n"
-        "rows = [row.split() for name in ('tcp', 'tcp6') if os.path.exists(f'/proc/net/{name}') for row in open(f'/proc/net/{name}')][1:]\n"
-        "assert not [row for row in rows if row[9] in mine], 'a TCP port is open'\n"
-        "paths = [row.split()[7] for row in open('/proc/net/unix') if row.split()[6] in mine and len(row.split()) > 7]\n"
-        "assert paths and not [path for path in paths if os.path.exists(path)], paths\n"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(gguf)], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60
+        [sys.executable, "-c", LISTENS, str(gguf)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")  # llama.cpp is silent
@@ -158,15 +181,9 @@ def test_a_closed_model_is_loaded_again_when_it_is_asked(gguf):
 
 
 def test_a_request_llama_cpp_refuses_is_a_bad_request(gguf):
-    picture = Request(asked().call, (Message("user", (files_image(),)),))
+    picture = Request(asked().call, (Message("user", (Image("data:image/png;base64,AAAA"),)),))
     with pytest.raises(BadRequest, match="local:p1"):
         answered(Local(gguf), picture)
-
-
-def files_image():
-    from moa.core.types import Image
-
-    return Image("data:image/png;base64,AAAA")
 
 
 def test_tool_traffic_does_not_break_a_model_without_tools(gguf):

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+Answer = bytes | Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
@@ -19,7 +19,6 @@ class Upstream:
     url: str = ""
     heads: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def asked(self) -> list[Any]:
@@ -35,23 +34,24 @@ async def upstream(*answers: Answer) -> AsyncIterator[Upstream]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            size = next((int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0)
+            size = next(
+                (int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0
+            )
             state.heads.append(head)
             state.bodies.append(await reader.readexactly(size))
             answer = answers[min(len(state.heads), len(answers)) - 1]
             if callable(answer):
-                await answer(writer)
+                await answer(reader, writer)
             else:
                 writer.write(answer)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            state.gone.set()
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    state.url = "http://127.0.0.1:{}/v1".format(server.sockets[0].getsockname()[1])
+    state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     async with server:
         yield state
 
@@ -75,7 +75,12 @@ def said(text: str | None, finish: str | None = "stop", **more: Any) -> dict[str
     """A whole completion."""
     message = {"role": "assistant", "content": text} | more
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-    return {"id": "x", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage}
+    return {
+        "id": "x",
+        "model": "m",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": usage,
+    }
 
 
 def events(*chunks: dict[str, Any] | str) -> bytes:

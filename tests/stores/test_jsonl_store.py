@@ -161,20 +161,37 @@ except MoaError as error:
 def test_processes_may_append_to_one_file_while_it_is_rewritten(path: Path) -> None:
     script = """
 store = Jsonl(sys.argv[1])
-for n in range(20):
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(40):
     for event in run_of(f"{sys.argv[2]}-{n}"):
         store.add(event)
 store.close()
 """
-    store = written(path, *(f"old-{n}" for n in range(10)))
+    store = written(path, *(f"old-{n}" for n in range(20)))
     children = [python(script, path, name) for name in ("a", "b")]
-    for n in range(10):
+    for child in children:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    for n in range(20):
         assert store.delete(f"old-{n}")
     for child in children:
         said(child)
-    assert sorted(run.id for run in store.runs(None)) == sorted(f"{name}-{n}" for name in "ab" for n in range(20))
-    assert all(run.state == "finished" for run in store.runs(None))
+    assert sorted(run.id for run in store.runs(None)) == sorted(f"{name}-{n}" for name in "ab" for n in range(40))
+    assert all(store.events(f"a-{n}") == kept(run_of(f"a-{n}")) for n in range(0, 40, 10))
     store.close()
+
+
+def test_a_file_that_another_rewrote_is_opened_anew(path: Path) -> None:
+    one, other = written(path, "r1", "r2"), Jsonl(path)
+    assert other.delete("r1")
+    for event in run_of("r3"):
+        one.add(event)
+    assert [run.id for run in other.runs()] == ["r3", "r2"]
+    one.close()
 
 
 def test_deleting_leaves_no_second_file(path: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import sqlite3
 import threading
 import time
@@ -14,7 +15,7 @@ from stored_runs import bytes_under, kept, python, run_of, said
 
 from moa.core.errors import ConfigError
 from moa.core.events import Event
-from moa.stores import _schema
+from moa.stores import _schema, _tables
 from moa.stores._trouble import StoreFailed
 from moa.stores._writer import Writer
 from moa.stores.sqlite import Sqlite
@@ -295,6 +296,9 @@ warnings.simplefilter("ignore")  # newer Pythons warn of forks beside threads: t
 store = Sqlite(sys.argv[1])
 for event in run_of("before"):
     store.add(event)
+store.flush()
+for event in run_of("queued"):
+    store.add(event)
 child = os.fork()
 if child == 0:
     for event in run_of("child"):
@@ -308,7 +312,7 @@ store.close()
 """
     said(python(script, path))
     store = Sqlite(path)
-    assert sorted(run.id for run in store.runs()) == ["before", "child", "parent"]
+    assert sorted(run.id for run in store.runs()) == ["before", "child", "parent", "queued"]
     assert all(store.events(run.id) == kept(run_of(run.id)) for run in store.runs())
 
 
@@ -348,6 +352,55 @@ def test_old_runs_are_removed_by_the_first_look(path: Path, tmp_path: Path) -> N
         fill(store, run_of("old", "canary", now - 9 * DAY), run_of("new", "fresh", now - DAY))
     assert [run.id for run in Sqlite(path, days=3).runs()] == ["new"]
     assert b"canary" not in bytes_under(tmp_path)
+
+
+@pytest.mark.parametrize(("seed", "longest"), [(7, 3), (5, 40)])
+def test_no_copy_of_a_deleted_run_stays_where_rows_were_moved(path: Path, seed: int, longest: int) -> None:
+    """These two orders of events leave such copies behind where the file is not written anew."""
+    chance = random.Random(seed)
+    left = {f"r{n}": run_of(f"r{n}", f"canary-{n}-" * chance.randint(1, longest)) for n in range(40)}
+    order = list(left)
+    with closing(Sqlite(path)) as store:
+        while left:
+            run = chance.choice(list(left)[:6])
+            store.add(left[run].pop(0))
+            left = {run: events for run, events in left.items() if events}
+        chance.shuffle(order)
+        for run in order[5:]:
+            store.delete(run)
+            assert f"canary-{run[1:]}-".encode() not in bytes_under(path.parent), run
+
+
+def test_what_is_removed_is_overwritten_at_once(path: Path) -> None:
+    written(path, "r1", "r2")
+    assert b"blue" in path.read_bytes()
+    with closing(_schema.connect(path)) as database:
+        assert _tables.remove(database, _tables.EVERY_RUN) == 2
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert b"blue" not in bytes_under(path.parent)
+
+
+def test_nothing_is_deleted_while_it_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("")
+    store = Sqlite(tmp_path / "folder" / "runs.db")
+    store.add(run_of("r1")[0])
+    with pytest.raises(StoreFailed):
+        store.delete("r1")
+    (tmp_path / "folder").unlink()
+    assert store.delete("r1")
+    store.close()
+
+
+def test_a_new_file_that_another_process_is_making_is_waited_for(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("PRAGMA user_version = 0")
+        release = threading.Timer(0.2, other.execute, ("ROLLBACK",))
+        release.start()
+        store = Sqlite(path)
+        fill(store, run_of("r1"))
+        release.join()
+    store.close()
 
 
 def test_deleting_says_so_while_another_process_keeps_the_bytes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,11 +100,16 @@ def xdg(environ: Mapping[str, str], what: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _renamed(tomllib.loads(path.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def _renamed(data: dict[str, Any]) -> dict[str, Any]:
+    """`presets` is what others call mixtures."""
+    return {("mixtures" if key == "presets" and "mixtures" not in data else key): value for key, value in data.items()}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Spec(_Strict):
     default: str | None = None
     hosts: dict[str, Host] = {}
     agents: dict[str, Agent] = {}
-    mixtures: dict[str, Mixture] = Field({}, validation_alias=AliasChoices("mixtures", "presets"))
+    mixtures: dict[str, Mixture] = {}
     limits: Limits = Limits()
     store: Store = Store()
     cache: Cache = Cache()

@@ -113,13 +113,12 @@ def fold(view: View, event: Event) -> View:
 
 
 def _fold_call(view: View, event: Event) -> View:
+    fact = event.fact
+    if isinstance(fact, Delta) and fact.final and fact.what == "text":
+        view = replace(view, answer=view.answer + fact.text)
     for index in range(len(view.calls) - 1, -1, -1):
         if view.calls[index].span == event.span:
-            call = _next(view.calls[index], event)
-            calls = (*view.calls[:index], call, *view.calls[index + 1 :])
-            fact = event.fact
-            streamed = isinstance(fact, Delta) and fact.final and fact.what == "text"
-            return replace(view, calls=calls, answer=view.answer + fact.text if streamed else view.answer)  # type: ignore[union-attr]
+            return replace(view, calls=(*view.calls[:index], _next(view.calls[index], event), *view.calls[index + 1 :]))
     return view
 
 

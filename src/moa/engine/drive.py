@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 STEP_CLOSED = "its step closed"
 RUN_ENDED = "the run ended"
+LEAST_SECONDS = 0.001
+"""With less time left no step is started: its share would be halved again and again for ever."""
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ def share(left: float, steps: int | None) -> float:
 
 async def _carry_out(rules: Ask | Fork[Any], run: Run, deadline: float | None, parent: int) -> object:
     now = asyncio.get_running_loop().time()
-    if deadline is not None and now >= deadline:
+    if deadline is not None and deadline - now < LEAST_SECONDS:
         raise DeadlinePassed(f"the deadline passed before step {rules.label!r} could start")
     closes = None if deadline is None else now + share(deadline - now, rules.steps)
     size = len(rules.calls) if isinstance(rules, Ask) else len(rules.flows)
@@ -211,10 +213,12 @@ async def _call(call: Call, ask: Ask, step: _Step, run: Run) -> Outcome:
     )
     try:
         reply = _usable(await _send(run.provider, Request(call, render(call, nonce), nonce), scope), call, ask, run)
-    except CallError as error:
+    except MoaError as error:
         run.failed += 1
         run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)
-        return error
+        if isinstance(error, CallError):
+            return error
+        raise  # a Halt, or a mistake in the configuration: the run ends
     except asyncio.CancelledError as stop:
         run.recorder.emit(CallCancelled(str(stop) or RUN_ENDED, clock() - started), span)
         raise

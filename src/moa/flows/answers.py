@@ -12,9 +12,7 @@ from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["auto", "number", "choice", "json", "text"]
 
-_LABEL = re.compile(
-    r"(?i)(?:^|\n|\.\s)[^\S\n]*\**(?:the\s+|my\s+)?(?:final\s+)?answer(?:\s+is)?\**\s*[:=]?\s*\**[^\S\n]*([^\n]+)"
-)
+_LABEL = re.compile(r"(?i)\banswer\**(?:\s+is\b\s*:?|\s*[:=])\s*\**[^\S\n]*([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+−]?\.\d+")
 _CHOICE = re.compile(r"\(?\b([A-J])\b[).:]?")

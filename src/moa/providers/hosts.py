@@ -19,7 +19,8 @@ class Host:
     """Where to send chat completions, with which key, and how this host differs from the rest.
 
     `key_env` and `base_url_env` name variables in the order they are tried. `max_tokens` and `seed` are the names of those
-    fields here. `stream_usage`: whether `stream_options` may be sent. `extra` is sent with every request.
+    fields here. `stream_usage`: whether `stream_options` may be sent. `keep_alive`: whether a connection is kept for the next
+    request. `extra` is sent with every request.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Host:
     max_tokens: str = "max_tokens"
     seed: str = "seed"
     stream_usage: bool = True
+    keep_alive: bool = True
     extra: tuple[tuple[str, object], ...] = ()
 
 
@@ -58,7 +60,8 @@ _ALL = (
     _local("ollama", 11434, base_url_env=("OLLAMA_BASE_URL", "OLLAMA_API_BASE", "OLLAMA_HOST")),
     _local("vllm", 8000),
     _local("lmstudio", 1234, key_env=("LMSTUDIO_API_KEY", "LM_STUDIO_API_KEY")),
-    _local("llamacpp", 8080, key_env=("LLAMACPP_API_KEY", "LLAMA_API_KEY")),
+    # its few threads each wait 5 s at a kept connection, while other requests stand in line
+    _local("llamacpp", 8080, keep_alive=False, key_env=("LLAMACPP_API_KEY", "LLAMA_API_KEY")),
 )
 
 HOSTS: Mapping[str, Host] = MappingProxyType({host.name: host for host in _ALL})

@@ -89,6 +89,8 @@ class OpenAI:
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
+        if not self.host.keep_alive:
+            headers["Connection"] = "close"
         return headers
 
     def _own(self, error: ProviderError, model: str = "", partial: str = "") -> ProviderError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -47,6 +48,7 @@ class Replay:
             BadRequest: this call was not recorded; names the fields in which the nearest recorded one differs.
             MoaError: what the recorded call failed with.
         """
+        await asyncio.sleep(0)  # as with any provider, calls at once take turns and can be cancelled
         call = request.call
         outcomes = self._known.get(call.key)
         if outcomes is None:
@@ -93,7 +95,8 @@ def raised(failure: Failure) -> MoaError:
     """The exception that a recorded failure was; one of a class that is not ours becomes a ProviderError naming it."""
     kind = getattr(errors, failure.kind, None)
     if not (isinstance(kind, type) and issubclass(kind, MoaError)) or kind is NotEnoughReplies:
-        return ProviderError(f"{failure.kind}: {failure.message}", provider=failure.provider, model=failure.model)
+        failure = replace(failure, message=f"{failure.kind}: {failure.message}")
+        kind = ProviderError
     if issubclass(kind, ProviderError):
         return kind(failure.message, provider=failure.provider, model=failure.model, partial=failure.partial)
     return kind(failure.message)

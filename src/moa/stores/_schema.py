@@ -7,6 +7,7 @@ its first byte on, and so have its -wal and -shm, which SQLite makes like it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from moa.core.errors import ConfigError
@@ -80,7 +81,7 @@ def _version(path: Path, connection: sqlite3.Connection) -> int:
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     """Bring the tables up to date, once, however many processes try at the same time."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statements in MIGRATIONS[_version(path, connection) :]:
@@ -93,3 +94,17 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log, which stays with the file. SQLite itself does not wait for a process doing the same."""
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return

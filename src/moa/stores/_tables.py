@@ -17,6 +17,9 @@ from moa.stores._trouble import translated
 
 DAY = 86_400
 
+PATIENCE = 1.0
+"""Seconds to try to empty the log for; SQLite does not wait for another process that is just doing so."""
+
 _INHERITED: list[sqlite3.Connection] = []
 """Connections of a parent process, which must be neither used nor closed in this one."""
 
@@ -102,8 +105,12 @@ def scrub(database: sqlite3.Connection) -> bool:
     neighbour; only writing the file anew gets rid of those.
     """
     database.execute("VACUUM")
-    (busy, _, _) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not busy
+    until = time.monotonic() + PATIENCE
+    while True:
+        (busy, _, _) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy or time.monotonic() > until:
+            return not busy
+        time.sleep(0.01)
 
 
 def _note_runs(database: sqlite3.Connection, events: Sequence[Event]) -> None:

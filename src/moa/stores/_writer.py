@@ -15,7 +15,6 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import islice
 
 from moa.core.errors import MoaError
 from moa.core.events import Event
@@ -139,7 +138,8 @@ class Writer:
     def _drain(self) -> None:
         """Write until the queue is empty or a write fails."""
         while self._pending:
-            batch = tuple(islice(self._pending, BATCH))
+            # By index: an iterator over a deque breaks when another thread appends.
+            batch = [self._pending[place] for place in range(min(len(self._pending), BATCH))]
             try:
                 self._write(batch)
             except Exception as error:  # noqa: BLE001 - the thread's outermost door: kept, and raised by flush and close

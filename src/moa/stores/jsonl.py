@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from moa.core.errors import MoaError
@@ -137,15 +137,13 @@ class Jsonl:
         with self._lock:
             if not self._closed:
                 self._write()
-        return self._runs(self._file.read())
+        return _by_run(event for event, _ in self._events(self._file.read()))
 
-    def _runs(self, lines: Sequence[bytes]) -> dict[str, list[Event]]:
-        runs: dict[str, list[Event]] = {}
+    def _events(self, lines: Sequence[bytes]) -> Iterator[tuple[Event, bytes]]:
+        """Each event, with its line."""
         for number, line in enumerate(lines, 1):
             if line.strip():
-                event = event_of(line, f"{self.path}, line {number}")
-                runs.setdefault(event.run, []).append(event)
-        return runs
+                yield event_of(line, f"{self.path}, line {number}"), line
 
     def _keep(self, wanted: Callable[[RunSummary], bool]) -> int:
         """Write the file anew with the wanted runs; says how many were not."""
@@ -153,7 +151,15 @@ class Jsonl:
         if not self.path.exists():
             return 0
         with self._lock, self._file.rewriting() as lines:
-            runs = self._runs(lines)
-            gone = {run for run, events in runs.items() if not wanted(summarise(events))}
-            lines[:] = [line for line in lines if line.strip() and event_of(line, "").run not in gone]
+            events = list(self._events(lines))
+            runs = _by_run(event for event, _ in events)
+            gone = {run for run, its in runs.items() if not wanted(summarise(its))}
+            lines[:] = [line for event, line in events if event.run not in gone]
         return len(gone)
+
+
+def _by_run(events: Iterable[Event]) -> dict[str, list[Event]]:
+    runs: dict[str, list[Event]] = {}
+    for event in events:
+        runs.setdefault(event.run, []).append(event)
+    return runs

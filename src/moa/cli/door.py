@@ -1,0 +1,108 @@
+"""The outermost door: whatever goes wrong inside becomes one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from contextlib import suppress
+
+from moa.cli.output import one_line
+from moa.core.errors import BudgetExceeded, ConfigError, DeadlinePassed, MoaError
+
+CTRL_C = 130
+BROKEN_PIPE = 141
+
+
+def enter(argv: list[str]) -> int:
+    """Run a command; its exit code. Nothing but Ctrl-C during the report itself comes out as an exception."""
+    argv, debug = _debug(argv or ["--help"])
+    _speak_utf8()
+    try:
+        code = _invoke(argv)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _abandon_stdout()
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the outermost door
+        if debug:
+            traceback.print_exception(error)
+        code, words = verdict(error)
+        problem(words)
+        _abandon_stdout()
+        return code
+
+
+def problem(text: str) -> None:
+    """One line on stderr."""
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"moa: {one_line(text)}\n")
+        sys.stderr.flush()
+
+
+def verdict(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error, and what is said about it."""
+    match error:
+        case KeyboardInterrupt():
+            return CTRL_C, "stopped"
+        case ConfigError():
+            return 2, str(error)
+        case BudgetExceeded():
+            return 3, str(error)
+        case DeadlinePassed():
+            return 4, f"no answer: {error}"
+        case MoaError():
+            return 1, f"no answer: {error}"
+        case OSError(strerror=str()):
+            return 1, f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}"
+        case _:
+            return 1, f"internal error: {type(error).__name__}: {error}; run again with --debug"
+
+
+def _invoke(argv: list[str]) -> int:
+    """Hand the words to typer. What it raises at a wrong use is told by its shape: the class moved between its versions."""
+    import typer
+
+    from moa.cli.app import app
+
+    try:
+        code = typer.main.get_command(app)(argv, prog_name="moa", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        command = getattr(getattr(error, "ctx", None), "command_path", "moa")
+        raise ConfigError(f"{error.format_message().rstrip('.')} (see `{command} --help`)") from error
+    if code == CTRL_C:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _debug(argv: list[str]) -> tuple[list[str], bool]:
+    """The words without `--debug`, which may stand anywhere before `--`, and whether it or MOA_DEBUG was there."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    kept = [word for word in argv[:end] if word != "--debug"] + argv[end:]
+    return kept or ["--help"], len(kept) < len(argv) or os.environ.get("MOA_DEBUG", "0") not in ("", "0", "false")
+
+
+def _speak_utf8() -> None:
+    """UTF-8 whatever the locale says; a lone surrogate becomes "?". A closed stream swallows what is written to it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _abandon_stdout() -> None:
+    """Write what is left, if it can be written: nobody may be there to read (`| head`), or the disk be full. Then see
+    that Python does not try again at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,57 @@
+"""The options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from moa.core.errors import ConfigError
+
+
+def _above_zero(option: str, unit: str) -> Callable[[float | None], float | None]:
+    def check(value: float | None) -> float | None:
+        if value is not None and not (isfinite(value) and value > 0):
+            raise ConfigError(f"{option}: {value:g} is no number of {unit} above 0")
+        return value
+
+    return check
+
+
+def _option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002 - typer's own name
+    return typer.Option(*names, help=help, show_default=False, **more)
+
+
+MixtureName = Annotated[str | None, _option("--mixture", "-m", metavar="NAME", help="Which mixture answers.")]
+ConfigFile = Annotated[
+    Path | None, _option("--config", metavar="PATH", help="The configuration, instead of ./moa.toml.")
+]
+Json = Annotated[bool, _option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, _option("--quiet", "-q", help="Only the answer and errors.")]
+ShowProposals = Annotated[bool, _option("--show-proposals", help="What the proposers said, too (on stderr).")]
+Deadline = Annotated[
+    float | None,
+    _option(
+        "--deadline", metavar="SECONDS", help="An answer in this time.", callback=_above_zero("--deadline", "seconds")
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    _option(
+        "--max-cost",
+        metavar="USD",
+        help="Never more than this per question.",
+        callback=_above_zero("--max-cost", "US dollars"),
+    ),
+]
+Files = Annotated[list[Path] | None, _option("--file", metavar="PATH", help="A text file to add; may be repeated.")]
+Images = Annotated[list[Path] | None, _option("--image", metavar="PATH", help="A picture to add; may be repeated.")]
+System = Annotated[str | None, _option("--system", metavar="TEXT", help="A system prompt.")]
+NoStore = Annotated[bool, _option("--no-store", help="Keep nothing of this.")]
+ReplayFile = Annotated[
+    Path | None,
+    _option("--replay", metavar="FILE", help="Answers from a recording (`moa runs export --format recording`)."),
+]

@@ -1,0 +1,99 @@
+"""A mixture whose answers come from a recording: nothing is sent, nothing is paid, nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from moa.core.conversation import conversation_of
+from moa.core.flow import Flow
+from moa.core.plan import bounded, plan
+from moa.core.types import Conversation, Reply
+from moa.core.view import View, fold
+from moa.mixture import Answer, Mixture
+
+if TYPE_CHECKING:
+    from moa.core.events import Event
+    from moa.core.ports import Sink
+    from moa.engine.watch import Order, Watching
+    from moa.providers.replay import Recorded
+
+_CAPS = (None, 4096, 2048, 1024)
+"""Output limits a run may have been held to by its max cost (mixture.py), which is not kept with a run."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """`mixture` over what was `recorded`; `source` names the recording in errors."""
+
+    mixture: Mixture
+    recorded: Sequence[Recorded]
+    source: str
+    seen: View = field(default_factory=View)
+
+    @property
+    def name(self) -> str:
+        """The mixture's name."""
+        return self.mixture.name
+
+    @property
+    def deadline(self) -> float | None:
+        """None: a recording answers at once."""
+        return None
+
+    async def ask(
+        self, conversation: Conversation, *, deadline: float | None = None, max_cost: float | None = None
+    ) -> Answer:
+        """See Mixture; `max_cost` means nothing here."""
+        from moa.engine.watch import run
+
+        self.seen = View()
+        reply = await run(self._order(conversation, deadline, "none", (self._see,)))
+        return Answer(reply.text, self.seen)
+
+    def watch(
+        self,
+        conversation: Conversation,
+        *,
+        deadline: float | None = None,
+        max_cost: float | None = None,
+        proposers: bool = False,
+    ) -> AbstractAsyncContextManager[Watching]:
+        """See Mixture; `max_cost` means nothing here."""
+        from moa.engine.watch import watch
+
+        return watch(self._order(conversation, deadline, "all" if proposers else "final", ()))
+
+    def _see(self, event: Event) -> None:
+        self.seen = fold(self.seen, event)
+
+    def _order(self, conversation: Conversation, deadline: float | None, deltas: str, sinks: tuple[Sink, ...]) -> Order:
+        from moa.engine.watch import Order
+        from moa.providers.replay import Replay
+
+        conversation = conversation_of(conversation)
+        return Order(
+            flow=self._flow(conversation),
+            conversation=conversation,
+            provider=Replay(self.recorded, self.source),
+            mixture=self.mixture.name,
+            deadline=deadline,
+            deltas=deltas,
+            sinks=sinks,
+            price=self.mixture.rig.price,
+        )
+
+    def _flow(self, conversation: Conversation) -> Callable[[Conversation], Flow[Reply]]:
+        """The flow whose first calls were recorded: the mixture's own, or held to fewer output tokens a call."""
+        known = {one.key for one in self.recorded}
+
+        def capped(cap: int | None) -> Callable[[Conversation], Flow[Reply]]:
+            return self.mixture if cap is None else lambda asked: bounded(self.mixture(asked), cap)
+
+        def fits(flow: Callable[[Conversation], Flow[Reply]]) -> int:
+            first = plan(flow, conversation, lambda model: None).steps[:1]
+            return sum(call.key in known for step in first for call in step.calls)
+
+        return max(map(capped, _CAPS), key=fits)

@@ -1,0 +1,213 @@
+"""The transport on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ssl
+
+import pytest
+
+from moa.core.errors import BadReply, Cut, Unreachable
+from moa.providers._http import Aiohttp
+from providers.upstream import http, upstream
+
+
+async def got(transport: Aiohttp, url: str, limit: int = 1 << 20) -> bytes:
+    async with transport.request("POST", url, {}, b"{}") as response:
+        return await response.read(limit)
+
+
+def test_a_body_that_unpacks_to_more_than_the_limit_is_refused():
+    bomb = gzip.compress(b"0" * 50_000_000)
+
+    async def main():
+        transport = Aiohttp()
+        async with upstream(http(200, bomb, content_encoding="gzip")) as server:
+            with pytest.raises(BadReply, match="longer than 1048576 bytes"):
+                await got(transport, server.url)
+            assert "accept-encoding: identity" in server.heads[0].lower()
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_the_environments_proxy_is_not_asked(monkeypatch):
+    async def main():
+        transport = Aiohttp()
+        async with upstream(http(200, "ours")) as server, upstream(http(200, "proxy")) as proxy:
+            for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+                monkeypatch.setenv(name, proxy.url)
+            assert await got(transport, server.url) == b"ours"
+            assert proxy.heads == []
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_one_transport_serves_one_event_loop_after_the_other():
+    transport = Aiohttp()
+
+    async def main():
+        async with upstream(http(200, "yes")) as server:
+            assert await got(transport, server.url) == b"yes"
+        await transport.aclose()
+        await transport.aclose()
+
+    for _ in range(3):
+        asyncio.run(main())
+
+
+def serving(first: list[bytes]):
+    """A server that answers as many requests on its first connection as `first` has answers, then reads the next and hangs up.
+
+    Later connections answer "fresh" once.
+    """
+    connections = []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        answers = first if len(connections) == 1 else [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfresh"]
+        for answer in answers:
+            await reader.readuntil(b"{}")
+            writer.write(answer)
+        await reader.readuntil(b"{}")
+        writer.close()
+
+    return connections, serve
+
+
+def test_a_kept_connection_the_host_hangs_up_on_is_replaced_unnoticed():
+    async def main():
+        transport = Aiohttp()
+        connections, serve = serving([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server:
+            assert await got(transport, url) == b"ok"
+            assert await got(transport, url) == b"fresh"
+            assert len(connections) == 2
+            await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_new_connection_the_host_hangs_up_on_is_an_error_at_once():
+    async def main():
+        transport = Aiohttp()
+        connections, serve = serving([])
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server:
+            with pytest.raises(Cut):
+                await got(transport, url)
+            assert len(connections) == 1
+            await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_host_that_went_away_between_two_requests_is_unreachable():
+    async def main():
+        transport = Aiohttp()
+        _, serve = serving([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server:
+            assert await got(transport, url) == b"ok"
+            server.close()
+            with pytest.raises(Unreachable):
+                await got(transport, url)
+            await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_whole_stream_leaves_its_connection_for_the_next_request():
+    async def main():
+        transport, connections = Aiohttp(), []
+
+        async def serve(reader, writer):
+            connections.append(writer)
+            while not reader.at_eof():
+                try:
+                    await reader.readuntil(b"{}")
+                except asyncio.IncompleteReadError:
+                    break
+                writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\ndone\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.001)
+                writer.write(b"0\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server:
+            for _ in range(3):
+                async with transport.request("POST", url, {}, b"{}") as response:
+                    assert await response.piece() == b"done"
+                    await response.drain()
+            assert len(connections) == 1
+            await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_an_unknown_name_is_unreachable():
+    async def main():
+        transport = Aiohttp()
+        with pytest.raises(Unreachable):
+            await got(transport, "http://no-such-host.invalid/")
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+# A certificate for 127.0.0.1 that nobody has signed, good until 2126; it protects nothing.
+OWN_KEY = (
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg0zwjU8tjjYo8G6pLe7hW5CuMFaEm2IAHNy+KDVamonGhRANCAATX"
+    "ci/jZG1TWkSauw4bvDtMa+e5X4Z5REejr5tulnzJXlb8PYaZaEaW6wHkmT5yGPqtj3lSxutF/a0y+5/dvgsZ"
+)
+OWN_CERTIFICATE = (
+    "MIIBmjCCAUGgAwIBAgIUHMaCaxgci6kg8d0AC9D2+tazs/4wCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2"
+    "MTEyMjE3MzcxMFoYDzIxMjYxMDI5MTczNzEwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC"
+    "AATXci/jZG1TWkSauw4bvDtMa+e5X4Z5REejr5tulnzJXlb8PYaZaEaW6wHkmT5yGPqtj3lSxutF/a0y+5/dvgsZo28wbTAdBgNV"
+    "HQ4EFgQURlnTb7OvJReH8uvLkjH6ktneNiQwHwYDVR0jBBgwFoAURlnTb7OvJReH8uvLkjH6ktneNiQwDwYDVR0TAQH/BAUwAwEB"
+    "/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3QwCgYIKoZIzj0EAwIDRwAwRAIgA3mdUXSLXyYSGaKgr4vF14SkowmnvbHN325D"
+    "d20SrIcCIEreaZYwQbkD+jTdmwqrUlicSsDXuzvDfAgzhVJPKvGH"
+)
+
+
+def served_tls(folder) -> ssl.SSLContext:
+    """A server's side of TLS with a certificate that no one trusts."""
+    blocks = (("PRIVATE KEY", OWN_KEY), ("CERTIFICATE", OWN_CERTIFICATE))
+    text = "".join(f"-----BEGIN {name}-----\n{body}\n-----END {name}-----\n" for name, body in blocks)
+    (folder / "own.pem").write_text(text)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "own.pem")
+    return context
+
+
+@pytest.mark.parametrize("kind", ["a certificate nobody signed", "plain text"])
+def test_without_trusted_tls_nothing_is_sent(tmp_path, kind):
+    async def main():
+        heard = []
+
+        async def serve(reader, writer):
+            if kind == "plain text":
+                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                await reader.read()
+            else:
+                heard.append(await reader.read(100))
+            writer.close()
+
+        context = served_tls(tmp_path) if kind != "plain text" else None
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        transport = Aiohttp()
+        async with server:
+            with pytest.raises(Unreachable, match=r"TLS|SSL|certificate"):
+                await got(transport, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+            assert heard == []
+            await transport.aclose()
+
+    asyncio.run(main())

@@ -1,0 +1,666 @@
+"""Chat completions over real sockets: what is sent, what is understood, and every fault a host can have."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+
+import pytest
+
+from moa.core import errors
+from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, Refused, TimedOut, Unreachable
+from moa.core.events import Delta
+from moa.core.ports import Scope
+from moa.core.types import Call, Image, Message, Request, Sampling, ToolCall, ToolResult, Usage, assistant, system, user
+from moa.providers._http import Aiohttp
+from moa.providers.hosts import HOSTS, Host, custom
+from moa.providers.openai import OpenAI
+from providers.upstream import STREAM_HEAD, events, http, piece, said, upstream
+
+KEY = "sk-test-canary-7f3a"
+
+
+def asked(*messages, model="host:m:8b", **settings) -> Request:
+    call = Call(model, messages or (user("hi"),), sampling=Sampling(**settings))
+    return Request(call, call.conversation)
+
+
+def sent(*answers, request=None, scope=None, host=None, deadline=None):
+    """Send one request to a server that gives those answers: the reply or error, and the server's record."""
+
+    async def main():
+        transport = Aiohttp()
+        async with upstream(*answers) as server:
+            place = host or Host("host", "")
+            provider = OpenAI(
+                Host(**{name: getattr(place, name) for name in Host.__slots__} | {"base_url": server.url}),
+                transport,
+                KEY,
+            )
+            at = None if deadline is None else asyncio.get_running_loop().time() + deadline
+            try:
+                return await provider.send(request or asked(), scope or Scope(deadline=at)), server
+            except ProviderError as error:
+                return error, server
+            finally:
+                await transport.aclose()
+
+    return asyncio.run(main())
+
+
+def streamed(*chunks, end="[DONE]", scope=None):
+    facts = []
+    body = events(*chunks, *([end] if end else []))
+    outcome, _ = sent(STREAM_HEAD + body, scope=Scope(facts.append, want_deltas=True, final=True))
+    return outcome, facts
+
+
+# --- what is sent
+
+
+def test_the_model_is_what_follows_the_first_colon_and_the_key_is_a_bearer():
+    _, server = sent(http(200, said("ok")))
+    assert server.asked == [{"model": "m:8b", "messages": [{"role": "user", "content": "hi"}]}]
+    assert "POST /v1/chat/completions HTTP/1.1" in server.heads[0]
+    assert f"\r\nauthorization: bearer {KEY}\r\n" in server.heads[0].lower()
+
+
+def test_a_connection_is_kept_for_the_next_request_unless_the_host_bears_it_badly():
+    for name, kept in (("openai", True), ("llamacpp", False)):
+        _, server = sent(http(200, said("ok")), host=HOSTS[name])
+        assert ("\r\nconnection: close\r\n" not in server.heads[0].lower()) == kept
+
+
+def test_every_kind_of_part_has_its_shape():
+    messages = (
+        system("Be kind."),
+        user("Look: ", "closely", Image("data:image/png;base64,AAAA")),
+        user("two ", "texts"),
+        assistant("I will.", ToolCall("c1", "see", '{"a":1}')),
+        assistant(ToolCall("c2", "see", "{}")),
+        Message("tool", (ToolResult("c1", "one"), ToolResult("c2", "two"))),
+    )
+    _, server = sent(http(200, said("ok")), request=asked(*messages))
+    function = {"id": "c1", "type": "function", "function": {"name": "see", "arguments": '{"a":1}'}}
+    assert server.asked[0]["messages"] == [
+        {"role": "system", "content": "Be kind."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Look: "},
+                {"type": "text", "text": "closely"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+            ],
+        },
+        {"role": "user", "content": "two texts"},
+        {"role": "assistant", "content": "I will.", "tool_calls": [function]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [function | {"id": "c2", "function": {"name": "see", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "one"},
+        {"role": "tool", "tool_call_id": "c2", "content": "two"},
+    ]
+
+
+def test_sampling_is_sent_under_the_names_of_the_host():
+    settings = {"temperature": 0.5, "top_p": 0.9, "max_tokens": 7, "seed": 3, "stop": ("x",), "reasoning_effort": "low"}
+    for name, tokens, seed in (
+        ("together", "max_tokens", "seed"),
+        ("openai", "max_completion_tokens", "seed"),
+        ("mistral", "max_tokens", "random_seed"),
+    ):
+        _, server = sent(http(200, said("ok")), request=asked(**settings), host=HOSTS[name])
+        plain = {"temperature": 0.5, "top_p": 0.9, "stop": ["x"], "reasoning_effort": "low"}
+        assert {k: v for k, v in server.asked[0].items() if k not in ("model", "messages")} == plain | {
+            tokens: 7,
+            seed: 3,
+        }
+
+
+def test_a_stream_is_asked_for_only_where_deltas_are_wanted():
+    _, quiet = sent(http(200, said("ok")))
+    assert "stream" not in quiet.asked[0]
+    _, loud = sent(STREAM_HEAD + events(piece("stop", content="ok"), "[DONE]"), scope=Scope(want_deltas=True))
+    assert (loud.asked[0]["stream"], loud.asked[0]["stream_options"]) == (True, {"include_usage": True})
+    _, shy = sent(
+        STREAM_HEAD + events(piece("stop", content="ok"), "[DONE]"),
+        scope=Scope(want_deltas=True),
+        host=HOSTS["mistral"],
+    )
+    assert "stream_options" not in shy.asked[0]
+
+
+def test_half_a_surrogate_pair_is_a_bad_request_and_nothing_is_sent():
+    error, server = sent(http(200, said("ok")), request=asked(user("a\ud800")))
+    assert isinstance(error, BadRequest)
+    assert server.heads == []
+
+
+# --- what is understood
+
+
+def test_a_whole_answer():
+    body = said("Paris", reasoning_content="hm", tool_calls=[{"id": "c", "function": {"name": "f", "arguments": "{}"}}])
+    body["usage"] |= {
+        "prompt_tokens_details": {"cached_tokens": 2},
+        "completion_tokens_details": {"reasoning_tokens": 1},
+        "cost": 0.25,
+    }
+    reply, _ = sent(http(200, body))
+    assert (reply.text, reply.reasoning, reply.model, reply.cost) == ("Paris", "hm", "m", 0.25)
+    assert (reply.finish, reply.tool_calls) == ("tool_calls", (ToolCall("c", "f", "{}"),))
+    assert reply.usage == Usage(input=3, output=2, cached=2, reasoning=1)
+
+
+def test_a_streamed_answer_gives_the_same_and_each_piece_as_it_comes():
+    usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+    reply, facts = streamed(
+        piece(role="assistant", content=""),
+        piece(reasoning="hm"),
+        piece(content="Pa"),
+        piece(content="ris"),
+        piece("stop"),
+        usage,
+    )
+    assert (reply.text, reply.reasoning, reply.finish, reply.usage) == ("Paris", "hm", "stop", Usage(3, 2))
+    assert facts == [Delta("hm", "reasoning", final=True), Delta("Pa", final=True), Delta("ris", final=True)]
+
+
+def test_tool_calls_come_in_fragments_and_are_put_together():
+    def fragment(index, arguments="", **more):
+        return piece(
+            tool_calls=[{"index": index, "function": {"arguments": arguments} | more.pop("function", {})} | more]
+        )
+
+    reply, facts = streamed(
+        fragment(0, id="a", function={"name": "f"}),
+        fragment(1, id="b", function={"name": "g"}),
+        fragment(0, '{"x"'),
+        fragment(1, "{}"),
+        fragment(0, ":1}"),
+        piece("tool_calls"),
+    )
+    assert reply.tool_calls == (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "g", "{}"))
+    assert [(fact.index, fact.id, fact.name, fact.text) for fact in facts][:3] == [
+        (0, "a", "f", ""),
+        (1, "b", "g", ""),
+        (0, "", "", '{"x"'),
+    ]
+
+
+def test_tool_calls_that_all_carry_number_0_or_none_are_told_apart_by_id():
+    for index in ({"index": 0}, {}):
+        calls = [index | {"id": name, "function": {"name": name, "arguments": {"n": 1}}} for name in "ab"]
+        reply, _ = streamed(piece("stop", tool_calls=calls))
+        assert reply.tool_calls == (ToolCall("a", "a", '{"n":1}'), ToolCall("b", "b", '{"n":1}'))
+        assert reply.finish == "tool_calls"
+
+
+def test_a_host_that_answers_whole_though_asked_to_stream_is_understood():
+    facts = []
+    reply, _ = sent(http(200, said("Paris")), scope=Scope(facts.append, want_deltas=True))
+    assert reply.text == "Paris"
+    assert facts == [Delta("Paris")]
+
+
+def test_content_in_pieces_is_text_and_reasoning():
+    content = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "Paris"}]
+    reply, _ = sent(http(200, said(None) | {"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}))
+    assert (reply.text, reply.reasoning) == ("Paris", "hm")
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish", "notes"),
+    [
+        ("stop", "stop", 0),
+        ("length", "length", 0),
+        ("content_filter", "content_filter", 0),
+        ("eos", "stop", 0),
+        ("model_length", "length", 0),
+        (None, "stop", 1),
+        ("moonrise", "stop", 1),
+    ],
+)
+def test_finish_reasons_are_mapped_and_unknown_ones_noted(reason, finish, notes):
+    reply, _ = sent(http(200, said("x", reason)))
+    assert (reply.finish, len(reply.notes)) == (finish, notes)
+
+
+@pytest.mark.parametrize("text", [None, "", "  "])
+def test_reasoning_alone_is_a_blank_reply_with_its_reasoning(text):
+    reply, _ = sent(http(200, said(text, reasoning_content="thinking …")))
+    assert reply.blank
+    assert reply.reasoning == "thinking …"
+
+
+def test_a_refusal_is_no_answer():
+    error, _ = sent(http(200, said(None, refusal="I cannot help with that.")))
+    assert isinstance(error, Refused)
+    assert "I cannot help" in str(error)
+    error, _ = sent(http(200, said(None, "content_filter")))
+    assert isinstance(error, Refused)
+
+
+@pytest.mark.parametrize("counts", [{}, {"prompt_tokens": None}, {"prompt_tokens": -5}, {"prompt_tokens": 1e300}])
+def test_usage_that_is_missing_or_absurd_counts_as_nothing(counts):
+    reply, _ = sent(http(200, said("x") | {"usage": counts}))
+    assert reply.usage == Usage()
+
+
+def test_only_the_first_of_several_choices_counts():
+    choices = [
+        {"index": n, "message": {"content": text}, "finish_reason": "stop"} for n, text in ((1, "second"), (0, "first"))
+    ]
+    reply, _ = sent(http(200, said("") | {"choices": choices}))
+    assert reply.text == "first"
+
+
+# --- faults of the answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{}",
+        '{"choices": []}',
+        '{"choices": null}',
+        "<html><title>Hi</title></html>",
+        "[]",
+        "null",
+        '{"choices": "x"}',
+        '{"choices": [{"message": 5}]}',
+        '{"choices": [{"message": {"content": 5}}]}',
+        '{"choices": [',
+        b"\xff\xfe",
+        "[" * 100_000,
+        '{"error": ' + "[" * 100_000,
+    ],
+)
+def test_what_is_no_completion_is_a_bad_reply(body):
+    error, _ = sent(http(200, body))
+    assert isinstance(error, BadReply), error
+    assert len(str(error)) < 400
+    assert "\n" not in str(error)
+
+
+def test_an_answer_shorter_than_announced_is_cut():
+    error, _ = sent(http(200, said("Paris"), content_length="5000"))
+    assert isinstance(error, Cut)
+
+
+def test_a_cut_stream_is_an_error_not_an_end():
+    error, facts = streamed(piece(content="The capital "), piece(content="is"), end="")
+    assert isinstance(error, Cut)
+    assert error.partial == "The capital is"
+    assert error.retryable
+    assert len(facts) == 2
+
+
+def test_a_stream_that_said_why_it_stopped_needs_no_done():
+    reply, _ = streamed(piece(content="Paris"), piece("stop"), end="")
+    assert reply.text == "Paris"
+
+
+def test_a_stream_that_only_says_done_is_whole_and_noted():
+    reply, _ = streamed(piece(content="Paris"))
+    assert (reply.text, reply.finish, len(reply.notes)) == ("Paris", "stop", 1)
+
+
+def test_a_connection_reset_in_a_stream_is_cut_with_what_had_come():
+    async def reset(reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        data = events(piece(content="half"))
+        writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    error, _ = sent(reset, scope=Scope(want_deltas=True))
+    assert isinstance(error, Cut)
+    assert error.partial == "half"
+
+
+@pytest.mark.parametrize(
+    ("inside", "kind"),
+    [
+        ({"message": "slow down", "code": 429}, "RateLimited"),
+        ({"message": "m", "code": "rate_limit_exceeded"}, "RateLimited"),
+        ({"message": "m", "type": "overloaded_error"}, "Overloaded"),
+        ({"message": "m", "type": "server_error"}, "Overloaded"),
+        ({"message": "m", "code": "insufficient_quota"}, "OutOfCredit"),
+        ({"message": "m", "type": "invalid_request_error"}, "BadRequest"),
+        ({"message": "m", "code": 402}, "OutOfCredit"),
+        ("just words", "Overloaded"),
+        ({"message": "m", "code": "context_length_exceeded"}, "TooLong"),
+    ],
+)
+def test_an_error_inside_a_200_or_a_stream_is_that_error(inside, kind):
+    whole, _ = sent(http(200, {"error": inside}))
+    part, _ = streamed(piece(content="so far"), {"error": inside})
+    choice, _ = streamed({"choices": [{"delta": {}, "error": inside, "finish_reason": "error"}]})
+    assert [error.kind for error in (whole, part, choice)] == [kind] * 3
+    assert part.partial == "so far"
+
+
+@pytest.mark.parametrize("want_deltas", [False, True])
+def test_an_answer_without_end_is_stopped_at_its_limit(monkeypatch, want_deltas):
+    monkeypatch.setattr("moa.providers.openai.LIMIT", 200_000)
+
+    async def endless(reader, writer):
+        kind = b"text/event-stream" if want_deltas else b"application/json"
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: " + kind + b"\r\nconnection: close\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(events(piece(content="blah " * 100)))
+            await writer.drain()
+
+    error, _ = sent(endless, scope=Scope(want_deltas=want_deltas))
+    assert isinstance(error, BadReply)
+    assert "200000 bytes" in str(error)
+
+
+# --- faults of the host
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (400, {"message": "no"}, "BadRequest"),
+        (404, {"message": "no such model"}, "BadRequest"),
+        (422, {"message": "no"}, "BadRequest"),
+        (400, {"message": "m", "code": "context_length_exceeded"}, "TooLong"),
+        (400, {"message": "exceeds the available context size"}, "TooLong"),
+        (400, {"message": "This model's maximum context length is 8192 tokens"}, "TooLong"),
+        (413, {"message": "m"}, "TooLong"),
+        (401, {"message": f"bad key {KEY}"}, "AuthFailed"),
+        (403, {"message": "m"}, "AuthFailed"),
+        (402, {"message": "m"}, "OutOfCredit"),
+        (429, {"message": "m", "type": "insufficient_quota"}, "OutOfCredit"),
+        (429, {"message": "m", "code": "insufficient_quota"}, "OutOfCredit"),
+        (429, {"message": "m", "details": {"error_code": "enforced_spend_limit_reached"}}, "OutOfCredit"),
+        (429, {"message": "m"}, "RateLimited"),
+        (408, {"message": "m"}, "TimedOut"),
+        (504, {"message": "m"}, "TimedOut"),
+        (500, {"message": "m"}, "Overloaded"),
+        (503, {"message": "m"}, "Overloaded"),
+        (529, {"message": "m"}, "Overloaded"),
+        (400, {"message": "m", "code": "content_policy_violation"}, "Refused"),
+        (409, {"message": "m"}, "BadRequest"),
+    ],
+)
+def test_each_http_error_is_its_own(status, error, kind):
+    for want_deltas in (False, True):
+        got, server = sent(http(status, {"error": error}, x_request_id="r1"), scope=Scope(want_deltas=want_deltas))
+        assert (got.kind, got.http_status, got.provider, got.model, got.request_id) == (
+            kind,
+            status,
+            "host",
+            "m:8b",
+            "r1",
+        )
+        assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"error": "plain words"}', "plain words"),
+        ('{"message": "on top"}', "on top"),
+        ('{"detail": [{"msg": "deep"}]}', "deep"),
+        ('[{"error": {"message": "in a list"}}]', "in a list"),
+        ("<html><title>502 Bad\n Gateway</title>", "502 Bad Gateway"),
+        ("<html><p>x", "an HTML page"),
+        ("upstream down", "upstream down"),
+        ("", "no reason given"),
+        ('{"error": {"message": "' + "x" * 5000 + '"}}', "xxx"),
+        ("[" * 100_000, "[[["),
+    ],
+)
+def test_the_hosts_own_words_are_kept_short(body, words):
+    error, _ = sent(http(500, body))
+    assert words in str(error)
+    assert len(str(error)) < 400
+    assert "\n" not in str(error)
+
+
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry_after": "2"}, 2.0),
+        ({"retry_after": "0.5"}, 0.5),
+        ({"retry_after_ms": "1500"}, 1.5),
+        ({"retry_after_ms": "1500", "retry_after": "9"}, 1.5),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": DATE}, 30.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": DATE}, 0.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "-3"}, None),
+        ({"retry_after": "1e400"}, None),
+        ({"retry_after": "nan"}, None),
+        ({"retry_after_ms": "inf", "retry_after": "4"}, 4.0),
+        ({}, None),
+        ({"retry_after": "Wed, 99 Oct 2026 07:28:30 GMT", "date": DATE}, None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_wait_a_host_asks_for_is_read_and_nonsense_is_not(status, headers, seconds):
+    error, _ = sent(http(status, {"error": {"message": "m"}}, **headers))
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(status):
+    async def main():
+        transport = Aiohttp()
+        async with (
+            upstream(http(200, said("stolen"))) as other,
+            upstream(http(status, "", location=other.url + "/chat/completions")) as server,
+        ):
+            with pytest.raises(BadReply, match="redirects"):
+                await OpenAI(custom("host", server.url), transport, KEY).send(asked(), Scope())
+            assert other.heads == []
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_host_that_is_not_there_is_unreachable():
+    async def main():
+        transport = Aiohttp()
+        async with upstream(b"") as server:
+            url = server.url
+        with pytest.raises(Unreachable, match="host:m:8b"):
+            await OpenAI(custom("host", url), transport, KEY).send(asked(), Scope())
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n"])
+def test_a_host_that_speaks_no_http_is_an_error_of_ours(answer):
+    error, _ = sent(answer)
+    assert isinstance(error, (Cut, BadReply))
+
+
+def test_a_host_that_never_answers_is_timed_out_at_the_deadline():
+    async def never(reader, writer):
+        await reader.read()
+
+    error, _ = sent(never, deadline=0.05)
+    assert isinstance(error, TimedOut)
+    assert "deadline" in str(error)
+
+
+def test_a_stream_that_stalls_is_timed_out_with_what_had_come():
+    async def stalls(reader, writer):
+        writer.write(STREAM_HEAD + events(piece(content="half")))
+        await reader.read()
+
+    async def main():
+        transport = Aiohttp()
+        async with upstream(stalls) as server:
+            scope = Scope(want_deltas=True, deadline=asyncio.get_running_loop().time() + 0.2)
+            with pytest.raises(TimedOut) as caught:
+                await OpenAI(custom("host", server.url), transport, KEY).send(asked(), scope)
+            assert caught.value.partial == "half"
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_cancelling_closes_the_connection_to_the_host():
+    async def main():
+        begun, closed = asyncio.Event(), asyncio.Event()
+
+        async def stalls(reader, writer):
+            writer.write(STREAM_HEAD)
+            begun.set()
+            await reader.read()
+            closed.set()
+
+        transport = Aiohttp()
+        async with upstream(stalls) as server:
+            task = asyncio.create_task(
+                OpenAI(custom("host", server.url), transport, KEY).send(asked(), Scope(want_deltas=True))
+            )
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await closed.wait()
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+# --- the key
+
+
+def test_the_key_is_in_no_error_and_no_repr():
+    echoes = [
+        http(401, {"error": {"message": f"wrong key: {KEY}"}}),
+        http(200, f"<p>{KEY}</p>"),
+        http(500, KEY),
+        http(200, {"error": KEY}),
+    ]
+    for echo in echoes:
+        error, _ = sent(echo)
+        assert KEY not in str(error)
+        assert KEY not in repr(error)
+    assert KEY not in repr(OpenAI(HOSTS["openai"], Aiohttp(), KEY))
+
+
+@pytest.mark.parametrize("key", ["sk-1\r\nX-Evil: 1", "schlüssel", "a\x00b"])
+def test_a_key_no_header_can_hold_is_a_config_error_that_does_not_show_it(key):
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY") as caught:
+        OpenAI(HOSTS["openai"], Aiohttp(), key)
+    assert key not in str(caught.value)
+
+
+# --- one stream, cut everywhere
+
+RECORDED = (
+    b"\xef\xbb\xbf: a comment\r\n\r\n"
+    + events(piece(role="assistant"), piece(reasoning_content="hm \u2026")).replace(b"\n", b"\r\n")
+    + events(piece(content="Pa\u0301r"), piece(content="is \U0001f5fc")).replace(b"\n", b"\r")
+    + b"event: message\nid: 5\nretry: 10\n"
+    + b'data: {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "c",\n'
+    + b'data:  "function": {"name": "f", "arguments": "{}"}}]}}]}\n\n'
+    + events(piece("stop"), {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}, "[DONE]")
+)
+
+
+class Pieces:
+    """A Transport whose answer comes in exactly these pieces; TCP would join some of them."""
+
+    status = 200
+    headers = MappingProxyType({"content-type": "text/event-stream"})
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = [piece for piece in pieces if piece]
+
+    @asynccontextmanager
+    async def request(self, method, url, headers, body=b""):
+        yield self
+
+    async def read(self, limit):
+        return b"".join(self._pieces)
+
+    async def piece(self):
+        return self._pieces.pop(0) if self._pieces else b""
+
+    async def drain(self):
+        pass
+
+    async def aclose(self):
+        pass
+
+
+def test_a_stream_gives_the_same_reply_wherever_it_is_cut_into_pieces():
+    async def fed(*pieces):
+        facts = []
+        scope = Scope(facts.append, want_deltas=True)
+        return await OpenAI(custom("host", "http://x/v1"), Pieces(*pieces)).send(asked(), scope), facts
+
+    async def main():
+        whole, facts = await fed(RECORDED)
+        assert (whole.text, whole.reasoning, whole.usage) == ("Pa\u0301ris \U0001f5fc", "hm \u2026", Usage(3, 2))
+        assert whole.tool_calls == (ToolCall("c", "f", "{}"),)
+        for at in range(1, len(RECORDED)):
+            assert await fed(RECORDED[:at], RECORDED[at:]) == (whole, facts)
+        assert await fed(*(RECORDED[at : at + 1] for at in range(len(RECORDED)))) == (whole, facts)
+
+    asyncio.run(main())
+
+
+def test_the_same_stream_over_a_socket_gives_the_same_reply():
+    async def slowly(reader, writer):
+        writer.write(STREAM_HEAD)
+        for at in range(0, len(RECORDED), 100):
+            writer.write(RECORDED[at : at + 100])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    reply, _ = sent(slowly, scope=Scope(want_deltas=True))
+    assert (reply.text, reply.reasoning, reply.usage) == ("Pa\u0301ris \U0001f5fc", "hm \u2026", Usage(3, 2))
+
+
+# --- the list of models
+
+
+def test_the_models_of_a_host_are_listed():
+    async def main():
+        transport = Aiohttp()
+        async with upstream(
+            http(200, {"data": [{"id": "b"}, {"id": "a", "owned_by": "x"}]}), http(200, "<html>"), http(401, {})
+        ) as server:
+            provider = OpenAI(custom("host", server.url), transport, KEY)
+            assert await provider.models() == ("a", "b")
+            with pytest.raises(BadReply):
+                await provider.models()
+            with pytest.raises(errors.AuthFailed):
+                await provider.models()
+            assert server.heads[0].startswith("GET /v1/models HTTP/1.1")
+        await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_llama_cpps_own_server_is_understood(served):
+    async def main():
+        transport = Aiohttp()
+        provider = OpenAI(served.host, transport, served.key)
+        assert len(await provider.models()) == 1
+        with pytest.raises(errors.AuthFailed, match="llamacpp"):
+            await OpenAI(served.host, transport, "wrong-key").send(asked(max_tokens=2), Scope())
+        with pytest.raises(ProviderError, match="image input is not supported"):
+            await provider.send(asked(user("hi", Image("data:image/png;base64,AAAA"))), Scope())
+        await transport.aclose()
+
+    asyncio.run(main())

@@ -1,0 +1,107 @@
+"""The one owner of attempts, on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from clock import run
+from moa.core import errors
+from moa.core.errors import Cut, Overloaded, ProviderError, RateLimited
+from moa.core.events import CallRetried, Delta, Failure
+from moa.core.ports import Scope
+from moa.core.types import Call, Request, user
+from moa.providers.fake import Fake, Script
+from moa.wrap.attempts import Attempts
+
+CALL = Call("fake:a", (user("hi"),))
+REQUEST = Request(CALL, CALL.conversation)
+
+
+def ended(lines, *, chance=0.0, most=2, **scope):
+    """What came of a call, what was emitted, how often it was sent, and when it ended."""
+    facts, fake = [], Fake({"a": lines})
+
+    async def main():
+        try:
+            outcome = await Attempts(fake, most=most, chance=lambda: chance).send(REQUEST, Scope(facts.append, **scope))
+        except ProviderError as error:
+            outcome = error
+        return outcome, asyncio.get_running_loop().time()
+
+    outcome, when = run(main())
+    return outcome, facts, len(fake.asked), when
+
+
+def test_a_retryable_error_is_tried_once_more_and_told():
+    reply, facts, sent, _ = ended([Overloaded("busy"), "Paris"])
+    assert (reply.text, sent) == ("Paris", 2)
+    assert facts == [CallRetried(1, 0.0, Failure("Overloaded", "busy", "overloaded", "fake", "a"))]
+
+
+def test_at_most_two_are_sent_in_all():
+    error, facts, sent, _ = ended([Overloaded("busy")])
+    assert (error.kind, sent, len(facts)) == ("Overloaded", 2, 1)
+
+
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, ProviderError) and kind is not ProviderError
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_only_retryable_errors_are_tried_again(kind):
+    error, _, sent, _ = ended([kind("why"), "Paris"])
+    assert sent == (2 if kind in (errors.Unreachable, errors.TimedOut, Cut, RateLimited, Overloaded) else 1)
+    assert (error.text == "Paris") if sent == 2 else (error.kind == kind.__name__)
+
+
+@pytest.mark.parametrize(
+    ("after", "chance", "when"),
+    [(2.0, 0.0, 2.0), (2.0, 1.0, 2.5), (None, 1.0, 0.5), (None, 0.0, 0.0), (0.0, 0.5, 0.25)],
+)
+def test_what_the_host_asks_for_is_waited_at_least_and_chance_comes_on_top(after, chance, when):
+    *_, ended_at = ended([RateLimited("slow down", retry_after=after), "Paris"], chance=chance)
+    assert ended_at == pytest.approx(when)
+
+
+@pytest.mark.parametrize(("after", "sent"), [(3.9, 2), (4.0, 1), (1e9, 1)])
+def test_it_never_sleeps_to_the_deadline(after, sent):
+    error, facts, times, when = ended([RateLimited("slow down", retry_after=after), "Paris"], deadline=4.0)
+    assert times == sent
+    assert len(facts) == sent - 1
+    assert when <= 4.0
+    assert sent == 2 or error.kind == "RateLimited"
+
+
+def test_a_wait_of_hours_is_not_waited_even_without_a_deadline():
+    _, _, sent, when = ended([RateLimited("tomorrow", retry_after=36_000.0), "Paris"])
+    assert (sent, when) == (1, 0.0)
+
+
+def test_once_a_delta_was_passed_on_there_is_no_second_text():
+    error, facts, sent, _ = ended([Script("one two three", cut=1), "Paris"], want_deltas=True)
+    assert (error.kind, error.partial, sent) == ("Cut", "one", 1)
+    assert facts == [Delta("one")]
+
+
+def test_a_stream_that_fails_before_its_first_delta_is_tried_again_as_the_second_attempt():
+    reply, facts, sent, _ = ended([Script("one two", cut=0), "Paris"], want_deltas=True)
+    assert (reply.text, sent) == ("Paris", 2)
+    assert [fact.attempt for fact in facts if isinstance(fact, Delta)] == [2]
+
+
+def test_one_that_waits_can_be_cancelled():
+    async def main():
+        fake = Fake({"a": [RateLimited("slow down", retry_after=30.0), "Paris"]})
+        task = asyncio.create_task(Attempts(fake).send(REQUEST, Scope()))
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert len(fake.asked) == 1
+
+    run(main())
