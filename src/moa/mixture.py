@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,64 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moa.core.agents import Agent
+from moa.core.answer import Answer
 from moa.core.conversation import Question, conversation_of
 from moa.core.errors import BudgetExceeded, ConfigError, Overloaded
 from moa.core.events import Delta, Event
 from moa.core.flow import Combine, Flow
 from moa.core.plan import Plan, bounded, plan
 from moa.core.ports import Provider, Sink
-from moa.core.types import Conversation, Reply, Usage
-from moa.core.view import CallView, View, fold
+from moa.core.types import Conversation, Reply
+from moa.core.view import View, fold
 
 if TYPE_CHECKING:
     from moa.config.build import Rig
     from moa.engine.watch import Watching
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer of a mixture. `view` is the whole run as a person would see it."""
-
-    text: str
-    view: View
-
-    def __str__(self) -> str:
-        return self.text
-
-    @property
-    def run(self) -> str:
-        """The id of the run: `moa runs show ID`."""
-        return self.view.run
-
-    @property
-    def proposals(self) -> tuple[CallView, ...]:
-        """What the proposers said, in the order they were asked."""
-        return tuple(call for call in self.view.calls if call.role == "proposer" and call.state == "done")
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens of all calls."""
-        return self.view.usage
-
-    @property
-    def cost(self) -> float | None:
-        """US dollars of all calls; None where a price is unknown."""
-        return self.view.cost
-
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return (self.view.ended or self.view.started) - self.view.started
-
-    @property
-    def degraded(self) -> bool:
-        """Whether someone failed on the way; `notes` and `view.calls` say who and why."""
-        return self.view.degraded
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader should know: fallbacks, cuts, replacements."""
-        return self.view.notes
 
 
 class Mixture:
@@ -166,7 +120,7 @@ class Mixture:
         self.name, self.deadline, self.max_cost = name, deadline, max_cost
         self._flow, self._keep = flow, keep
         self._made: Rig | None = None
-        self._checked = self._entered = False
+        self._checked = self._opened = self._entered = False
         self._running = 0
 
     def _on(self, rig: Rig) -> Mixture:
@@ -210,6 +164,8 @@ class Mixture:
 
     def ask_sync(self, question: Question, *, deadline: float | None = None, max_cost: float | None = None) -> Answer:
         """`ask` for code without an event loop."""
+        import asyncio
+
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -275,6 +231,9 @@ class Mixture:
         if not self._checked:
             self._check(conversation)
         store = self.rig.store if self._keep else None
+        if store is not None and not self._opened:
+            store.check()
+            self._opened = True
         if store is not None and store.full:
             raise Overloaded(
                 "the store cannot keep up, so no new run is started; try again, or run with [store] keep = false"

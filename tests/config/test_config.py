@@ -92,17 +92,41 @@ ERRORS = {
         GOOD.replace('["claude", "gpt"]', '["gpt"]').replace('[["gpt"], ["claude"]]', '[["gpt"], ["claud"]]'),
         r'moa\.toml: mixtures\.default\.layers\[1\]\[0\]: no agent "claud"; did you mean "claude"\?$',
     ),
-    "an unknown aggregator": (GOOD.replace('aggregator = "claude"', 'aggregator = "gtp"'), r'mixtures\.default\.aggregator: no agent "gtp"; did you mean "gpt"\?'),
-    "an unknown setting": (GOOD + "agregator = 1\n", r'mixtures\.default\.agregator: there is no such setting; did you mean "aggregator"\?'),
-    "an unknown table": ("[agent.x]\nmodel = 'a:b'\n", r'moa\.toml: agent: there is no such setting; did you mean "agents"\?'),
-    "a wrong type": (GOOD.replace("0.5", '"hot"'), r"agents\.claude\.temperature: input should be a valid number.*'hot'"),
-    "a wrong value": (GOOD.replace("0.5", "7"), r"agents\.claude\.temperature: input should be less than or equal to 2 \(it is 7\)"),
+    "an unknown aggregator": (
+        GOOD.replace('aggregator = "claude"', 'aggregator = "gtp"'),
+        r'mixtures\.default\.aggregator: no agent "gtp"; did you mean "gpt"\?',
+    ),
+    "an unknown setting": (
+        GOOD + "agregator = 1\n",
+        r'mixtures\.default\.agregator: there is no such setting; did you mean "aggregator"\?',
+    ),
+    "an unknown table": (
+        "[agent.x]\nmodel = 'a:b'\n",
+        r'moa\.toml: agent: there is no such setting; did you mean "agents"\?',
+    ),
+    "a wrong type": (
+        GOOD.replace("0.5", '"hot"'),
+        r"agents\.claude\.temperature: input should be a valid number.*'hot'",
+    ),
+    "a wrong value": (
+        GOOD.replace("0.5", "7"),
+        r"agents\.claude\.temperature: input should be less than or equal to 2 \(it is 7\)",
+    ),
     "a missing model": ("[agents.x]\nprompt = 'y'\n", r"agents\.x\.model: is missing"),
     "no aggregator": ("[mixtures.x]\nproposers = ['fake:a']\n", r"mixtures\.x: an aggregator is needed"),
-    "no members": ("[mixtures.x]\naggregator = 'fake:a'\n", r"mixtures\.x: a mixture has exactly one of layers, proposers or agent"),
-    "two shapes": ("[mixtures.x]\nproposers = ['fake:a']\nlayers = [['fake:a']]\naggregator = 'fake:a'\n", r"exactly one of .*layers and proposers"),
+    "no members": (
+        "[mixtures.x]\naggregator = 'fake:a'\n",
+        r"mixtures\.x: a mixture has exactly one of layers, proposers or agent",
+    ),
+    "two shapes": (
+        "[mixtures.x]\nproposers = ['fake:a']\nlayers = [['fake:a']]\naggregator = 'fake:a'\n",
+        r"exactly one of .*layers and proposers",
+    ),
     "an empty layer": ("[mixtures.x]\nlayers = [[]]\naggregator = 'fake:a'\n", "a layer has at least one agent"),
-    "a key written down": ("[hosts.x]\nbase_url = 'http://x/v1'\nkey = 'sk-123'\n", r"hosts\.x\.key: keys are named, never written down"),
+    "a key written down": (
+        "[hosts.x]\nbase_url = 'http://x/v1'\nkey = 'sk-123'\n",
+        r"hosts\.x\.key: keys are named, never written down",
+    ),
     "a name with a colon": ("[agents.'a:b']\nmodel = 'fake:x'\n", "is no name"),
     "no TOML": ("[agents\n", r"moa\.toml: not valid TOML"),
     "an unknown default": ("default = 'papr'\n", r'moa\.toml: default: no mixture "papr"; did you mean "paper"\?'),
@@ -150,7 +174,9 @@ def test_mixtures_nest_to_a_limit(tmp_path: Path) -> None:
         ("local:/nowhere/x.gguf", {}, "/nowhere/x.gguf"),
     ],
 )
-def test_what_cannot_be_called_is_named_before_any_call(tmp_path: Path, model: str, environ: dict[str, str], message: str) -> None:
+def test_what_cannot_be_called_is_named_before_any_call(
+    tmp_path: Path, model: str, environ: dict[str, str], message: str
+) -> None:
     rig = Rig(load({"HOME": str(tmp_path)}, folder=tmp_path), environ)
     with pytest.raises(ConfigError, match=message) as error:
         rig.wires.check(model, "moa.toml: agents.x.model")

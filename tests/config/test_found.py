@@ -66,7 +66,11 @@ def test_a_local_server_is_found_with_its_models_but_not_those_that_embed() -> N
 def test_a_server_that_is_something_else_is_not_found() -> None:
     for body in (b"<html>hello</html>", b"{}", b'{"data": 5}', listing()):
         with serving(body) as address:
-            assert not [server for server in look({"OLLAMA_BASE_URL": address}, patience=2.0).servers if server.base_url == address]
+            assert not [
+                server
+                for server in look({"OLLAMA_BASE_URL": address}, patience=2.0).servers
+                if server.base_url == address
+            ]
 
 
 def test_auto_takes_three_or_four_models_of_different_makers_and_the_strongest_aggregates() -> None:
@@ -77,7 +81,11 @@ def test_auto_takes_three_or_four_models_of_different_makers_and_the_strongest_a
 
 
 def test_auto_fills_up_to_three_with_what_there_is() -> None:
-    assert proposers(Found(("deepseek",), ())) == ["deepseek:deepseek-v4-pro", "deepseek:deepseek-v4-flash", "deepseek:deepseek-v4-pro"]
+    assert proposers(Found(("deepseek",), ())) == [
+        "deepseek:deepseek-v4-pro",
+        "deepseek:deepseek-v4-flash",
+        "deepseek:deepseek-v4-pro",
+    ]
     one = proposers(Found((), (Server("ollama", "http://x", ("llama3:8b",)),)))
     assert one == ["ollama:llama3:8b"] * 3
 

@@ -20,8 +20,15 @@ def test_a_question_a_message_and_messages_are_understood() -> None:
 def test_openai_shaped_messages_are_understood() -> None:
     messages: list[dict[str, Any]] = [
         {"role": "developer", "content": "Be brief."},
-        {"role": "user", "content": [{"type": "text", "text": "See"}, {"type": "image_url", "image_url": {"url": "data:x"}}]},
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "See"}, {"type": "image_url", "image_url": {"url": "data:x"}}],
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}],
+        },
         {"role": "tool", "tool_call_id": "1", "content": "42"},
     ]
     assert conversation_of(messages) == (
@@ -32,7 +39,9 @@ def test_openai_shaped_messages_are_understood() -> None:
     )
 
 
-@pytest.mark.parametrize("question", ["", "  \n", [], [system("Be brief.")], [{"role": "user", "content": ""}], Message("user", ())])
+@pytest.mark.parametrize(
+    "question", ["", "  \n", [], [system("Be brief.")], [{"role": "user", "content": ""}], Message("user", ())]
+)
 def test_an_empty_question_is_an_error(question: Any) -> None:
     with pytest.raises(ConfigError, match="question is empty"):
         conversation_of(question)

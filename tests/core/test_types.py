@@ -34,7 +34,9 @@ def test_the_key_changes_with_every_field_that_is_content() -> None:
 
 
 def test_the_key_does_not_change_with_names_or_with_what_a_reference_cost() -> None:
-    renamed = replace(CALL, agent="other", role="judge", references=(Reply("4", model="elsewhere", usage=Usage(5, 6), cost=1.0),))
+    renamed = replace(
+        CALL, agent="other", role="judge", references=(Reply("4", model="elsewhere", usage=Usage(5, 6), cost=1.0),)
+    )
     assert renamed.key == CALL.key
 
 

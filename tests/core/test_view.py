@@ -73,7 +73,12 @@ def test_a_cancelled_run_is_told_from_a_failed_one() -> None:
 
 
 def test_notes_and_cancelled_calls_are_shown() -> None:
-    view = seen((RunStarted("m", ()), 0, 0), started(2, "a"), (CallCancelled("its step closed", 1.0), 2, 0), (Noted("fallback", "x"), 0, 0))
+    view = seen(
+        (RunStarted("m", ()), 0, 0),
+        started(2, "a"),
+        (CallCancelled("its step closed", 1.0), 2, 0),
+        (Noted("fallback", "x"), 0, 0),
+    )
     assert view.calls[0].state == "cancelled"
     assert view.calls[0].problem == "its step closed"
     assert view.notes == ("fallback: x",)

@@ -50,7 +50,9 @@ A, B, C, D, AGG = (Agent(f"fake:{name}") for name in ("a", "b", "c", "d", "agg")
 class Ran:
     """What a run came to: its answer or error, its events, and how long it took on the virtual clock."""
 
-    def __init__(self, flow: Callable[[Conversation], Any], scripts: Mapping[str, Any] | Provider, **order: Any) -> None:
+    def __init__(
+        self, flow: Callable[[Conversation], Any], scripts: Mapping[str, Any] | Provider, **order: Any
+    ) -> None:
         self.events: list[Event] = []
         self.answer: Reply | None = None
         self.error: BaseException | None = None
@@ -73,7 +75,9 @@ class Ran:
         assert sum(isinstance(event.fact, TERMINAL) for event in self.events) == 1
         assert isinstance(self.events[-1].fact, TERMINAL)
         started = [event.span for event in self.events if isinstance(event.fact, CallStarted)]
-        ended = [event.span for event in self.events if isinstance(event.fact, CallFinished | CallFailed | CallCancelled)]
+        ended = [
+            event.span for event in self.events if isinstance(event.fact, CallFinished | CallFailed | CallCancelled)
+        ]
         assert sorted(started) == sorted(ended)
 
     def facts(self, kind: type) -> list[Any]:
@@ -85,7 +89,9 @@ def ask(*agents: Agent, **rules: Any) -> Callable[[Conversation], Any]:
 
     async def flow(conversation: Conversation) -> Reply:
         outcomes = await Ask(tuple(agent.call(conversation) for agent in agents), **rules)
-        return Reply(" ".join(outcome.text if isinstance(outcome, Reply) else type(outcome).__name__ for outcome in outcomes))
+        return Reply(
+            " ".join(outcome.text if isinstance(outcome, Reply) else type(outcome).__name__ for outcome in outcomes)
+        )
 
     return flow
 
@@ -102,7 +108,9 @@ def test_calls_run_at_once_and_outcomes_keep_the_order_asked() -> None:
 
 
 def test_a_step_closes_at_need_and_cancels_the_rest() -> None:
-    ran = Ran(ask(A, B, C, need=2), {"a": Script("1", delay=9.0), "b": Script("2", delay=1.0), "c": Script("3", delay=2.0)})
+    ran = Ran(
+        ask(A, B, C, need=2), {"a": Script("1", delay=9.0), "b": Script("2", delay=1.0), "c": Script("3", delay=2.0)}
+    )
     assert ran.answer is not None
     assert ran.answer.text == "Late 2 3"
     assert ran.seconds == 2.0
@@ -307,7 +315,11 @@ def test_a_sink_that_raises_is_dropped_and_the_run_goes_on() -> None:
 
 
 def test_usage_and_cost_of_all_calls_are_summed_also_of_those_that_gave_no_answer() -> None:
-    ran = Ran(moa(), {"a": "one two", "b": Script(" ", cost=0.25), "c": "4", "agg": Script("4", cost=0.5)}, price=lambda model: Price(0, 1e6))
+    ran = Ran(
+        moa(),
+        {"a": "one two", "b": Script(" ", cost=0.25), "c": "4", "agg": Script("4", cost=0.5)},
+        price=lambda model: Price(0, 1e6),
+    )
     finished = ran.facts(RunFinished)[0]
     assert finished.cost == pytest.approx(2 + 0.25 + 1 + 0.5)
     assert Ran(ask(A), {"a": "1"}).facts(RunFinished)[0].cost is None
@@ -337,7 +349,12 @@ def test_a_cut_aggregator_stream_is_replaced_by_a_proposal_and_flagged() -> None
 
 
 def test_a_run_tells_its_story_in_order() -> None:
-    kinds = [type(event.fact) for event in Ran(lambda conversation: layered(conversation, [[A]], synthesise(AGG)), {"a": "4", "agg": "4"}).events]
+    kinds = [
+        type(event.fact)
+        for event in Ran(
+            lambda conversation: layered(conversation, [[A]], synthesise(AGG)), {"a": "4", "agg": "4"}
+        ).events
+    ]
     step = [StepStarted, CallStarted, CallFinished, StepFinished]
     assert kinds == [RunStarted, *step, *step, RunFinished]
 
@@ -346,7 +363,9 @@ def test_leaving_a_watched_run_cancels_every_call_and_records_it() -> None:
     events: list[Event] = []
 
     async def leave() -> None:
-        order = Order(ask(A, B), QUESTION, Fake({"a": Script(hang=True), "b": Script(hang=True)}), sinks=(events.append,))
+        order = Order(
+            ask(A, B), QUESTION, Fake({"a": Script(hang=True), "b": Script(hang=True)}), sinks=(events.append,)
+        )
         async with watch(order) as watching:
             async for event in watching:
                 if isinstance(event.fact, CallStarted):
@@ -389,7 +408,9 @@ def test_cancelling_a_run_from_outside_leaves_no_task_and_says_so() -> None:
     events: list[Event] = []
 
     async def cancel() -> None:
-        order = Order(ask(A, B), QUESTION, Fake({"a": Script(hang=True), "b": Script(hang=True)}), sinks=(events.append,))
+        order = Order(
+            ask(A, B), QUESTION, Fake({"a": Script(hang=True), "b": Script(hang=True)}), sinks=(events.append,)
+        )
         task = asyncio.create_task(run(order))
         await asyncio.sleep(1.0)
         task.cancel()

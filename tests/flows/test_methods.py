@@ -60,7 +60,9 @@ def test_with_everyone_dead_the_proposers_failure_is_raised() -> None:
 
 
 def test_a_failed_aggregator_is_stood_in_for_by_what_most_proposers_say() -> None:
-    answer = play(layered(QUESTION, [[A, B, C]], synthesise(D)), ["Answer: 5", "Answer: 4", "It is 4. Answer: 4", DEAD]).answer
+    answer = play(
+        layered(QUESTION, [[A, B, C]], synthesise(D)), ["Answer: 5", "Answer: 4", "It is 4. Answer: 4", DEAD]
+    ).answer
     assert answer.text == "Answer: 4"
     assert answer.notes[0].startswith("fallback: the aggregator failed")
 
@@ -145,7 +147,9 @@ def test_a_judge_may_repeat_an_answer_instead_of_naming_a_response() -> None:
 
 def test_a_judge_that_picks_nothing_or_fails_leaves_it_to_the_vote_and_it_is_noted() -> None:
     for verdict in ("neither", DEAD):
-        answer = play(layered(QUESTION, [[A, B, C]], select(D)), ["Answer: 5", "Answer: 4", "Answer: 4", verdict]).answer
+        answer = play(
+            layered(QUESTION, [[A, B, C]], select(D)), ["Answer: 5", "Answer: 4", "Answer: 4", verdict]
+        ).answer
         assert answer.text == "Answer: 4"
         assert answer.notes[0].startswith("fallback")
 

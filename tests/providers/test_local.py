@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from moa.core.errors import BadRequest, ConfigError, TimedOut
+from moa.core.errors import BadReply, BadRequest, ConfigError, TimedOut, TooLong
 from moa.core.ports import Scope
 from moa.core.types import Call, Image, Message, Reply, Request, Sampling, ToolCall, ToolResult, assistant, system, user
 from moa.providers import gguf as files
 from moa.providers._http import Aiohttp
-from moa.providers.local import Local
+from moa.providers.local import Local, _Asked
 from moa.providers.openai import OpenAI
 
 LONG = {"max_tokens": 1500, "temperature": 0.0}
@@ -167,10 +167,43 @@ def test_more_calls_than_slots_are_all_answered(gguf):
 
 
 def test_each_slot_has_the_whole_context(gguf):
-    # llama.cpp divides n_ctx by the slots: 4 slots of 512 tokens must each take a request of about 300
-    words = asked(user("a b c d e f g h i j " * 15), max_tokens=4)
+    # llama.cpp divides n_ctx by the slots: each of 4 slots of 512 tokens must take a request of 300 and more
+    words = asked(user("a b c d e f g h i j " * 30), max_tokens=4)
     reply = answered(Local(gguf, slots=4, context=512), words)
-    assert 128 < reply.usage.input < 512
+    assert 300 < reply.usage.input < 512
+
+
+def test_no_answer_depends_on_what_was_asked_before(gguf):
+    provider = Local(gguf)
+    replies = [answered(provider, asked()) for _ in range(3)]
+    assert [reply.usage.cached for reply in replies] == [0, 0, 0]
+
+
+def test_a_stopped_call_stops_llama_cpp_at_its_next_chunk_and_passes_nothing_on():
+    async def main():
+        heard = []
+        call = _Asked(asked(), Scope(heard.append, want_deltas=True), asyncio.get_running_loop())
+        chunk = {"choices": [{"index": 0, "delta": {"content": "4"}}]}
+        assert call.take(chunk) is False
+        call.stopped = True  # before the loop had a turn to pass the first one on
+        assert call.take(chunk) is True
+        await asyncio.sleep(0)
+        return heard
+
+    assert asyncio.run(main()) == []
+
+
+@pytest.mark.parametrize(
+    ("chunk", "error"),
+    [({"choices": 5}, BadReply), ({"error": {"code": 400, "type": "exceed_context_size_error"}}, TooLong)],
+)
+def test_what_goes_wrong_in_the_callback_is_kept_since_llama_cpp_would_swallow_it(chunk, error):
+    async def main():
+        call = _Asked(asked(), Scope(), asyncio.get_running_loop())
+        assert call.take(chunk) is True
+        return call.error
+
+    assert isinstance(asyncio.run(main()), error)
 
 
 def test_a_closed_model_is_loaded_again_when_it_is_asked(gguf):

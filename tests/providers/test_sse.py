@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from moa.core.errors import BadReply
@@ -60,6 +60,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=40).map(b"".join), st.lists(st.integers(0, 200), max_size=12))
+@example(b"\xef\xbb\xbfdata: a\n\n", [1])
 def test_any_bytes_cut_anywhere_give_what_the_standard_says(data, cuts):
     places = sorted({cut % (len(data) + 1) for cut in cuts})
     pieces = [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from stored_runs import bytes_under, kept, python, run_of, said
 
-from moa.core.errors import ConfigError
-from moa.stores._trouble import StoreFailed
+from moa.core.errors import ConfigError, StoreFailed
 from moa.stores.jsonl import Jsonl
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 from stored_runs import bytes_under, kept, python, run_of, said
 
-from moa.core.errors import ConfigError
+from moa.core.errors import ConfigError, StoreFailed
 from moa.core.events import Event
 from moa.stores import _schema, _tables
-from moa.stores._trouble import StoreFailed
 from moa.stores._writer import Writer
 from moa.stores.sqlite import Sqlite
 

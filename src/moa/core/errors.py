@@ -7,6 +7,7 @@
     │  │    Unreachable · TimedOut · Cut · RateLimited · Overloaded              (retryable)
     │  │    BadRequest · TooLong · AuthFailed · OutOfCredit · Refused · BadReply   (not)
     │  └─ NotEnoughReplies   got, need, causes
+    ├─ StoreFailed           the store cannot be read or written now; no new run is started
     └─ Halt                  the run ends now: BudgetExceeded · DeadlinePassed · Blocked
 
 Cancellation is not in the tree; nobody swallows it. Foreign exceptions are translated in one place per provider.
@@ -160,6 +161,13 @@ class NotEnoughReplies(CallError):
         self.got, self.need, self.causes, self.label = got, need, causes, label
         why = "; ".join(dict.fromkeys(f"{type(cause).__name__}: {cause}" for cause in causes)) or "none came in time"
         super().__init__(f"{label or 'step'}: {got} of {need} replies needed ({why})")
+
+
+class StoreFailed(MoaError):
+    """The store cannot be read or written now (disk full, file locked); nothing was lost that a message does not name."""
+
+    status = 503
+    code = "store_failed"
 
 
 class Halt(MoaError):

@@ -1,7 +1,7 @@
 """The words we send, and how references are framed.
 
 References are data, not orders: they join the last user turn (never the system message), anonymous, in an order that
-follows from the call's key, each inside a frame it cannot leave. Framing is reversible: `unframe` gives back each reference
+follows from the call, each inside a frame it cannot leave. Framing is reversible: `unframe` gives back each reference
 byte for byte (design §9). Raise `PROMPT_VERSION` in types.py with any change here.
 """
 
@@ -54,8 +54,12 @@ def render(call: Call, nonce: str) -> Conversation:
 
 
 def display_order(call: Call) -> tuple[int, ...]:
-    """The order in which references are shown: shuffled by the call's key, so it is the same on every replay."""
-    seeds = (hashlib.sha256(f"{call.key}:{index}".encode()).digest() for index in range(len(call.references)))
+    """The order in which references are shown: shuffled by what makes the call's key, so it is the same on every replay.
+
+    The model is left out, so that the same model behind another address is shown the same.
+    """
+    content = ":".join(digest for name, digest in call.digests if name != "model")
+    seeds = (hashlib.sha256(f"{content}:{index}".encode()).digest() for index in range(len(call.references)))
     return tuple(index for _, index in sorted((seed, index) for index, seed in enumerate(seeds)))
 
 

@@ -9,14 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from moa.core.errors import ConfigError, MoaError
-
-
-class StoreFailed(MoaError):
-    """Runs cannot be kept or deleted just now: the disk is full, the file may not be written, or is held by another."""
-
-    status = 503
-    code = "store_failed"
+from moa.core.errors import ConfigError, MoaError, StoreFailed
 
 
 def failure(path: Path, error: Exception) -> MoaError:

@@ -16,9 +16,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from moa.core.errors import MoaError
+from moa.core.errors import MoaError, StoreFailed
 from moa.core.events import Event
-from moa.stores._trouble import StoreFailed
 
 BATCH = 256
 """Events of one transaction at most: a few milliseconds of work."""

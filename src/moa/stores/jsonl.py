@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from moa.core.errors import MoaError
+from moa.core.errors import MoaError, StoreFailed
 from moa.core.events import Delta, Event
 from moa.stores._line import event_of, written
 from moa.stores._linefile import LineFile, Torn
 from moa.stores._summary import RunSummary, newest, summarise, the_run
-from moa.stores._trouble import StoreFailed
 
 RETRY = 1.0
 """Seconds between two tries of a write that fails."""

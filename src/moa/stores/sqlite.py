@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from moa.core.errors import StoreFailed
 from moa.core.events import Delta, Event
 from moa.stores._line import event_of
 from moa.stores._summary import RunSummary, printable, the_run
 from moa.stores._tables import DAY, EVERY_RUN, ONE_RUN, STARTED_BEFORE, Tables, remove, scrub
-from moa.stores._trouble import StoreFailed, translated
+from moa.stores._trouble import translated
 from moa.stores._writer import Writer, close_at_exit
 
 

@@ -1,0 +1,54 @@
+"""What a question comes to: the answer, and the whole run behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moa.core.types import Usage
+from moa.core.view import CallView, View
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer of a mixture. `view` is the whole run as a person would see it."""
+
+    text: str
+    view: View
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def run(self) -> str:
+        """The id of the run: `moa runs show ID`."""
+        return self.view.run
+
+    @property
+    def proposals(self) -> tuple[CallView, ...]:
+        """What the proposers said, in the order they were asked."""
+        return tuple(call for call in self.view.calls if call.role == "proposer" and call.state == "done")
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all calls."""
+        return self.view.usage
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars of all calls; None where a price is unknown."""
+        return self.view.cost
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.view.ended or self.view.started) - self.view.started
+
+    @property
+    def degraded(self) -> bool:
+        """Whether someone failed on the way; `notes` and `view.calls` say who and why."""
+        return self.view.degraded
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know: fallbacks, cuts, replacements."""
+        return self.view.notes
