@@ -101,7 +101,7 @@ def test_ask_sync_inside_an_event_loop_says_what_to_do() -> None:
     async def wrong() -> None:
         Mixture([["x:a"]], "x:b").ask_sync("Hi")
 
-    with pytest.raises(ConfigError, match="await mixture.ask"):
+    with pytest.raises(ConfigError, match=r"await mixture\.ask"):
         asyncio.run(wrong())
 
 

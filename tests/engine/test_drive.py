@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from clock import run as on_virtual_clock
 
+from clock import run as on_virtual_clock
 from moa.core.agents import Agent
 from moa.core.errors import (
     BudgetExceeded,

@@ -260,3 +260,9 @@ def test_a_built_in_model_is_found_by_name_with_its_pin(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="did you mean 'aggregator'"):
         files.builtin("agregator")
     files._pins.cache_clear()
+
+
+def test_the_models_that_ship_are_the_pinned_ones():
+    names = sorted(path.stem for path in files.EMBEDDED.glob("*.gguf"))
+    for name in names:
+        files.check(files.builtin(name), files.builtin_sha256(name))
