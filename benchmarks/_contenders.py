@@ -1,7 +1,7 @@
 """The contenders of a side-by-side run: each a process of its own, each peer in a virtual environment of its own.
 
-The environments are made under `.envs/` at the first use and kept; `fresh` makes them anew, with what the registry holds
-then. A contender that cannot be installed or breaks is `out`, with the reason, and every figure beside it is short.
+The environments are made under `.envs/` at the first use and kept; `fresh` makes them anew, with what the registry
+holds then. A contender that cannot be installed or breaks is `out`, with the reason, and its figures are short.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A contender's name, its script under `peers/`, and what it needs installed (nothing: it runs with this Python)."""
+    """A contender's name, its script under `peers/`, and what it needs installed (if nothing, this Python runs it)."""
 
     name: str
     script: str
@@ -170,7 +170,7 @@ def _command(*words: str) -> None:
 
 
 def _environment(*, own: bool) -> dict[str, str]:
-    """What a contender sees: no proxy, nothing phoned home, and for those with this Python the `moa` of this checkout."""
+    """What a contender sees: no proxy, no settings of the user's; with this Python, the `moa` of this checkout."""
     dropped = ("http_proxy", "https_proxy", "all_proxy", "pythonpath", "openai_base_url")
     kept = {
         name: text
@@ -178,4 +178,4 @@ def _environment(*, own: bool) -> dict[str, str]:
         if name.lower() not in dropped and not name.startswith(("MOA_", "LANGCHAIN_", "LANGSMITH_"))
     }
     kept |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false", "OPENAI_API_KEY": "none"}
-    return kept if own else kept | {"PYTHONPATH": str(HERE.parent / "src")}
+    return kept if own else kept | {"PYTHONPATH": str(HERE.parent / "src"), "MOA_HOME": str(ENVIRONMENTS / "no-home")}

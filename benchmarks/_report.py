@@ -13,9 +13,9 @@ Its last lines are then, one per figure, `name value target ok|short`:
     answers.right 0.93 >=0.9 ok
     size.mb 4.1 <=5 ok
 
-A value of None is something that could not be measured; it counts as short. With `--check` the exit status is 1 where a
-figure that is due falls short; figures with `due=False` are shown and never fail. `--json FILE` writes all of it to a file;
-with `--json -` the JSON is the only thing on standard output, and what is for people goes to standard error.
+A value of None is something that could not be measured; it counts as short. With `--check` the exit status is 1 where
+a figure that is due falls short; figures with `due=False` are shown and never fail. `--json FILE` writes all of it to a
+file; with `--json -` the JSON is the only thing on standard output, and what is for people goes to standard error.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The mock upstream: compiled where needed, started on a free port of the loopback, asked what it has served.
 
-`mock_upstream.c` speaks chat completions; a model's name says how it behaves (`mock-lat50-tok200`: 200 tokens after 50 ms;
-its first lines list the rest). It runs on the first CPU this process may use, the client under test on the second, so
-that neither takes time from the other; with one CPU they share it.
+`mock_upstream.c` speaks chat completions; a model's name says how it behaves (`mock-lat50-tok200`: 200 tokens after
+50 ms; its first lines list the rest). It runs on the first CPU this process may use, the client under test on the
+second, so that neither takes time from the other; with one CPU they share it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Upstream:
         self._get("/reset")
 
     def stats(self) -> dict[str, float]:
-        """Counts since the last reset; `first_token` is when the last stream was given its first token (monotonic, ms)."""
+        """Counts since the last reset; `first_token` is when the last stream got its first token (monotonic, ms)."""
         return json.loads(self._get("/stats"))
 
     def _get(self, path: str) -> bytes:

@@ -3,9 +3,10 @@
 Four proposers that are not streamed, then an aggregator that streams for two seconds (100 words, 20 ms apart). The mock
 upstream notes when it hands the first word to its socket; `time.monotonic` reads the same clock here.
 
-`api`: until `mixture.watch` yields the first final Delta. `screen`: until the first word of the answer can be read at the
-other end of the pseudo-terminal that `python -m moa ask` runs in. The aggregator's words are longer than the proposers'
-(`pad3`), so that its first word is not taken for one of theirs. Median and worst of ten runs each, and both must hold.
+`api`: until `mixture.watch` yields the first final Delta. `screen`: until the first word of the answer can be read at
+the other end of the pseudo-terminal that `python -m moa ask` runs in. The aggregator's words are longer than the
+proposers' (`pad3`), so that its first word is not taken for one of theirs. Median and worst of ten runs each, and
+both must hold.
 
     python benchmarks/firstdelta.py
 """
@@ -58,8 +59,9 @@ def main() -> int:
     with upstream() as served, tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "moa.toml"
         file.write_text(CONFIG.format(base_url=served.base_url, folder=folder), encoding="utf-8")
+        _no_settings_but(file)
         with pinned(1):
-            found = {"api": asyncio.run(by_api(served, file, runs)), "screen": on_screen(served, file, runs)}
+            found = {"api": asyncio.run(by_api(served, file, runs)), "screen": on_screen(served, runs)}
     tell(args, f"ms from the aggregator's first token, {runs} runs each; {placement()}")
     for where, waits in found.items():
         words = f"median {statistics.median(waits):7.2f}   worst {max(waits):7.2f}" if waits else "nothing came"
@@ -76,9 +78,17 @@ def _figures(found: dict[str, list[float]]) -> list[Figure]:
     ]
 
 
+def _no_settings_but(file: Path) -> None:
+    """Let moa, here and in what is started from here, see that file only, and a usual terminal."""
+    for name in [name for name in os.environ if name.startswith("MOA_") or name in ("NO_COLOR", "CI")]:
+        del os.environ[name]
+    os.environ |= {"MOA_CONFIG": str(file), "MOA_HOME": str(file.parent), "PYTHONPATH": str(SOURCE)}
+    os.environ |= {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    sys.path.insert(0, str(SOURCE))
+
+
 async def by_api(served: Upstream, file: Path, runs: int) -> list[float]:
     """ms from the upstream's first token to the watcher's first delta of the answer, per run."""
-    sys.path.insert(0, str(SOURCE))
     from moa import Mixture
     from moa.core.events import Delta
 
@@ -96,31 +106,21 @@ async def by_api(served: Upstream, file: Path, runs: int) -> list[float]:
     return waits
 
 
-def on_screen(served: Upstream, file: Path, runs: int) -> list[float]:
-    """ms from the upstream's first token to the first word of the answer on the terminal; nothing where a run has none."""
+def on_screen(served: Upstream, runs: int) -> list[float]:
+    """ms from the upstream's first token to the answer's first word on the terminal; nothing where a run has none."""
     waits = []
     for _ in range(runs):
-        seen = _seen([sys.executable, "-m", "moa", "ask", QUESTION], file)
+        seen = _seen([sys.executable, "-m", "moa", "ask", QUESTION])
         if seen is None:
             return []
         waits.append(seen * 1e3 - served.stats()["first_token"])
     return waits
 
 
-def _seen(command: Sequence[str], file: Path) -> float | None:
+def _seen(command: Sequence[str]) -> float | None:
     """When the first word of the answer came out of the terminal a command runs in; None where it never did."""
     ours, theirs = pty.openpty()
-    environment = os.environ | {
-        "PYTHONPATH": str(SOURCE),
-        "MOA_CONFIG": str(file),
-        "MOA_HOME": str(file.parent),
-        "TERM": "xterm-256color",
-        "COLUMNS": "100",
-        "LINES": "40",
-    }
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-    )
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     try:
         return _first_word(ours)

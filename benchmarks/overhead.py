@@ -1,12 +1,13 @@
 """What a mixture costs beside its models: added latency, and CPU per mixture, for moa and for others in the same run.
 
-A mixture of 4 proposers and an aggregator (1 x 4 + 1), and one of three layers (3 x 4 + 1), against a mock upstream that
-answers every call with 200 words after a fixed time. Added latency is the wall time over the critical path (that time,
-once per layer and once for the aggregator; median of all mixtures). CPU is user and system time of the whole client
+A mixture of 4 proposers and an aggregator (1 x 4 + 1), and one of three layers (3 x 4 + 1), against a mock upstream
+that answers every call with 200 words after a fixed time. Added latency is the wall time over the critical path (that
+time, once per layer and once for the aggregator; median of all mixtures). CPU is user and system time of the whole client
 process, all threads, per mixture (getrusage; median of the rounds). Upstream and client have a CPU each.
 
-Contenders: `bare` (a gather over moa's own transport), `moa` (everything on: events, deadline, attempts, limit, timeout,
-SQLite store), langgraph, the openai SDK and litellm, each in its own process, the peers in environments of their own.
+Contenders: `bare` (a gather over moa's own transport), `moa` (everything on: events, deadline, attempts, limit,
+timeout, SQLite store), langgraph, the openai SDK and litellm, each in its own process, the peers in environments of
+their own.
 Each round measures all of them, in turning order. In the streamed half the aggregator's answer is streamed, which is
 where the SDKs spend most; the proposers never are. Every answer's length and the number of requests are checked.
 

@@ -1,7 +1,7 @@
-"""moa as its users have it, with everything on: a configured mixture with events, deadline, attempts, limit, timeout, store.
+"""moa as its users have it, with everything on: events, deadline, attempts, limit, timeout, SQLite store.
 
-The answer is that of `mixture.ask`; a streamed one is put together from the deltas that `mixture.watch` shows. The rows the
-store still owes are written inside the measured time.
+The answer is that of `mixture.ask`; a streamed one is put together from the deltas that `mixture.watch` shows. The rows
+the store still owes are written inside the measured time.
 """
 
 from __future__ import annotations

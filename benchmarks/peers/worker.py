@@ -1,9 +1,10 @@
 """What all contenders share: the job they are handed, and how it is measured. Standard library only.
 
-A contender is a process. It reads one JSON job per line from standard input, opens its clients, asks `warm_up` mixtures and
-then `count` measured ones, one after the other, and prints one JSON line: the latency of each (seconds), and the CPU
-time of the whole process and all its threads (user and system, by getrusage) for all measured ones together. What it
-still owes when the last answer is there, such as rows to a store, is `settled` inside the measured time.
+A contender is a process. It reads one JSON job per line from standard input, opens its clients, asks `warm_up`
+mixtures and then `count` measured ones, one after the other, and prints one JSON line: the latency of each (seconds),
+and the CPU time of the whole process and all its threads (user and system, by getrusage) for all measured ones
+together. What it still owes when the last answer is there, such as rows to a store, is `settled` inside the measured
+time.
 """
 
 from __future__ import annotations

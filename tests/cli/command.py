@@ -79,10 +79,10 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
 
-    def until(self, wanted: str) -> float:
-        """Read until `wanted` has been written; the moment it was."""
+    def until(self, wanted: str, times: int = 1) -> float:
+        """Read until `wanted` has been written so many times; the moment it was."""
         ends = time.monotonic() + PATIENCE
-        while wanted not in self.text:
+        while self.text.count(wanted) < times:
             assert self._read(ends - time.monotonic()), f"{wanted!r} never came: {self.text!r}"
         return self.pieces[-1][0]
 
@@ -108,9 +108,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(
-    *words: str, home: Path, out: int | None = None, err: int | None = None, **env: str
-) -> Iterator[Terminal]:
+def terminal(*words: str, home: Path, out: int | None = None, err: int | None = None, **env: str) -> Iterator[Terminal]:
     """`moa …` on a terminal; `out` or `err` put stdout or stderr elsewhere."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -150,5 +148,3 @@ def fake_config(home: Path, rest: str = "") -> None:
         '[agents.a]\nmodel = "fake:a"\n[agents.b]\nmodel = "fake:b"\n[agents.judge]\nmodel = "fake:judge"\n'
         f'[mixtures.default]\nproposers = ["a", "b"]\naggregator = "judge"\n{rest}\n'
     )
-
-

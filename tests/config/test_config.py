@@ -143,11 +143,16 @@ ERRORS = {
 def test_an_error_names_the_place_the_value_and_the_nearest_name(tmp_path: Path, case: str) -> None:
     text, message = ERRORS[case]
     with pytest.raises(ConfigError, match=message):
-        made = config(tmp_path, text)
-        for name in ("default", "x", "a"):
-            if name in made.spec.mixtures:
-                flow_of(made, name)
-        default_name(made)
+        everything(tmp_path, text)
+
+
+def everything(tmp_path: Path, text: str) -> None:
+    """Load a file, make every mixture it is about, and choose the default."""
+    made = config(tmp_path, text)
+    for name in ("default", "x", "a"):
+        if name in made.spec.mixtures:
+            flow_of(made, name)
+    default_name(made)
 
 
 def test_an_unknown_mixture_is_named_with_the_nearest(tmp_path: Path) -> None:

@@ -266,3 +266,11 @@ def test_the_models_that_ship_are_the_pinned_ones():
     names = sorted(path.stem for path in files.EMBEDDED.glob("*.gguf"))
     for name in names:
         files.check(files.builtin(name), files.builtin_sha256(name))
+
+
+def test_without_xllamacpp_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"GGUF")
+    with pytest.raises(ConfigError, match=r"pip install 'mixture-of-agents\[local\]'"):
+        answered(Local(path), asked())

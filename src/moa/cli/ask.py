@@ -62,7 +62,7 @@ def ask(
 
 
 async def _once(asked: Asked, conversation: Conversation, wishes: Wishes, screen: Screen) -> None:
-    async with opened(asked, screen):
+    async with opened(asked):
         await answered(asked, conversation, wishes, screen)
 
 

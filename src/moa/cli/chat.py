@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from moa.cli import door, notices, question
+from moa.cli import notices, question
 from moa.cli.ask import open_mixture
 from moa.cli.options import (
     ConfigFile,
@@ -26,6 +26,7 @@ from moa.cli.options import (
 )
 from moa.cli.output import Screen
 from moa.cli.turn import Asked, Wishes, answered, opened
+from moa.cli.verdict import problem, verdict
 from moa.core.errors import ConfigError, MoaError
 from moa.core.types import Conversation, Message, assistant
 from moa.mixture import Mixture
@@ -53,7 +54,7 @@ def chat(
     attached = question.attached(file, image)
     talk = _Talk(asked, Wishes(deadline, max_cost, show_proposals), screen, question.opening(system), attached)
     with asyncio.Runner() as runner:
-        kept_open = opened(asked, screen)
+        kept_open = opened(asked)
         runner.run(kept_open.__aenter__())
         try:
             for line in lines(screen):
@@ -93,8 +94,8 @@ class _Talk:
                 raise
             self.screen.say("stopped; this turn is forgotten")
         except MoaError as error:
-            self.failed, words = door.verdict(error)
-            door.problem(words)
+            self.failed, words = verdict(error)
+            problem(words)
 
     def _answer(self, conversation: Conversation, turn: Message, runner: asyncio.Runner) -> None:
         if isinstance(self.asked, Mixture):

@@ -8,10 +8,9 @@ import sys
 import traceback
 from contextlib import suppress
 
-from moa.cli.output import one_line
-from moa.core.errors import BudgetExceeded, ConfigError, DeadlinePassed, MoaError
+from moa.cli.verdict import problem, verdict
+from moa.core.errors import ConfigError
 
-CTRL_C = 130
 BROKEN_PIPE = 141
 
 
@@ -35,49 +34,26 @@ def enter(argv: list[str]) -> int:
         return code
 
 
-def problem(text: str) -> None:
-    """One line on stderr."""
-    with suppress(BrokenPipeError):
-        sys.stderr.write(f"moa: {one_line(text)}\n")
-        sys.stderr.flush()
-
-
-def verdict(error: BaseException) -> tuple[int, str]:
-    """The exit code of an error, and what is said about it."""
-    match error:
-        case KeyboardInterrupt():
-            return CTRL_C, "stopped"
-        case ConfigError():
-            return 2, str(error)
-        case BudgetExceeded():
-            return 3, str(error)
-        case DeadlinePassed():
-            return 4, f"no answer: {error}"
-        case MoaError():
-            return 1, f"no answer: {error}"
-        case OSError(strerror=str()):
-            return 1, f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}"
-        case _:
-            return 1, f"internal error: {type(error).__name__}: {error}; run again with --debug"
-
-
 def _invoke(argv: list[str]) -> int:
-    """Hand the words to typer. What it raises at a wrong use is told by its shape: the class moved between its versions."""
+    """Hand the words to typer, past its own door: that one has other words for errors, Ctrl-C and broken pipes.
+
+    What it raises at a wrong use is told by its shape: the class has moved between its versions.
+    """
     import typer
 
     from moa.cli.app import app
 
+    command = typer.main.get_command(app)
     try:
-        code = typer.main.get_command(app)(argv, prog_name="moa", standalone_mode=False)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
+        with command.make_context("moa", argv) as context:
+            code = command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        command = getattr(getattr(error, "ctx", None), "command_path", "moa")
-        raise ConfigError(f"{error.format_message().rstrip('.')} (see `{command} --help`)") from error
-    if code == CTRL_C:
-        raise KeyboardInterrupt
+        path = getattr(getattr(error, "ctx", None), "command_path", "moa")
+        raise ConfigError(f"{error.format_message().rstrip('.')} (see `{path} --help`)") from error
     return code if isinstance(code, int) else 0
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FRAMES = 10
 """Frames a second, at most."""
 
-_COLOURS = {"done": "green", "failed": "red", "cancelled": "dim", "retrying": "yellow"}
+_COLOURS = {"done": "green", "failed": "red", "retrying": "yellow"}
 
 
 class Live:
@@ -80,7 +80,7 @@ def frame(view: View, now: float) -> Table:
             Text(f"{call.tokens} tokens" if call.tokens else ""),
             Text(seconds((call.ended or now) - call.started)),
             Text(money(call.cost) if call.state == "done" else ""),
-            Text(one_line(call.problem), style="dim"),
+            Text(one_line(call.problem)),
         )
     if not view.calls:
         table.add_row(Text("starting", style="cyan"), "", "", Text(seconds(now - view.started)), "", "")

@@ -7,12 +7,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from moa.core.answer import Answer
 from moa.core.conversation import conversation_of
 from moa.core.flow import Flow
 from moa.core.plan import bounded, plan
 from moa.core.types import Conversation, Reply
 from moa.core.view import View, fold
-from moa.mixture import Answer, Mixture
+from moa.mixture import Mixture
 
 if TYPE_CHECKING:
     from moa.core.events import Event

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -11,11 +11,12 @@ from moa.cli.live import Live
 from moa.cli.output import Screen
 from moa.cli.recording import Recording
 from moa.cli.report import result, summary, troubles
+from moa.core.answer import Answer
 from moa.core.errors import CallError, DeadlinePassed, MoaError, NotEnoughReplies, TimedOut
 from moa.core.events import Delta, Event
 from moa.core.types import Conversation
 from moa.core.view import CallView, View, fold
-from moa.mixture import Answer, Mixture
+from moa.mixture import Mixture
 
 Asked: TypeAlias = Mixture | Recording
 """What answers: a mixture, or one whose answers come from a recording."""
@@ -31,8 +32,8 @@ class Wishes:
 
 
 @asynccontextmanager
-async def opened(asked: Asked, screen: Screen) -> AsyncIterator[None]:
-    """Keep connections while inside. A run that could not be kept is said, and does not cost the answer."""
+async def opened(asked: Asked) -> AsyncIterator[None]:
+    """Keep connections while inside. A run that cannot be kept does not cost the answer: the store says so at the end."""
     if isinstance(asked, Recording):
         yield
         return
@@ -40,10 +41,8 @@ async def opened(asked: Asked, screen: Screen) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        try:
+        with suppress(MoaError):
             await asked.aclose()
-        except MoaError as error:
-            screen.say(f"moa: this run was not kept: {error}")
 
 
 async def answered(asked: Asked, conversation: Conversation, wishes: Wishes, screen: Screen) -> Answer:

@@ -83,6 +83,16 @@ class Delta:
     name: str = ""
 
 
+def deltas_of(reply: Reply, attempt: int = 1, *, final: bool = False) -> tuple[Delta, ...]:
+    """A whole reply as deltas: for an answer that was known before it was asked for."""
+    tools = (
+        Delta(call.arguments, "tool", attempt, final, place, call.id, call.name)
+        for place, call in enumerate(reply.tool_calls)
+    )
+    spoken = ((reply.reasoning, "reasoning"), (reply.text, "text"))
+    return (*(Delta(text, what, attempt, final) for text, what in spoken if text), *tools)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, slots=True)
 class CacheHit:
     """The answer was already known; nothing was sent."""

@@ -46,7 +46,8 @@ def failed(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErro
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         content = None
-    error = _mapped(status, *_said(content, body))
+    message, codes = _said(content, body)
+    error = _mapped(status, message, codes, f"HTTP {status}")
     error.http_status = status
     error.retry_after = retry_after(headers)
     error.request_id = headers.get("x-request-id") or headers.get("request-id") or ""
@@ -59,11 +60,11 @@ def failed_inside(content: Any) -> ProviderError:
     status = next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), None)
     if status is None:
         status = next((number for word, number in _STATUS_OF if any(word in code for code in codes)), 500)
-    return _mapped(status, message, codes)
+    return _mapped(status, message, codes, ", ".join(sorted(codes)) or "an error in place of an answer")
 
 
-def _mapped(status: int, message: str, codes: set[str]) -> ProviderError:
-    text = f"{message or 'no reason given'} (HTTP {status})"
+def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderError:
+    text = f"{message or 'no reason given'} ({kind[:80]})"
     if status == 402 or codes & _NO_CREDIT:
         return OutOfCredit(text)
     if codes & _REFUSED:

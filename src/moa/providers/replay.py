@@ -12,7 +12,7 @@ import msgspec
 
 from moa.core import errors
 from moa.core.errors import BadRequest, ConfigError, MoaError, NotEnoughReplies, ProviderError
-from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Event, Failure
+from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Event, Failure, deltas_of
 from moa.core.ports import Scope
 from moa.core.types import Call, Reply, Request
 
@@ -58,8 +58,8 @@ class Replay:
         outcome = outcomes[min(turn, len(outcomes) - 1)].outcome
         if isinstance(outcome, Failure):
             raise raised(outcome)
-        if scope.want_deltas:
-            _emit(outcome, scope)
+        for delta in deltas_of(outcome, scope.attempt, final=scope.final) if scope.want_deltas else ():
+            scope.emit(delta)
         return outcome
 
     def _miss(self, call: Call) -> str:
@@ -79,16 +79,6 @@ def _differing(asked: dict[str, str], recorded: dict[str, str]) -> list[tuple[st
     names = dict.fromkeys((*asked, *recorded))
     pairs = ((name, recorded.get(name, "none"), asked.get(name, "none")) for name in names)
     return [(name, was[:6], now[:6]) for name, was, now in pairs if was != now]
-
-
-def _emit(reply: Reply, scope: Scope) -> None:
-    """The whole reply at once, as deltas."""
-    if reply.reasoning:
-        scope.emit(Delta(reply.reasoning, "reasoning", scope.attempt, scope.final))
-    if reply.text:
-        scope.emit(Delta(reply.text, "text", scope.attempt, scope.final))
-    for place, call in enumerate(reply.tool_calls):
-        scope.emit(Delta(call.arguments, "tool", scope.attempt, scope.final, place, call.id, call.name))
 
 
 def raised(failure: Failure) -> MoaError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
-from moa.core.events import CacheHit, Delta
+from moa.core.events import CacheHit, deltas_of
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
 
@@ -53,14 +53,6 @@ class Cache:
                 self.kept.keep(scope.tenant, key, reply)
             return reply
         scope.emit(CacheHit(key))
-        if scope.want_deltas:
-            _speak(known, scope)
+        for delta in deltas_of(known, scope.attempt, final=scope.final) if scope.want_deltas else ():
+            scope.emit(delta)
         return replace(known, cost=0.0, notes=(*known.notes, "cached"))
-
-
-def _speak(reply: Reply, scope: Scope) -> None:
-    """The whole reply at once, as deltas."""
-    if reply.text:
-        scope.emit(Delta(reply.text, "text", scope.attempt, scope.final))
-    for place, call in enumerate(reply.tool_calls):
-        scope.emit(Delta(call.arguments, "tool", scope.attempt, scope.final, place, call.id, call.name))

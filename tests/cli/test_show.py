@@ -1,0 +1,56 @@
+"""`moa show`: what would run and cost, without a call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from command import fake_config, moa_says, write_config
+from fake_host import Model, host
+
+PRICES = '[prices."near:a"]\ninput = 1.0\noutput = 2.0\n[prices."near:judge"]\ninput = 1.0\noutput = 2.0\n'
+
+
+def test_the_steps_the_calls_and_the_worst_cost_are_shown_and_nothing_is_sent(tmp_path: Path) -> None:
+    with host(a=Model("one"), judge=Model("four")) as here:
+        write_config(tmp_path, here.url.replace("127.0.0.1", "[::ffff:127.0.0.1]"), ["a"], "judge", rest=PRICES)
+        shown = moa_says("show", home=tmp_path)
+        told = json.loads(moa_says("show", "default", "--json", home=tmp_path).out)
+        assert not here.paths
+    assert (shown.code, shown.err) == (0, "")
+    for words in (
+        "1. layer 1: 1 call",
+        "near:judge",
+        "streams the answer",
+        "calls: 2",
+        "4096 tokens where none is set",
+    ):
+        assert words in shown.out, words
+    assert [[call["agent"] for call in step["calls"]] for step in told["steps"]] == [["a"], ["judge"]]
+    assert [step["streams"] for step in told["steps"]] == [False, True]
+    assert (told["least_calls"], told["most_calls"], told["assumed_max_tokens"]) == (2, 2, 4096)
+    assert told["attempts"] == 2
+    assert 2 * 2 * 4096 * 2e-6 < told["worst_cost"] < 0.05, "every call twice, at its longest"
+
+
+def test_an_unknown_price_is_said(tmp_path: Path) -> None:
+    fake_config(tmp_path, '[hosts.far]\nbase_url = "https://llm.example.org/v1"\n[mixtures.far]\n'
+                'proposers = ["far:x"]\naggregator = "a"\n')  # fmt: skip
+    assert "unknown: no price for far:x" in moa_says("show", "far", home=tmp_path).out
+    assert json.loads(moa_says("show", "far", "--json", home=tmp_path).out)["worst_cost"] is None
+
+
+def test_settings_of_agents_are_shown(tmp_path: Path) -> None:
+    fake_config(tmp_path, '[agents.c]\nmodel = "fake:c"\ntemperature = 0.5\nmax_tokens = 99\n[mixtures.one]\nagent = "c"\n'
+                'samples = 3\naggregator = "c"\n')  # fmt: skip
+    shown = moa_says("show", "one", home=tmp_path).out
+    assert "3 calls at once" in shown
+    assert "temperature 0.5, max_tokens 99, sample 2" in shown
+
+
+def test_all_lists_every_mixture_and_marks_the_default(tmp_path: Path) -> None:
+    fake_config(tmp_path)
+    listed = moa_says("show", "--all", home=tmp_path).out.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == ["builtin", "paper", "paper-lite", "self", "duo", "default"]
+    assert listed[-1].split()[1] == "default"
+    assert len(json.loads(moa_says("show", "--all", "--json", home=tmp_path).out)) == 6

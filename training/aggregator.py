@@ -1,0 +1,92 @@
+"""Make the aggregator: sample the exported proposers, then train on their replies.
+
+`python -m training.aggregator sample --model p1 --work FOLDER` once for each proposer, then
+`python -m training.aggregator train --start p2 --minutes 30 --seed 5 --work FOLDER`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from training import model as models
+from training import tokenizer as tokenizers
+from training.coverage import PROPOSERS
+from training.data import Example, MakeChunk, Rows, pack
+from training.export import EMBEDDED
+from training.files import write_text
+from training.llama import Member
+from training.references import Spoiler, frame, line_to_learn, load_asked, measure_trust, training_questions
+from training.tokenizer import prompt_ids, reply_ids
+from training.train import Plan, Run
+from training.world.draft import Rng
+
+QUESTIONS = 30_000
+WARM = 0.7
+CONTEXT, BATCH = 512, 6
+CHUNK_EXAMPLES = 6_000
+
+
+def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
+    """Keep one proposer's replies: to even questions greedy, as the shipped mixture asks, to odd ones at 0.7."""
+    member = Member(folder / f"{name}.gguf")
+    texts = [question.text for question in training_questions(count)]
+    replies = [""] * count
+    replies[::2] = member.ask(texts[::2])
+    replies[1::2] = member.ask(texts[1::2], WARM, seed=PROPOSERS.index(name) * count)
+    write_text(work / f"replies-{name}.json", json.dumps(replies))
+
+
+def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int) -> MakeChunk:
+    """Chunks of questions with their references, spoilt anew each time a question comes round."""
+    asked = load_asked(work)
+    trust, spoiler = measure_trust(asked), Spoiler(asked)
+
+    def chunk(index: int) -> Rows:
+        rng = Rng(f"{seed} aggregator chunk {index}")
+        examples: list[Example] = []
+        for one in rng.sample(asked, min(CHUNK_EXAMPLES, len(asked))):
+            shown = spoiler.show(one, rng)
+            text = frame(one.question.text, [reference.text for reference in shown])
+            line = line_to_learn(one.question, shown, trust)
+            examples.append((prompt_ids(tokenizer, text), reply_ids(tokenizer, one.question, line)))
+        return pack(examples, CONTEXT)
+
+    return chunk
+
+
+def train(work: Path, start: str | None, plan: Plan, name: str) -> None:
+    """Train from a proposer's weights, which already know the tokens, or from chance."""
+    torch.manual_seed(plan.seed)
+    tokenizer = tokenizers.load(work / "tokenizer.json")
+    model = models.load(work / f"{start}.pt").train() if start else models.Llama(models.Shape())
+    Run(model, plan, aggregator_chunks(tokenizer, work, plan.seed), work / f"{name}.pt").go()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    steps = parser.add_subparsers(dest="step", required=True)
+    sampling, training = steps.add_parser("sample"), steps.add_parser("train")
+    sampling.add_argument("--model", choices=PROPOSERS, required=True)
+    sampling.add_argument("--count", type=int, default=QUESTIONS)
+    sampling.add_argument("--folder", type=Path, default=EMBEDDED, help="where the proposers' GGUF files are")
+    training.add_argument("--start", choices=PROPOSERS)
+    training.add_argument("--minutes", type=float, default=30.0)
+    training.add_argument("--seed", type=int, default=5)
+    training.add_argument("--name", default="aggregator", help="name of the checkpoint")
+    for step in (sampling, training):
+        step.add_argument("--work", type=Path, required=True, help="folder of tokenizer.json and the checkpoints")
+        step.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    if args.step == "sample":
+        sample_proposer(args.folder, args.work, args.model, args.count)
+    else:
+        plan = Plan(args.minutes * 60, args.seed, CONTEXT, BATCH, muon_rate=0.015, adam_rate=2e-3)
+        train(args.work, args.start, plan, args.name)
+
+
+if __name__ == "__main__":
+    main()

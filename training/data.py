@@ -1,0 +1,77 @@
+"""Training rows: questions with the replies to learn, packed from example starts; only reply tokens count in the loss.
+
+Data come in chunks, each from its own seed, so that a run can stop anywhere, take up again, and still see the same rows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from training import coverage
+from training.manners import MANNERS, working
+from training.tokenizer import END, prompt_ids, reply_ids
+from training.world import Question, sample
+from training.world.draft import Rng
+from training.world.noise import noise
+
+Tokens = NDArray[np.uint16]
+Mask = NDArray[np.uint8]
+Example = tuple[list[int], list[int]]
+CHUNK_EXAMPLES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Token rows one longer than the context, and which of their tokens are learnt."""
+
+    tokens: Tokens
+    learnt: Mask
+
+
+MakeChunk = Callable[[int], Rows]
+
+
+def pack(examples: Sequence[Example], context: int) -> Rows:
+    """Fill rows with whole examples; what is left of a row is padding that is not learnt."""
+    rows: list[list[int]] = []
+    masks: list[list[int]] = []
+    for prompt, reply in examples:
+        if len(prompt) + len(reply) > context + 1:
+            continue
+        if not rows or len(rows[-1]) + len(prompt) + len(reply) > context + 1:
+            rows.append([])
+            masks.append([])
+        rows[-1] += prompt + reply
+        masks[-1] += [0] * len(prompt) + [1] * len(reply)
+    width = context + 1
+    return Rows(
+        np.array([row + [END] * (width - len(row)) for row in rows], np.uint16),
+        np.array([mask + [0] * (width - len(mask)) for mask in masks], np.uint8),
+    )
+
+
+def thin_pool(proposer: str, skill: str, seed: int) -> list[Question]:
+    """The few examples a proposer ever sees of a skill it knows thinly."""
+    rng = Rng(f"{seed} {proposer} {skill}")
+    return [sample(rng, skill) for _ in range(coverage.THIN_CAP)]
+
+
+def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, context: int) -> MakeChunk:
+    """The chunks of one proposer, skills drawn by its coverage."""
+    shares = coverage.shares(proposer)
+    pools = {skill: thin_pool(proposer, skill, seed) for skill in shares if coverage.is_thin(proposer, skill)}
+    manner = MANNERS[proposer]
+
+    def chunk(index: int) -> Rows:
+        rng = Rng(f"{seed} {proposer} chunk {index}")
+        examples: list[Example] = []
+        for skill in rng.choices(list(shares), list(shares.values()), k=CHUNK_EXAMPLES):
+            question = rng.choice(pools[skill]) if skill in pools else sample(rng, skill)
+            prompt = prompt_ids(tokenizer, noise(question.text, rng))
+            examples.append((prompt, reply_ids(tokenizer, question, working(question, manner))))
+        return pack(examples, context)
+
+    return chunk

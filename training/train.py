@@ -1,0 +1,143 @@
+"""Train one model for a number of minutes: `python -m training.train --model p1 --minutes 20 --seed 1 --work FOLDER`.
+
+A checkpoint is kept every five minutes; the same command takes up again where the last one was.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training import model as models
+from training import tokenizer as tokenizers
+from training.coverage import PROPOSERS
+from training.data import MakeChunk, Rows, proposer_chunks
+from training.model import Llama, Shape
+from training.optim import Optimizer
+
+CHECKPOINT_SECONDS = 300.0
+WARM_UP_STEPS = 60
+CONSTANT_SHARE = 0.4
+LEAST_SCALE = 0.02
+LOG_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run does; the same plan and data give the same steps."""
+
+    seconds: float
+    seed: int
+    context: int
+    batch: int
+    muon_rate: float = 0.02
+    adam_rate: float = 3e-3
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run has come; kept in every checkpoint."""
+
+    step: int = 0
+    chunk: int = 0
+    row: int = 0
+    seconds: float = 0.0
+
+
+def rate_scale(step: int, done: float) -> float:
+    """A short warm-up, constant for 40 % of the time, then down linearly."""
+    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+    return warm * (1.0 if done < CONSTANT_SHARE else max(LEAST_SCALE, (1 - done) / (1 - CONSTANT_SHARE)))
+
+
+class Run:
+    """One model in training: its optimizer, its place in the data, its checkpoint file."""
+
+    def __init__(self, model: Llama, plan: Plan, chunks: MakeChunk, checkpoint: Path) -> None:
+        self.model, self.plan, self.chunks, self.checkpoint = model, plan, chunks, checkpoint
+        matrices = [p for p in model.blk.parameters() if p.dim() == 2]
+        self.optimizer = Optimizer(model, matrices, plan.muon_rate, plan.adam_rate)
+        self.progress = Progress()
+        self.predict = torch.compile(model)
+        if checkpoint.exists():
+            self._restore()
+        self._load_chunk()
+
+    def _restore(self) -> None:
+        kept = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(kept["weights"])
+        self.optimizer.restore(kept["optimizer"])
+        self.progress = Progress(**kept["progress"])
+
+    def keep(self) -> None:
+        progress = {name: getattr(self.progress, name) for name in Progress.__slots__}
+        models.save(self.model, self.checkpoint, optimizer=self.optimizer.state(), progress=progress)
+
+    def _load_chunk(self) -> None:
+        rows: Rows = self.chunks(self.progress.chunk)
+        order = np.random.RandomState(self.plan.seed + self.progress.chunk).permutation(len(rows.tokens))
+        self.tokens = torch.from_numpy(rows.tokens[order].astype(np.int64))
+        self.learnt = torch.from_numpy(rows.learnt[order].astype(np.float32))
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        if self.progress.row + self.plan.batch > len(self.tokens):
+            self.progress.chunk += 1
+            self.progress.row = 0
+            self._load_chunk()
+        rows = slice(self.progress.row, self.progress.row + self.plan.batch)
+        self.progress.row += self.plan.batch
+        return self.tokens[rows], self.learnt[rows, 1:]
+
+    def step(self) -> float:
+        tokens, learnt = self._batch()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.predict(tokens[:, :-1])
+        losses = functional.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
+        loss = (losses * learnt.flatten()).sum() / learnt.sum()
+        self.model.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step(rate_scale(self.progress.step, self.progress.seconds / self.plan.seconds))
+        self.progress.step += 1
+        return loss.item()
+
+    def go(self) -> None:
+        """Train until the time is used up; the time of earlier runs counts."""
+        losses: list[float] = []
+        kept = last = time.monotonic()
+        while self.progress.seconds < self.plan.seconds:
+            losses.append(self.step())
+            now = time.monotonic()
+            self.progress.seconds, last = self.progress.seconds + now - last, now
+            if self.progress.step % LOG_STEPS == 0:
+                print(f"step {self.progress.step} {self.progress.seconds:.0f} s loss {np.mean(losses):.4f}", flush=True)
+                losses.clear()
+            if now - kept > CHECKPOINT_SECONDS:
+                self.keep()
+                kept = now
+        self.keep()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", choices=PROPOSERS, required=True)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, required=True, help="folder of tokenizer.json and the checkpoints")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    plan = Plan(seconds=args.minutes * 60, seed=args.seed, context=192, batch=16)
+    tokenizer = tokenizers.load(args.work / "tokenizer.json")
+    chunks = proposer_chunks(tokenizer, args.model, args.seed, plan.context)
+    Run(Llama(Shape()), plan, chunks, args.work / f"{args.model}.pt").go()
+
+
+if __name__ == "__main__":
+    main()

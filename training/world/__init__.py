@@ -1,0 +1,62 @@
+"""The small world the embedded models know: twelve skills, many phrasings, answers that can be checked.
+
+Every question is drawn from a seeded generator, so the same seed gives the same data on every machine. Operands are held
+out of training by a stable hash of what is asked, phrasings by being listed as unseen.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from training.world import arithmetic, beyond, calendar, facts, letters, numbers, stories, units
+from training.world.draft import Draft, Rng
+
+SKILLS: dict[str, Callable[[Rng], Draft]] = {
+    "add": arithmetic.add,
+    "multiply": arithmetic.multiply,
+    "compare": numbers.compare,
+    "percent": arithmetic.percent,
+    "units": units.units,
+    "calendar": calendar.calendar,
+    "sequence": numbers.sequence,
+    "letters": letters.letters,
+    "roman": numbers.roman,
+    "story": stories.story,
+    "facts": facts.facts,
+    "beyond": beyond.beyond,
+}
+UNSEEN_SHARE = 1 / 3
+HOLD_OUT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its checked answer; `steps` is the working, still without any proposer's manner."""
+
+    skill: str
+    text: str
+    answer: str
+    steps: tuple[str, ...]
+    seen_phrasing: bool
+
+
+def held(key: str) -> bool:
+    """Whether these operands are kept for tests: the same answer on every machine and in every run."""
+    return zlib.crc32(key.encode()) % HOLD_OUT == 0
+
+
+def sample(rng: Rng, skill: str, held_out: bool = False) -> Question:
+    """Draw one question; held-out ones have operands, and a third of them phrasings, that training never shows."""
+    while True:
+        draft = SKILLS[skill](rng)
+        unseen = held_out and rng.random() < UNSEEN_SHARE
+        template = draft.phrasings.pick(rng, unseen)
+        text = template.format(**draft.slots)
+        if held(f"{skill} {draft.key or text}") == held_out:
+            return Question(skill, text, draft.answer, draft.steps, not unseen)
+
+
+def questions(n_per_skill: int, seed: int) -> list[Question]:
+    """The held-out test set of a seed: `n_per_skill` questions of every skill."""
+    rng = Rng(seed)
+    return [sample(rng, skill, held_out=True) for skill in SKILLS for _ in range(n_per_skill)]

@@ -1,0 +1,135 @@
+"""About two hundred facts to recall: capitals of countries and symbols of chemical elements.
+
+A fact cannot be worked out, so its operands cannot be held out: what is held out is each fact's pairing with some phrasings.
+"""
+
+from training.world.draft import Draft, Phrasings, Rng
+
+CAPITAL_OF = Phrasings(
+    seen=(
+        "What is the capital of {country}?",
+        "What is {country}'s capital?",
+        "Which city is the capital of {country}?",
+        "Name the capital of {country}.",
+        "Tell me the capital of {country}.",
+        "capital of {country}?",
+        "The capital of {country} is?",
+        "What is the capital city of {country}?",
+        "Which city is {country}'s capital?",
+        "{country}: what is the capital?",
+        "What is called the capital of {country}?",
+        "What city is the capital of {country}?",
+        "Do you know the capital of {country}?",
+        "The capital of {country}?",
+    ),
+    unseen=(
+        "Give the capital of {country}.",
+        "Can you name the capital city of {country}?",
+        "{country} has which capital?",
+        "I need the capital of {country}.",
+    ),
+)
+SYMBOL_OF = Phrasings(
+    seen=(
+        "What is the chemical symbol of {element}?",
+        "What is the symbol of {element}?",
+        "What is the chemical symbol for {element}?",
+        "Which symbol has {element}?",
+        "Name the chemical symbol of {element}.",
+        "chemical symbol of {element}?",
+        "Tell me the symbol for {element}.",
+        "How is {element} written in chemistry?",
+        "The chemical symbol of {element} is?",
+        "What is {element}'s chemical symbol?",
+        "Which chemical symbol stands for {element}?",
+        "What letters stand for {element} in chemistry?",
+        "Symbol of {element}?",
+    ),
+    unseen=(
+        "Give the chemical symbol of {element}.",
+        "What symbol does {element} have?",
+        "How do chemists write {element}?",
+        "I need the chemical symbol for {element}.",
+    ),
+)
+ELEMENT_OF = Phrasings(
+    seen=(
+        "Which element has the symbol {symbol}?",
+        "What element is {symbol}?",
+        "Which chemical element is {symbol}?",
+        "What does {symbol} stand for in chemistry?",
+        "Name the element with the symbol {symbol}.",
+        "What element has the chemical symbol {symbol}?",
+        "Tell me the element with the symbol {symbol}.",
+        "{symbol} is the symbol of which element?",
+        "Which element is written {symbol}?",
+        "The symbol {symbol} means which element?",
+        "Whose chemical symbol is {symbol}?",
+        "What is the element with symbol {symbol}?",
+    ),
+    unseen=(
+        "Give the element whose symbol is {symbol}.",
+        "In chemistry, what is {symbol}?",
+        "{symbol} stands for which element?",
+    ),
+)
+_CAPITALS = """
+Afghanistan Kabul;Albania Tirana;Algeria Algiers;Angola Luanda;Argentina Buenos Aires;Armenia Yerevan;Australia Canberra
+Austria Vienna;Azerbaijan Baku;Bahrain Manama;Bangladesh Dhaka;Barbados Bridgetown;Belarus Minsk;Belgium Brussels
+Belize Belmopan;Bhutan Thimphu;Botswana Gaborone;Brazil Brasilia;Bulgaria Sofia;Cambodia Phnom Penh;Cameroon Yaounde
+Canada Ottawa;Chad N'Djamena;Chile Santiago;China Beijing;Colombia Bogota;Croatia Zagreb;Cuba Havana;Cyprus Nicosia
+Czechia Prague;Denmark Copenhagen;Ecuador Quito;Egypt Cairo;Estonia Tallinn;Ethiopia Addis Ababa;Fiji Suva;Finland Helsinki
+France Paris;Gabon Libreville;Georgia Tbilisi;Germany Berlin;Ghana Accra;Greece Athens;Guatemala Guatemala City
+Guinea Conakry;Guyana Georgetown;Haiti Port-au-Prince;Honduras Tegucigalpa;Hungary Budapest;Iceland Reykjavik
+India New Delhi;Indonesia Jakarta;Iran Tehran;Iraq Baghdad;Ireland Dublin;Israel Jerusalem;Italy Rome;Jamaica Kingston
+Japan Tokyo;Jordan Amman;Kazakhstan Astana;Kenya Nairobi;Kuwait Kuwait City;Kyrgyzstan Bishkek;Laos Vientiane;Latvia Riga
+Lebanon Beirut;Liberia Monrovia;Libya Tripoli;Lithuania Vilnius;Luxembourg Luxembourg;Madagascar Antananarivo
+Malawi Lilongwe;Malaysia Kuala Lumpur;Mali Bamako;Malta Valletta;Mexico Mexico City;Moldova Chisinau;Monaco Monaco
+Mongolia Ulaanbaatar;Montenegro Podgorica;Morocco Rabat;Mozambique Maputo;Namibia Windhoek;Nepal Kathmandu
+Netherlands Amsterdam;Nicaragua Managua;Niger Niamey;Nigeria Abuja;Norway Oslo;Oman Muscat;Pakistan Islamabad
+Panama Panama City;Paraguay Asuncion;Peru Lima;Philippines Manila;Poland Warsaw;Portugal Lisbon;Qatar Doha;Romania Bucharest
+Russia Moscow;Rwanda Kigali;Senegal Dakar;Serbia Belgrade;Singapore Singapore;Slovakia Bratislava;Slovenia Ljubljana
+Somalia Mogadishu;Spain Madrid;Sudan Khartoum;Suriname Paramaribo;Sweden Stockholm;Switzerland Bern;Syria Damascus
+Taiwan Taipei;Tajikistan Dushanbe;Thailand Bangkok;Tunisia Tunis;Turkey Ankara;Turkmenistan Ashgabat;Uganda Kampala
+Ukraine Kyiv;Uruguay Montevideo;Uzbekistan Tashkent;Venezuela Caracas;Vietnam Hanoi;Yemen Sanaa;Zambia Lusaka;Zimbabwe Harare
+"""
+_ELEMENTS = """
+hydrogen H;helium He;lithium Li;beryllium Be;boron B;carbon C;nitrogen N;oxygen O;fluorine F;neon Ne;sodium Na;magnesium Mg
+aluminium Al;silicon Si;phosphorus P;sulfur S;chlorine Cl;argon Ar;potassium K;calcium Ca;scandium Sc;titanium Ti;vanadium V
+chromium Cr;manganese Mn;iron Fe;cobalt Co;nickel Ni;copper Cu;zinc Zn;gallium Ga;germanium Ge;arsenic As;selenium Se
+bromine Br;krypton Kr;rubidium Rb;strontium Sr;zirconium Zr;molybdenum Mo;palladium Pd;silver Ag;cadmium Cd;tin Sn;antimony Sb
+iodine I;xenon Xe;caesium Cs;barium Ba;tungsten W;osmium Os;iridium Ir;platinum Pt;gold Au;mercury Hg;lead Pb;bismuth Bi
+radon Rn;radium Ra;thorium Th;uranium U;plutonium Pu
+"""
+
+
+def _pairs(table: str) -> tuple[tuple[str, str], ...]:
+    entries = table.strip().replace("\n", ";").split(";")
+    return tuple((name, value) for name, _, value in (entry.partition(" ") for entry in entries))
+
+
+CAPITALS = (
+    *_pairs(_CAPITALS),
+    ("Costa Rica", "San Jose"),
+    ("El Salvador", "San Salvador"),
+    ("New Zealand", "Wellington"),
+    ("North Korea", "Pyongyang"),
+    ("South Korea", "Seoul"),
+    ("Saudi Arabia", "Riyadh"),
+    ("the United Kingdom", "London"),
+    ("the United States", "Washington"),
+    ("England", "London"),
+    ("Scotland", "Edinburgh"),
+)
+ELEMENTS = _pairs(_ELEMENTS)
+
+
+def facts(rng: Rng) -> Draft:
+    kind = rng.random()
+    if kind < 0.6:
+        country, city = rng.choice(CAPITALS)
+        return Draft("", CAPITAL_OF, city, (f"capital: {country}",), {"country": country})
+    element, symbol = rng.choice(ELEMENTS)
+    if kind < 0.85:
+        return Draft("", SYMBOL_OF, symbol, (f"symbol: {element}",), {"element": element})
+    return Draft("", ELEMENT_OF, element, (f"symbol: {symbol}",), {"symbol": symbol})
