@@ -38,13 +38,8 @@ def test_json_stays_json_whatever_it_holds() -> None:
 
 
 def test_money_is_readable() -> None:
-    assert [money(value) for value in (None, 0.0, 0.000012, 0.0123, 3.5)] == [
-        "$?",
-        "$0",
-        "$1.2e-05",
-        "$0.0123",
-        "$3.5000",
-    ]
+    amounts = (None, 0.0, 1e-9, 0.000012, 0.0123, 3.5)
+    assert [money(value) for value in amounts] == ["$?", "$0", "<$0.000001", "$0.000012", "$0.0123", "$3.5000"]
 
 
 def test_each_kind_of_error_has_its_exit_code() -> None:

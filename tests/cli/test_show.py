@@ -13,7 +13,7 @@ PRICES = '[prices."near:a"]\ninput = 1.0\noutput = 2.0\n[prices."near:judge"]\ni
 
 def test_the_steps_the_calls_and_the_worst_cost_are_shown_and_nothing_is_sent(tmp_path: Path) -> None:
     with host(a=Model("one"), judge=Model("four")) as here:
-        write_config(tmp_path, here.url.replace("127.0.0.1", "[::ffff:127.0.0.1]"), ["a"], "judge", rest=PRICES)
+        write_config(tmp_path, here.url, ["a"], "judge", rest=PRICES)
         shown = moa_says("show", home=tmp_path)
         told = json.loads(moa_says("show", "default", "--json", home=tmp_path).out)
         assert not here.paths

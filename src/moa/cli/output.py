@@ -40,7 +40,11 @@ def money(dollars: float | None) -> str:
     """US dollars as a person reads them."""
     if dollars is None:
         return "$?"
-    return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars >= 0.01 else f"${dollars:.2g}"
+    if dollars == 0:
+        return "$0"
+    if dollars < 1e-6:
+        return "<$0.000001"
+    return f"${dollars:.4f}" if dollars >= 0.01 else f"${dollars:.6f}"
 
 
 def seconds(duration: float | None) -> str:

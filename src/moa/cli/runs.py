@@ -121,7 +121,7 @@ def export(
         facts = kept.events(name)
         if form == "recording":
             _started(facts, name)
-        sys.stdout.write(_recording(facts) if form == "recording" else _lines(facts))
+        Screen().answer(_recording(facts) if form == "recording" else _lines(facts))
 
 
 @app.command()
