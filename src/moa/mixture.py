@@ -14,7 +14,7 @@ from moa.core.conversation import Question, conversation_of
 from moa.core.errors import BudgetExceeded, ConfigError, Overloaded
 from moa.core.events import Delta, Event
 from moa.core.flow import Combine, Flow
-from moa.core.plan import Plan, bounded, plan
+from moa.core.plan import CAPS, Plan, bounded, plan
 from moa.core.ports import Provider, Sink
 from moa.core.types import Conversation, Reply
 from moa.core.view import View, fold
@@ -267,7 +267,7 @@ class Mixture:
         """
         if max_cost is None:
             return self._flow
-        for max_tokens in _CAPS:
+        for max_tokens in CAPS:
             flow = _Bounded(self._flow, max_tokens)
             planned = plan(flow, conversation, self.rig.price)
             if planned.worst_cost is None:
@@ -277,12 +277,9 @@ class Mixture:
             if planned.worst_cost * self.rig.config.spec.limits.attempts <= max_cost:
                 return flow
         raise BudgetExceeded(
-            f"{self.name} may cost ${planned.worst_cost:.4f} for this question even at {_CAPS[-1]} tokens a call, more than "
+            f"{self.name} may cost ${planned.worst_cost:.4f} for this question even at {CAPS[-1]} tokens a call, more than "
             f"${max_cost:.4f}; allow more, or take a smaller mixture"
         )
-
-
-_CAPS = (4096, 2048, 1024)
 
 
 @dataclass(frozen=True, slots=True)

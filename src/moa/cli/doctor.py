@@ -168,7 +168,7 @@ def _store(config: Config) -> Finding:
         return Finding("store", "ok", "runs are not kept ([store] keep = false)")
     kept = open_store(config.spec.store, os.environ)
     if problem := _problem(kept.check):
-        return Finding("store", "fail", problem)
+        return Finding("store", "fail", problem, "or name another file by [store] path")
     place = kept.path
     while not place.exists() and place != place.parent:
         place = place.parent

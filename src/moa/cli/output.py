@@ -57,6 +57,12 @@ def moment(unix: float) -> str:
     return datetime.fromtimestamp(unix).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def day(unix: float) -> str:
+    """A point in time, short: the minute if it is of this year, else the date."""
+    then = datetime.fromtimestamp(unix).astimezone()
+    return then.strftime("%m-%d %H:%M" if then.year == datetime.now().astimezone().year else "%Y-%m-%d")
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """What the streams of this process are. With `quiet` only the answer and errors are written."""

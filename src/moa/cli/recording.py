@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from moa.core.answer import Answer
 from moa.core.conversation import conversation_of
 from moa.core.flow import Flow
-from moa.core.plan import bounded, plan
+from moa.core.plan import CAPS, bounded, plan
 from moa.core.types import Conversation, Reply
 from moa.core.view import View, fold
 from moa.mixture import Mixture
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from moa.core.ports import Sink
     from moa.engine.watch import Order, Watching
     from moa.providers.replay import Recorded
-
-_CAPS = (None, 4096, 2048, 1024)
-"""Output limits a run may have been held to by its max cost (mixture.py), which is not kept with a run."""
 
 
 @dataclass(slots=True)
@@ -97,4 +94,4 @@ class Recording:
             first = plan(flow, conversation, lambda model: None).steps[:1]
             return sum(call.key in known for step in first for call in step.calls)
 
-        return max(map(capped, _CAPS), key=fits)
+        return max(map(capped, (None, *CAPS)), key=fits)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from moa.cli.options import ConfigFile, Json
-from moa.cli.output import Screen, moment, money, one_line, seconds
+from moa.cli.output import Screen, day, money, one_line, seconds
 from moa.cli.recording import Recording
 from moa.cli.turn import Wishes, answered
 from moa.core.errors import ConfigError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from moa.stores.sqlite import Sqlite
 
 app = typer.Typer(help="Runs kept on this machine: list, show, replay, export, delete.", invoke_without_command=True)
+
+SHORT_ID = 12
+"""Letters of an id in the list: enough to name the run, short enough for a terminal."""
 
 Run = Annotated[str, typer.Argument(metavar="ID", help="The id of a run, or the start of one.")]
 Runs = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of runs, or starts of them.")]
@@ -47,8 +50,8 @@ def listed(
     else:
         rows = [
             (
-                run.id,
-                moment(run.started),
+                run.id[:SHORT_ID],
+                day(run.started),
                 run.mixture,
                 run.question,
                 run.state,
@@ -102,8 +105,8 @@ def replay(run: Run, as_json: Json = False, config: ConfigFile = None) -> None:
             {"run": name, "mixture": started.mixture, "answer": answer, "stored": stored, "equal": answer == stored}
         )
     else:
-        words = "equal to" if answer == stored else "not" if stored is not None else "new: there was no"
-        Screen().say(f"{words} the stored answer" if stored is not None else f"{words} stored answer")
+        same = "equal to" if answer == stored else "not equal to"
+        Screen().say("the stored run has no answer" if stored is None else f"{same} the stored answer")
 
 
 @app.command()

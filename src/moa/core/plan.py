@@ -16,6 +16,10 @@ ASSUMED_MAX_TOKENS = 4096
 """Output tokens a call is taken to use at most where its agent sets no max_tokens."""
 
 
+CAPS = (4096, 2048, 1024)
+"""Output tokens per call that a mixture may be held to so that it stays under its max cost, the first that does."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
     """One step that would run: its calls at once, and whether its text streams to the client."""
