@@ -148,7 +148,8 @@ def test_a_hanging_proposer_costs_no_more_than_its_share_of_the_deadline() -> No
     assert ran.answer is not None
     assert ran.answer.text == "It is 4"
     assert ran.seconds == pytest.approx(5.0)
-    assert ran.facts(CallCancelled)[0].reason == "its step closed"
+    assert ran.facts(CallCancelled)[0].reason == "the time of its step was used up"
+    assert ran.facts(RunFinished)[0].degraded
 
 
 def test_a_cut_stream_of_a_proposer_is_named_and_the_answer_comes() -> None:
@@ -225,6 +226,21 @@ def test_forks_run_flows_at_once_in_order_with_the_rules_of_ask() -> None:
     ran = Ran(flow, scripts)
     assert ran.answer is not None
     assert (ran.answer.text, ran.seconds) == ("None 2 3", 2.0)
+
+
+def test_a_fork_that_is_cancelled_at_once_leaves_no_flow_unawaited() -> None:
+    async def flow(conversation: Conversation) -> Reply:
+        await Fork((ask(A)(conversation), ask(B)(conversation)))
+        return Reply("")
+
+    async def cancel() -> None:
+        task = asyncio.create_task(run(Order(flow, QUESTION, Fake({"a": Script(hang=True), "b": Script(hang=True)}))))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    on_virtual_clock(cancel())
 
 
 def test_a_failing_branch_is_an_outcome_of_its_fork() -> None:

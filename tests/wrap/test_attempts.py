@@ -105,3 +105,9 @@ def test_one_that_waits_can_be_cancelled():
         assert len(fake.asked) == 1
 
     run(main())
+
+
+def test_an_attempt_that_took_too_long_is_not_repeated():
+    error, _, sent, seconds = ended([Script(failure=errors.TimedOut("hung"), delay=61.0), "Paris"])
+    assert isinstance(error, errors.TimedOut)
+    assert (sent, seconds) == (1, 61.0)

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from moa.core.errors import BadReply, CallError, DeadlinePassed, MoaError, TimedOut
@@ -34,6 +35,7 @@ from moa.engine.recorder import Recorder
 T = TypeVar("T")
 
 STEP_CLOSED = "its step closed"
+TIME_USED_UP = "the time of its step was used up"
 RUN_ENDED = "the run ended"
 LEAST_SECONDS = 0.001
 """With less time left no step is started: its share would be halved again and again for ever."""
@@ -122,9 +124,11 @@ async def _carry_out(rules: Ask | Fork[Any], run: Run, deadline: float | None, p
         tasks = [run.start(_call(call, rules, step, run)) for call in rules.calls]
     else:
         tasks = [run.start(_branch(flow, step, run)) for flow in rules.flows]
+        for task, flow in zip(tasks, rules.flows, strict=True):
+            task.add_done_callback(partial(_closed, flow))
     in_time = await _until_closed(tasks, step)
     results = _results(tasks)
-    _stop_stragglers(tasks, rules)
+    _stop_stragglers(tasks, rules, STEP_CLOSED if in_time else TIME_USED_UP)
     return _close(step, results, run, in_time)
 
 
@@ -156,12 +160,12 @@ def _results(tasks: Iterable[asyncio.Task[Any]]) -> list[Any]:
     return [task.result() if task.done() and not task.cancelled() else None for task in tasks]
 
 
-def _stop_stragglers(tasks: Iterable[asyncio.Task[Any]], rules: Ask | Fork[Any]) -> None:
+def _stop_stragglers(tasks: Iterable[asyncio.Task[Any]], rules: Ask | Fork[Any], reason: str) -> None:
     if isinstance(rules, Ask) and rules.keep:
         return
     for task in tasks:
         if not task.done():
-            task.cancel(STEP_CLOSED)
+            task.cancel(reason)
 
 
 def _good(results: Iterable[Any]) -> list[Any]:
@@ -182,6 +186,7 @@ def _close(step: _Step, results: Sequence[Any], run: Run, in_time: bool) -> obje
     if isinstance(outcomes, Outcomes):
         outcomes.late, run.late = tuple(run.late), []
     if late and not in_time:
+        run.failed += late
         errors.append(TimedOut(f"{late} of {len(results)} had not answered when the time of this step was used up"))
     return enough(rules, len(good), errors) or outcomes
 
@@ -191,6 +196,11 @@ async def _branch(flow: Flow[Any], step: _Step, run: Run) -> Any:
         return await drive(flow, run, step.closes, step.span)
     except CallError as error:
         return error
+
+
+def _closed(flow: Flow[Any], task: asyncio.Task[Any]) -> None:
+    """Close a branch whose task has ended: one that was cancelled before it began has not closed its flow itself."""
+    flow.close()
 
 
 async def _call(call: Call, ask: Ask, step: _Step, run: Run) -> Outcome:

@@ -18,8 +18,8 @@ class Attempts:
     """Sends once more after a retryable error, at most `most` times in all.
 
     It waits what the provider asked for (`retry_after`) and, on top, a random part of `backoff` seconds (full jitter). It
-    does not try again once a delta was passed on, since two texts must never mix, nor where the wait would reach the
-    deadline or be more than `longest` seconds.
+    does not try again once a delta was passed on, since two texts must never mix, nor where that would be after the deadline
+    or more than `longest` seconds after the first attempt began: who hung for two minutes would only hang for four.
     """
 
     inner: Provider
@@ -30,23 +30,23 @@ class Attempts:
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider; raises what the last attempt raised."""
-        attempt = scope.attempt
+        attempt, began = scope.attempt, asyncio.get_running_loop().time()
         while True:
             speaking = _Speaking(scope.emit)
             try:
                 return await self.inner.send(request, replace(scope, attempt=attempt, emit=speaking.emit))
             except ProviderError as error:
                 wait = (error.retry_after or 0.0) + self.chance() * self.backoff * 2 ** (attempt - 1)
-                if not error.retryable or attempt >= self.most or speaking.begun or not self._fits(wait, scope):
+                if not error.retryable or attempt >= self.most or speaking.begun or not self._fits(wait, began, scope):
                     raise
                 scope.emit(CallRetried(attempt, wait, Failure.of(error)))
             await asyncio.sleep(wait)
             attempt += 1
 
-    def _fits(self, wait: float, scope: Scope) -> bool:
-        """Whether that wait is allowed and leaves time."""
-        in_time = scope.deadline is None or asyncio.get_running_loop().time() + wait < scope.deadline
-        return in_time and wait <= self.longest
+    def _fits(self, wait: float, began: float, scope: Scope) -> bool:
+        """Whether the next attempt, after that wait, is still worth its while."""
+        again = asyncio.get_running_loop().time() + wait
+        return again - began <= self.longest and (scope.deadline is None or again < scope.deadline)
 
 
 class _Speaking:
