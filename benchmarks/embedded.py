@@ -27,6 +27,7 @@ from benchmarks._report import Figure, arguments, report, tell
 from training.world import Question, questions
 
 from moa import Agent, Mixture
+from moa.core.errors import NotEnoughReplies
 from moa.core.types import Reply
 from moa.flows.answers import answer_of
 from moa.flows.vote import plurality
@@ -54,15 +55,17 @@ COLUMNS = (*PROPOSERS, "alone", "vote", "any", "mixture")
 
 
 async def ask(question: Question, mixture: Mixture, alone: Mixture, places: asyncio.Semaphore) -> Asked:
-    """Put one question to the mixture and to the aggregator alone."""
+    """Put one question to the mixture and to the aggregator alone; who has no answer is wrong."""
     async with places:
-        answer, single = await mixture.ask(question.text), await alone.ask(question.text)
-    said = {call.agent: call.text for call in answer.view.calls if call.agent in PROPOSERS}
+        answer = await mixture.ask(question.text)
+        try:
+            single = (await alone.ask(question.text)).text
+        except NotEnoughReplies:  # cut at its token limit
+            single = ""
+    said = {call.agent: call.text for call in answer.view.calls if call.agent in PROPOSERS and call.state == "done"}
     replies = tuple(Reply(said[name]) for name in PROPOSERS if name in said)
-    return Asked(
-        question,
-        said | {"vote": plurality(replies).text if replies else "", "mixture": answer.text, "alone": single.text},
-    )
+    voted = plurality(replies).text if replies else ""
+    return Asked(question, said | {"vote": voted, "mixture": answer.text, "alone": single})
 
 
 async def ask_all(asked: Sequence[Question]) -> tuple[list[Asked], float]:

@@ -18,7 +18,7 @@ from training.data import Example, MakeChunk, Rows, pack
 from training.export import EMBEDDED
 from training.files import write_text
 from training.llama import Member
-from training.references import Spoiler, frame, line_to_learn, load_asked, measure_trust, training_questions
+from training.references import Spoiler, any_right, frame, line_to_learn, load_asked, measure_trust, training_questions
 from training.tokenizer import prompt_ids, reply_ids
 from training.train import Plan, Run
 from training.world.draft import Rng
@@ -27,6 +27,7 @@ QUESTIONS = 30_000
 WARM = 0.7
 CONTEXT, BATCH = 512, 6
 CHUNK_EXAMPLES = 6_000
+CHOICE_WEIGHT = 4  # a reply taken from a reference is short, one worked out alone is long: so the choice counts enough
 
 
 def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
@@ -51,7 +52,8 @@ def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int) -> MakeChunk:
             shown = spoiler.show(one, rng)
             text = frame(one.question.text, [reference.text for reference in shown])
             line = line_to_learn(one.question, shown, trust)
-            examples.append((prompt_ids(tokenizer, text), reply_ids(tokenizer, one.question, line)))
+            weight = CHOICE_WEIGHT if any_right(one.question, shown) else 1
+            examples.append((prompt_ids(tokenizer, text), reply_ids(tokenizer, one.question, line), weight))
         return pack(examples, CONTEXT)
 
     return chunk
@@ -72,7 +74,7 @@ def main() -> None:
     sampling.add_argument("--model", choices=PROPOSERS, required=True)
     sampling.add_argument("--count", type=int, default=QUESTIONS)
     sampling.add_argument("--folder", type=Path, default=EMBEDDED, help="where the proposers' GGUF files are")
-    training.add_argument("--start", choices=PROPOSERS)
+    training.add_argument("--start", help="checkpoint to start from; none: from chance")
     training.add_argument("--minutes", type=float, default=30.0)
     training.add_argument("--seed", type=int, default=5)
     training.add_argument("--name", default="aggregator", help="name of the checkpoint")

@@ -19,13 +19,13 @@ from training.world.noise import noise
 
 Tokens = NDArray[np.uint16]
 Mask = NDArray[np.uint8]
-Example = tuple[list[int], list[int]]
+Example = tuple[list[int], list[int], int]
 CHUNK_EXAMPLES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Token rows one longer than the context, and which of their tokens are learnt."""
+    """Token rows one longer than the context, and how much each of their tokens counts in the loss."""
 
     tokens: Tokens
     learnt: Mask
@@ -38,14 +38,14 @@ def pack(examples: Sequence[Example], context: int) -> Rows:
     """Fill rows with whole examples; what is left of a row is padding that is not learnt."""
     rows: list[list[int]] = []
     masks: list[list[int]] = []
-    for prompt, reply in examples:
+    for prompt, reply, weight in examples:
         if len(prompt) + len(reply) > context + 1:
             continue
         if not rows or len(rows[-1]) + len(prompt) + len(reply) > context + 1:
             rows.append([])
             masks.append([])
         rows[-1] += prompt + reply
-        masks[-1] += [0] * len(prompt) + [1] * len(reply)
+        masks[-1] += [0] * len(prompt) + [weight] * len(reply)
     width = context + 1
     return Rows(
         np.array([row + [END] * (width - len(row)) for row in rows], np.uint16),
@@ -71,7 +71,7 @@ def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, context: int
         for skill in rng.choices(list(shares), list(shares.values()), k=CHUNK_EXAMPLES):
             question = rng.choice(pools[skill]) if skill in pools else sample(rng, skill)
             prompt = prompt_ids(tokenizer, noise(question.text, rng))
-            examples.append((prompt, reply_ids(tokenizer, question, working(question, manner))))
+            examples.append((prompt, reply_ids(tokenizer, question, working(question, manner)), 1))
         return pack(examples, context)
 
     return chunk

@@ -117,6 +117,10 @@ class Spoiler:
         return reference
 
 
+def any_right(question: Question, shown: Sequence[Reference]) -> bool:
+    return any(is_right(reference.text, question) for reference in shown)
+
+
 def line_to_learn(question: Question, shown: Sequence[Reference], trust: Trust) -> str:
     """The line of working: the first step of the best right reference, in that one's manner; else one's own working.
 
