@@ -60,6 +60,7 @@ class Rig:
         self.timeouts = {name: agent.timeout for name, agent in config.spec.agents.items() if agent.timeout is not None}
         self._kept = Kept(config.spec.cache.size)
         self._places: dict[str, Places] = {}
+        self._prices: dict[str, Price | None] = {}
         self._onions: dict[tuple[str, float], Provider] = {}
         self._store: Sqlite | None = None
 
@@ -79,8 +80,10 @@ class Rig:
 
     def price(self, model: str) -> Price | None:
         """What a model costs in US dollars per million tokens; None where nobody knows."""
-        host = model.partition(":")[0]
-        return price_of(self.config.spec.prices, (host,) if self.wires.is_free(host) else ())(model)
+        if model not in self._prices:
+            host = model.partition(":")[0]
+            self._prices[model] = price_of(self.config.spec.prices, (host,) if self.wires.is_free(host) else ())(model)
+        return self._prices[model]
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop and write what the store has not written yet."""

@@ -41,7 +41,10 @@ class Limit:
         """
         places = self.places.here()
         try:
-            async with asyncio.timeout_at(scope.deadline):
+            if places.locked():
+                async with asyncio.timeout_at(scope.deadline):
+                    await places.acquire()
+            else:  # at once: no timer is needed
                 await places.acquire()
         except TimeoutError:
             provider, _, model = request.call.model.partition(":")
