@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,11 @@ from moa.core.agents import Agent
 from moa.core.answer import Answer
 from moa.core.conversation import Question, conversation_of
 from moa.core.errors import BudgetExceeded, ConfigError, Overloaded
-from moa.core.events import Delta, Event
+from moa.core.events import Event
 from moa.core.flow import Combine, Flow
 from moa.core.plan import CAPS, Plan, bounded, plan
 from moa.core.ports import Provider, Sink
 from moa.core.types import Conversation, Reply
-from moa.core.view import View, fold
 
 if TYPE_CHECKING:
     from moa.config.build import Rig
@@ -156,11 +155,11 @@ class Mixture:
         """
         from moa.engine.watch import run
 
-        collected = _Collected()
-        order = self._order(question, deadline, max_cost, "none", (*sinks, collected.add))
+        events: list[Event] = []
+        order = self._order(question, deadline, max_cost, "none", (*sinks, events.append))
         async with self._in_use():
             reply = await run(order)
-        return Answer(reply.text, collected.view)
+        return Answer(reply.text, tuple(events))
 
     def ask_sync(self, question: Question, *, deadline: float | None = None, max_cost: float | None = None) -> Answer:
         """`ask` for code without an event loop."""
@@ -291,17 +290,6 @@ class _Bounded:
 
     def __call__(self, conversation: Conversation) -> Flow[Reply]:
         return bounded(self.flow(conversation), self.max_tokens)
-
-
-@dataclass(slots=True)
-class _Collected:
-    """A sink that folds what happens, without the deltas, into a View."""
-
-    view: View = field(default_factory=View)
-
-    def add(self, event: Event) -> None:
-        if not isinstance(event.fact, Delta):
-            self.view = fold(self.view, event)
 
 
 def _member(member: Agent | str | Mixture, where: str) -> Agent | Mixture:

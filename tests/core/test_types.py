@@ -53,6 +53,12 @@ def test_field_boundaries_cannot_be_confused(one: str, two: str) -> None:
     assert (first.key == second.key) == (two == "")
 
 
+def test_equal_calls_have_equal_keys_however_their_numbers_are_written() -> None:
+    calls = [Agent("x:a", temperature=temperature).call(QUESTION) for temperature in (0, 0.0, 1, 1.0)]
+    assert calls[0] == calls[1]
+    assert [call.key for call in calls] == [calls[0].key] * 2 + [calls[2].key] * 2
+
+
 def test_blank_replies_are_recognised() -> None:
     assert Reply("").blank
     assert Reply(" \n\t").blank

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moa.core.answer import Answer
@@ -12,7 +12,6 @@ from moa.core.conversation import conversation_of
 from moa.core.flow import Flow
 from moa.core.plan import CAPS, bounded, plan
 from moa.core.types import Conversation, Reply
-from moa.core.view import View, fold
 from moa.mixture import Mixture
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ class Recording:
     mixture: Mixture
     recorded: Sequence[Recorded]
     source: str
-    seen: View = field(default_factory=View)
 
     @property
     def name(self) -> str:
@@ -47,9 +45,9 @@ class Recording:
         """See Mixture; `max_cost` means nothing here."""
         from moa.engine.watch import run
 
-        self.seen = View()
-        reply = await run(self._order(conversation, deadline, "none", (self._see,)))
-        return Answer(reply.text, self.seen)
+        events: list[Event] = []
+        reply = await run(self._order(conversation, deadline, "none", (events.append,)))
+        return Answer(reply.text, tuple(events))
 
     def watch(
         self,
@@ -63,9 +61,6 @@ class Recording:
         from moa.engine.watch import watch
 
         return watch(self._order(conversation, deadline, "all" if proposers else "final", ()))
-
-    def _see(self, event: Event) -> None:
-        self.seen = fold(self.seen, event)
 
     def _order(self, conversation: Conversation, deadline: float | None, deltas: str, sinks: tuple[Sink, ...]) -> Order:
         from moa.engine.watch import Order

@@ -85,7 +85,7 @@ async def _watched(asked: Asked, conversation: Conversation, wishes: Wishes, scr
             except BaseException:
                 stream.end_line()
                 raise
-    answer = Answer(reply.text, stream.view)
+    answer = Answer(reply.text, tuple(stream.events))
     stream.finish(answer)
     return answer
 
@@ -98,12 +98,15 @@ class _Stream:
     wishes: Wishes
     screen: Screen
     view: View = field(default_factory=View)
+    events: list[Event] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
         """Show one more event."""
         self.view = fold(self.view, event)
         fact = event.fact
+        if not isinstance(fact, Delta):
+            self.events.append(event)
         if self.screen.streams and isinstance(fact, Delta) and fact.final and fact.what == "text":
             if not self.written:
                 self._begin()

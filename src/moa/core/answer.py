@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
 
+from moa.core.events import Event
 from moa.core.types import Usage
-from moa.core.view import CallView, View
+from moa.core.view import CallView, View, fold
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """The answer of a mixture. `view` is the whole run as a person would see it."""
+    """The answer of a mixture, and the events of its run (all but deltas)."""
 
     text: str
-    view: View
+    events: tuple[Event, ...] = field(repr=False)
+
+    @cached_property
+    def view(self) -> View:
+        """The whole run as a person would see it."""
+        return reduce(fold, self.events, View())
 
     def __str__(self) -> str:
         return self.text

@@ -7,9 +7,9 @@ events. Money is US dollars, token counts are the provider's, time is seconds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -100,6 +100,11 @@ class Sampling:
     stop: tuple[str, ...] = ()
     reasoning_effort: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("temperature", "top_p"):  # 0 and 0.0 are equal, so their calls must have the same key
+            if isinstance(getattr(self, name), int):
+                object.__setattr__(self, name, float(getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -178,19 +183,15 @@ class Call:
     @cached_property
     def digests(self) -> tuple[tuple[str, str], ...]:
         """One short digest per field that makes the key, so that two calls can be compared field by field."""
-        content = {
-            "model": self.model,
-            "conversation": repr(self.conversation),
-            "references": repr([reference.text for reference in self.references]),
-            "task": self.task,
-            "manner": repr(self.manner),
-            "sampling": repr(self.sampling),
-            "sample": str(self.sample),
-            "prompt version": PROMPT_VERSION,
-        }
-        return tuple(
-            (name, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16])
-            for name, text in content.items()
+        return (
+            ("model", _digest(self.model)),
+            ("conversation", _shared(self.conversation)),
+            ("references", _shared(tuple(reference.text for reference in self.references))),
+            ("task", _shared(self.task)),
+            ("manner", _shared(self.manner)),
+            ("sampling", _shared(self.sampling)),
+            ("sample", _digest(str(self.sample))),
+            ("prompt version", _digest(PROMPT_VERSION)),
         )
 
     @cached_property
@@ -216,3 +217,13 @@ class Late:
     """A call whose step closed before it had answered."""
 
     call: Call
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def _shared(content: Hashable) -> str:
+    """The digest of what the calls of a step have in common; few are remembered, since a conversation may be large."""
+    return _digest(content if isinstance(content, str) else repr(content))

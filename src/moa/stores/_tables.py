@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -119,6 +120,10 @@ def _note_runs(database: sqlite3.Connection, events: Sequence[Event]) -> None:
     for event in events:
         first.setdefault(event.run, event.time)
     database.executemany("INSERT OR IGNORE INTO runs (id, started) VALUES (?, ?)", first.items())
+    calls = Counter(event.run for event in events if isinstance(event.fact, CallStarted))
+    database.executemany(
+        "UPDATE runs SET calls = calls + ? WHERE id = ?", ((count, run) for run, count in calls.items())
+    )
     for event in events:
         match event.fact:
             case RunStarted() as fact:
@@ -126,8 +131,6 @@ def _note_runs(database: sqlite3.Connection, events: Sequence[Event]) -> None:
                     "UPDATE runs SET started = ?, mixture = ?, question = ? WHERE id = ?",
                     (event.time, printable(fact.mixture), question_of(fact.conversation), event.run),
                 )
-            case CallStarted():
-                database.execute("UPDATE runs SET calls = calls + 1 WHERE id = ?", (event.run,))
             case RunFinished() | RunFailed() as fact:
                 database.execute(
                     "UPDATE runs SET state = ?, seconds = ?, cost = ? WHERE id = ?",

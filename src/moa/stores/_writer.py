@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from moa.core.errors import MoaError, StoreFailed
-from moa.core.events import Event
+from moa.core.events import TERMINAL, Event
 
 BATCH = 256
 """Events of one transaction at most: a few milliseconds of work."""
 
-GATHER = 0.01
-"""Seconds the thread waits after an event for more to come, so that a burst is one transaction."""
+GATHER = 0.25
+"""Seconds the thread waits after an event for more to come, so that a run is one transaction; its last event ends the wait."""
 
 RETRY = 1.0
 """Seconds between two tries of a write that fails."""
@@ -46,7 +46,7 @@ class Writer:
     def _reset(self) -> None:
         self._pending: deque[Event] = deque()
         self._wake = threading.Event()  # there is something to write
-        self._rush = threading.Event()  # somebody waits for it
+        self._rush = threading.Event()  # somebody waits for it, or a run has ended
         self._tried = threading.Condition()  # guards and announces _written and _failures
         self._written = self._failures = 0
         self._thread: threading.Thread | None = None
@@ -63,6 +63,8 @@ class Writer:
             self._wake.set()
             if self._thread is None:
                 self._start()
+        if isinstance(event.fact, TERMINAL):
+            self._rush.set()
 
     def settle(self) -> bool:
         """Wait until everything added so far is written, or a try to do so has failed; True where it is written."""

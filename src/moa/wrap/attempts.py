@@ -33,8 +33,11 @@ class Attempts:
         attempt, began = scope.attempt, asyncio.get_running_loop().time()
         while True:
             speaking = _Speaking(scope.emit)
+            plain = attempt == scope.attempt and not scope.want_deltas  # nothing to listen to, nothing to tell
             try:
-                return await self.inner.send(request, replace(scope, attempt=attempt, emit=speaking.emit))
+                return await self.inner.send(
+                    request, scope if plain else replace(scope, attempt=attempt, emit=speaking.emit)
+                )
             except ProviderError as error:
                 wait = (error.retry_after or 0.0) + self.chance() * self.backoff * 2 ** (attempt - 1)
                 if not error.retryable or attempt >= self.most or speaking.begun or not self._fits(wait, began, scope):
