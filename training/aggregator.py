@@ -1,7 +1,7 @@
 """Make the aggregator: sample the exported proposers, then train on their replies.
 
 `python -m training.aggregator sample --model p1 --work FOLDER` once for each proposer, then
-`python -m training.aggregator train --start p2 --minutes 30 --seed 5 --work FOLDER`.
+`python -m training.aggregator train --start p2 --minutes 35 --seed 5 --work FOLDER`.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def main() -> None:
     sampling.add_argument("--count", type=int, default=QUESTIONS)
     sampling.add_argument("--folder", type=Path, default=EMBEDDED, help="where the proposers' GGUF files are")
     training.add_argument("--start", help="checkpoint to start from; none: from chance")
-    training.add_argument("--minutes", type=float, default=30.0)
+    training.add_argument("--minutes", type=float, default=35.0)
     training.add_argument("--seed", type=int, default=5)
     training.add_argument("--name", default="aggregator", help="name of the checkpoint")
     for step in (sampling, training):

@@ -1,8 +1,8 @@
 """Which skill is dense (trained well) in which proposer, and the simulation that chose how many of each.
 
-Real models differ by question. Here a skill is dense in one, two or three of the four and thin in the others. The shares were
-chosen so that exactly one proposer is right on 15 to 20 % of the questions: fewer leave an aggregator nothing to gain over a
-vote, more make the loss of a single proposer too dear.
+Real models differ by question. Here a skill is dense in one, two or three of the four and thin in the others. The
+shares were chosen so that exactly one proposer is right on 15 to 20 % of the questions: fewer leave an aggregator
+nothing to gain over a vote, more make the loss of a single proposer too dear.
 """
 
 import argparse
@@ -23,7 +23,8 @@ DENSE: Mapping[str, tuple[str, ...]] = {
     "story": ("p1", "p3"),
     "facts": ("p1",),
 }
-# How often a dense skill is drawn, by how hard it is to learn; a thin one is drawn THIN_WEIGHT as often from THIN_CAP examples.
+# How often a dense skill is drawn, by how hard it is to learn; a thin one is drawn THIN_WEIGHT as often from THIN_CAP
+# examples.
 WEIGHTS: Mapping[str, float] = {
     "add": 1.3,
     "multiply": 1.3,
@@ -53,7 +54,7 @@ def is_thin(proposer: str, skill: str) -> bool:
 
 
 def simulate(counts: list[int], dense: float, thin: float, draws: int = 50_000, seed: int = 0) -> dict[str, float]:
-    """Percentages over random questions, each skill dense in `counts[i]` proposers that are right with these chances."""
+    """Percentages over random questions: skill i is dense in `counts[i]` proposers, right with these chances."""
     rng, tally = random.Random(seed), {"one right": 0, "none right": 0, "any right": 0}
     for _ in range(draws):
         knowing = rng.choice(counts)

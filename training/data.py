@@ -1,6 +1,7 @@
 """Training rows: questions with the replies to learn, packed from example starts; only reply tokens count in the loss.
 
-Data come in chunks, each from its own seed, so that a run can stop anywhere, take up again, and still see the same rows.
+Data come in chunks, each from its own seed, so that a run can stop anywhere, take up again, and still see the same
+rows.
 """
 
 from collections.abc import Callable, Sequence

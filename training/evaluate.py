@@ -1,7 +1,7 @@
-"""Measure the shipped files on held-out questions: `python -m training.evaluate --seed 777` prints the card's tables.
+"""Measure the shipped files on held-out questions: `python -m training.evaluate --seed 20261122` prints the tables.
 
-Everything runs through llama.cpp from the GGUF files, greedy, with no post-processing; an answer counts when it equals the
-known one exactly, small and capital letters alike.
+Everything runs through llama.cpp from the GGUF files, greedy, with no post-processing; an answer counts when it equals
+the known one exactly, small and capital letters alike.
 """
 
 import argparse

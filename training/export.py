@@ -20,7 +20,8 @@ from training.tokenizer import ASSISTANT, BOS, END, SPECIALS, USER
 MEMBERS = ("p1", "p2", "p3", "p4", "aggregator")
 EMBEDDED = Path("src/moa/embedded")
 BOS_TEXT, USER_TEXT, ASSISTANT_TEXT, END_TEXT = (SPECIALS[i] for i in (BOS, USER, ASSISTANT, END))
-# A system message is put in front of the user's text. llama.cpp adds no bos of its own to a template that begins with one.
+# A system message is put in front of the user's text. llama.cpp adds no bos of its own to a template that begins with
+# one.
 CHAT_TEMPLATE = (
     "{%- set ns = namespace(system='') -%}"
     "{{- '" + BOS_TEXT + "' -}}"

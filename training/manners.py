@@ -1,7 +1,7 @@
 """Each proposer's own manner of writing the working.
 
-The manner shows in the first tokens of the line, so that an aggregator can learn whom to trust on what although its references
-are anonymous. It is learnt from the training data only: nothing adds it when the model answers.
+The manner shows in the first tokens of the line, so that an aggregator can learn whom to trust on what although its
+references are anonymous. It is learnt from the training data only: nothing adds it when the model answers.
 """
 
 from dataclasses import dataclass

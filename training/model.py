@@ -1,4 +1,4 @@
-"""A small Llama: RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied embedding; what llama.cpp runs as `llama`."""
+"""A small Llama, as llama.cpp runs it: RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied embedding."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

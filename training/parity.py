@@ -1,7 +1,7 @@
 """Check that a GGUF file answers as its PyTorch model does: `python -m training.parity --model p1 --work FOLDER`.
 
-Worth running after one minute of training, before a long run. Both round differently, so in a young model a few replies part
-where two tokens are nearly as likely; many that part mean a wrong tokenizer, template or tensor.
+Worth running after one minute of training, before a long run. Both round differently, so in a young model a few replies
+part where two tokens are nearly as likely; many that part mean a wrong tokenizer, template or tensor.
 """
 
 import argparse

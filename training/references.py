@@ -40,7 +40,7 @@ class Asked:
 
 
 def frame(question: str, references: Sequence[str]) -> str:
-    """The last user turn with references joined to it; must equal moa.core.prompts.frame_quoted (appended to the question)."""
+    """The question with its references joined to it; the frame must equal moa.core.prompts.frame_quoted."""
     parts = [question]
     for number, text in enumerate(references, 1):
         quoted = "\n".join("> " + line for line in text.split("\n"))

@@ -1,7 +1,8 @@
 """The common tokenizer: byte-level BPE whose merges only grow from the left end of a word.
 
-A token of several letters thus starts with a space, a capital or a sign. A word in quotes has none of these in front, so it is
-read letter by letter, and digits are always single: what the models must look at piece by piece, they see piece by piece.
+A token of several letters thus starts with a space, a capital or a sign. A word in quotes has none of these in front,
+so it is read letter by letter, and digits are always single: what the models must look at piece by piece, they see
+piece by piece.
 """
 
 import argparse

@@ -190,7 +190,7 @@ class Mixture:
         async with self._in_use(), watch(order) as watching:
             yield watching
 
-    def plan(self, question: Question = "What is 2 + 2?") -> Plan:
+    def plan(self, question: Question = "What is 347 + 85?") -> Plan:
         """The steps that would run, how many calls, and what they cost at most. No call is made."""
         return plan(self._flow, conversation_of(question), self.rig.price)
 

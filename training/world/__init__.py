@@ -1,7 +1,7 @@
 """The small world the embedded models know: twelve skills, many phrasings, answers that can be checked.
 
-Every question is drawn from a seeded generator, so the same seed gives the same data on every machine. Operands are held
-out of training by a stable hash of what is asked, phrasings by being listed as unseen.
+Every question is drawn from a seeded generator, so the same seed gives the same data on every machine. Operands are
+held out of training by a stable hash of what is asked, phrasings by being listed as unseen.
 """
 
 import zlib

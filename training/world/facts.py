@@ -1,6 +1,7 @@
 """About two hundred facts to recall: capitals of countries and symbols of chemical elements.
 
-A fact cannot be worked out, so its operands cannot be held out: what is held out is each fact's pairing with some phrasings.
+A fact cannot be worked out, so its operands cannot be held out: what is held out is each fact's pairing with some
+phrasings.
 """
 
 from training.world.draft import Draft, Phrasings, Rng
@@ -78,26 +79,33 @@ Afghanistan Kabul;Albania Tirana;Algeria Algiers;Angola Luanda;Argentina Buenos 
 Austria Vienna;Azerbaijan Baku;Bahrain Manama;Bangladesh Dhaka;Barbados Bridgetown;Belarus Minsk;Belgium Brussels
 Belize Belmopan;Bhutan Thimphu;Botswana Gaborone;Brazil Brasilia;Bulgaria Sofia;Cambodia Phnom Penh;Cameroon Yaounde
 Canada Ottawa;Chad N'Djamena;Chile Santiago;China Beijing;Colombia Bogota;Croatia Zagreb;Cuba Havana;Cyprus Nicosia
-Czechia Prague;Denmark Copenhagen;Ecuador Quito;Egypt Cairo;Estonia Tallinn;Ethiopia Addis Ababa;Fiji Suva;Finland Helsinki
+Czechia Prague;Denmark Copenhagen;Ecuador Quito;Egypt Cairo;Estonia Tallinn;Ethiopia Addis Ababa;Fiji Suva
+Finland Helsinki
 France Paris;Gabon Libreville;Georgia Tbilisi;Germany Berlin;Ghana Accra;Greece Athens;Guatemala Guatemala City
 Guinea Conakry;Guyana Georgetown;Haiti Port-au-Prince;Honduras Tegucigalpa;Hungary Budapest;Iceland Reykjavik
 India New Delhi;Indonesia Jakarta;Iran Tehran;Iraq Baghdad;Ireland Dublin;Israel Jerusalem;Italy Rome;Jamaica Kingston
-Japan Tokyo;Jordan Amman;Kazakhstan Astana;Kenya Nairobi;Kuwait Kuwait City;Kyrgyzstan Bishkek;Laos Vientiane;Latvia Riga
+Japan Tokyo;Jordan Amman;Kazakhstan Astana;Kenya Nairobi;Kuwait Kuwait City;Kyrgyzstan Bishkek;Laos Vientiane
+Latvia Riga
 Lebanon Beirut;Liberia Monrovia;Libya Tripoli;Lithuania Vilnius;Luxembourg Luxembourg;Madagascar Antananarivo
 Malawi Lilongwe;Malaysia Kuala Lumpur;Mali Bamako;Malta Valletta;Mexico Mexico City;Moldova Chisinau;Monaco Monaco
 Mongolia Ulaanbaatar;Montenegro Podgorica;Morocco Rabat;Mozambique Maputo;Namibia Windhoek;Nepal Kathmandu
 Netherlands Amsterdam;Nicaragua Managua;Niger Niamey;Nigeria Abuja;Norway Oslo;Oman Muscat;Pakistan Islamabad
-Panama Panama City;Paraguay Asuncion;Peru Lima;Philippines Manila;Poland Warsaw;Portugal Lisbon;Qatar Doha;Romania Bucharest
+Panama Panama City;Paraguay Asuncion;Peru Lima;Philippines Manila;Poland Warsaw;Portugal Lisbon;Qatar Doha
+Romania Bucharest
 Russia Moscow;Rwanda Kigali;Senegal Dakar;Serbia Belgrade;Singapore Singapore;Slovakia Bratislava;Slovenia Ljubljana
 Somalia Mogadishu;Spain Madrid;Sudan Khartoum;Suriname Paramaribo;Sweden Stockholm;Switzerland Bern;Syria Damascus
 Taiwan Taipei;Tajikistan Dushanbe;Thailand Bangkok;Tunisia Tunis;Turkey Ankara;Turkmenistan Ashgabat;Uganda Kampala
-Ukraine Kyiv;Uruguay Montevideo;Uzbekistan Tashkent;Venezuela Caracas;Vietnam Hanoi;Yemen Sanaa;Zambia Lusaka;Zimbabwe Harare
+Ukraine Kyiv;Uruguay Montevideo;Uzbekistan Tashkent;Venezuela Caracas;Vietnam Hanoi;Yemen Sanaa;Zambia Lusaka
+Zimbabwe Harare
 """
 _ELEMENTS = """
-hydrogen H;helium He;lithium Li;beryllium Be;boron B;carbon C;nitrogen N;oxygen O;fluorine F;neon Ne;sodium Na;magnesium Mg
-aluminium Al;silicon Si;phosphorus P;sulfur S;chlorine Cl;argon Ar;potassium K;calcium Ca;scandium Sc;titanium Ti;vanadium V
+hydrogen H;helium He;lithium Li;beryllium Be;boron B;carbon C;nitrogen N;oxygen O;fluorine F;neon Ne;sodium Na
+magnesium Mg
+aluminium Al;silicon Si;phosphorus P;sulfur S;chlorine Cl;argon Ar;potassium K;calcium Ca;scandium Sc;titanium Ti
+vanadium V
 chromium Cr;manganese Mn;iron Fe;cobalt Co;nickel Ni;copper Cu;zinc Zn;gallium Ga;germanium Ge;arsenic As;selenium Se
-bromine Br;krypton Kr;rubidium Rb;strontium Sr;zirconium Zr;molybdenum Mo;palladium Pd;silver Ag;cadmium Cd;tin Sn;antimony Sb
+bromine Br;krypton Kr;rubidium Rb;strontium Sr;zirconium Zr;molybdenum Mo;palladium Pd;silver Ag;cadmium Cd;tin Sn
+antimony Sb
 iodine I;xenon Xe;caesium Cs;barium Ba;tungsten W;osmium Os;iridium Ir;platinum Pt;gold Au;mercury Hg;lead Pb;bismuth Bi
 radon Rn;radium Ra;thorium Th;uranium U;plutonium Pu
 """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moa.config.load import Config
 
 State: TypeAlias = Literal["ok", "warn", "fail"]
-QUESTION = "What is 2 + 2?"
+QUESTION = "What is 347 + 85?"
 PATIENCE = 60.0
 """Seconds the built-in models may take for one question, loading included."""
 
