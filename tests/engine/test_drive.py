@@ -37,7 +37,8 @@ from moa.core.flow import Ask, Fork, Outcomes
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
 from moa.core.types import Conversation, Late, Reply, Request, user
-from moa.engine.drive import draw_nonce, share
+from moa.engine.call import draw_nonce
+from moa.engine.drive import share
 from moa.engine.watch import Order, run, watch
 from moa.flows.combine import synthesise
 from moa.flows.layered import layered

@@ -137,6 +137,7 @@ def _next(call: CallView, event: Event) -> CallView:
                 tokens=fact.reply.usage.output or call.tokens,
                 usage=fact.reply.usage,
                 cost=fact.reply.cost,
+                problem="",
             )
         case CallFailed():
             return replace(call, state="failed", ended=event.time, problem=str(fact.failure))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from moa.core.errors import MoaError
+from moa.core.errors import ConfigError, MoaError
 from moa.core.events import TERMINAL, Delta, Event, Fact, Failure, Noted, RunFailed, RunFinished, RunStarted
 from moa.core.flow import Flow
 from moa.core.ports import Provider, Sink
 from moa.core.prices import Price, total
 from moa.core.types import Conversation, Reply
-from moa.engine.drive import Run, drive
+from moa.engine.call import Run
+from moa.engine.drive import drive
 from moa.engine.recorder import Recorder
 
 
@@ -51,9 +52,11 @@ async def run(order: Order) -> Reply:
             state.stop()
     except BaseExceptionGroup as errors:
         outcome = _first(errors)
-    except asyncio.CancelledError as stop:
+    except BaseException as stop:  # cancelled, or the interpreter is told to end
         state.recorder.emit(_failed(stop, state, loop.time() - started))
         raise
+    if not isinstance(outcome, Reply | BaseException):
+        outcome = ConfigError(f"the flow returned {type(outcome).__name__}; a mixture's flow returns a Reply")
     if isinstance(outcome, Reply):
         _reconcile(outcome, order, state)
         state.recorder.emit(_finished(outcome, state, loop.time() - started))
@@ -136,6 +139,11 @@ class Watching:
         self._ended = isinstance(event.fact, TERMINAL)
         return event
 
+    def end(self) -> None:
+        """No more events will come."""
+        self._ended = True
+        self._wake.set()
+
 
 @asynccontextmanager
 async def watch(order: Order) -> AsyncIterator[Watching]:
@@ -147,5 +155,7 @@ async def watch(order: Order) -> AsyncIterator[Watching]:
         yield watching
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError, MoaError):
-            await task
+        await asyncio.wait((task,))
+        watching.end()
+        if not task.cancelled() and not isinstance(task.exception(), MoaError | None):
+            task.result()  # a bug is not to be missed

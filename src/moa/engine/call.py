@@ -1,0 +1,169 @@
+"""One logical call: from CallStarted to exactly one of CallFinished, CallFailed, CallCancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from moa.core.errors import BadReply, CallError, MoaError, Refused
+from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure
+from moa.core.flow import Ask, Fork, Outcome
+from moa.core.ports import Provider, Scope
+from moa.core.prices import Price, cost
+from moa.core.prompts import render
+from moa.core.types import Call, Reply, Request, Usage
+from moa.engine.recorder import Recorder
+
+RUN_ENDED = "the run ended"
+
+
+@dataclass(slots=True)
+class Run:
+    """One run under way: what is needed to carry out its flow, and what it has used so far.
+
+    `deltas` says who is streamed: "none", the "final" step, or "all" calls.
+    """
+
+    provider: Provider
+    recorder: Recorder
+    deltas: str = "none"
+    price: Callable[[str], Price | None] = lambda model: None
+    tenant: str = ""
+    group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    usage: Usage = Usage()
+    costs: list[float | None] = field(default_factory=list)
+    failed: int = 0
+    streamed: list[str] = field(default_factory=list)
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def start(self, coroutine: Any) -> asyncio.Task[Any]:
+        """A task of this run's group, remembered until it has ended."""
+        task = self.group.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def stop(self) -> None:
+        """Cancel every task still under way."""
+        for task in tuple(self.tasks):
+            task.cancel(RUN_ENDED)
+
+    def emit(self, fact: Fact, span: int) -> None:
+        """Record a fact of a call; what the final step streams is remembered."""
+        if isinstance(fact, Delta) and fact.final and fact.what == "text":
+            self.streamed.append(fact.text)
+        self.recorder.emit(fact, span)
+
+
+@dataclass(slots=True)
+class Step:
+    """A step under way: its rules and span, the loop times at which it closes and its flow must end, and whether it has closed.
+
+    `late` collects what comes after a step of this flow has closed, for the flow's next Ask.
+    """
+
+    rules: Ask | Fork[Any]
+    span: int
+    closes: float | None
+    deadline: float | None
+    late: list[Reply]
+    closed: bool = False
+
+
+async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
+    """One logical call, from CallStarted to exactly one of CallFinished, CallFailed, CallCancelled."""
+    clock = asyncio.get_running_loop().time
+    nonce = draw_nonce(call) if call.references and call.manner.framing == "fenced" else ""
+    fact = CallStarted(
+        call.key, call.agent, call.model, call.role, call.sample, len(call.references), call.digests, nonce
+    )
+    span, started = run.recorder.open(fact, step.span), clock()
+    scope = Scope(
+        emit=lambda fact: run.emit(fact, span),
+        deadline=step.deadline if ask.keep else step.closes,
+        want_deltas=run.deltas == "all" or (run.deltas == "final" and ask.final),
+        final=ask.final,
+        run=run.recorder.run,
+        span=span,
+        role=call.role,
+        tenant=run.tenant,
+    )
+    try:
+        reply = _usable(await _send(run.provider, Request(call, render(call, nonce), nonce), scope), call, ask, run)
+    except MoaError as error:
+        run.failed += 1
+        run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)
+        if isinstance(error, CallError):
+            return error
+        raise  # a Halt, or a mistake in the configuration: the run ends
+    except asyncio.CancelledError as stop:
+        run.recorder.emit(CallCancelled(str(stop) or RUN_ENDED, clock() - started), span)
+        raise
+    run.recorder.emit(CallFinished(reply, clock() - started, late=step.closed), span)
+    if step.closed:
+        step.late.append(reply)
+    return reply
+
+
+async def _send(provider: Provider, request: Request, scope: Scope) -> Reply:
+    """What the provider replies. A provider is foreign code: one that breaks its word fails its call, not the run."""
+    name, _, model = request.call.model.partition(":")
+    try:
+        reply = await provider.send(request, scope)
+    except MoaError:
+        raise
+    except Exception as error:
+        raise BadReply(f"the provider broke: {error!r}", provider=name, model=model) from error
+    if not isinstance(reply, Reply):
+        raise BadReply(
+            f"the provider broke: it returned {type(reply).__name__}, not a Reply", provider=name, model=model
+        )
+    return reply
+
+
+def _usable(reply: Reply, call: Call, ask: Ask, run: Run) -> Reply:
+    """The reply with its price and agent; what it used is counted even where it is no answer.
+
+    Raises:
+        BadReply: blank, reasoning only, broken off, or cut at its token limit on the way to another model.
+        Refused: the provider's filter cut it.
+    """
+    spent = reply.cost
+    if spent is None and (price := run.price(call.model)) is not None:
+        spent = cost(reply.usage, price)
+    run.usage += reply.usage
+    run.costs.append(spent)
+    if problem := _problem(reply, final=ask.final):
+        provider, _, model = call.model.partition(":")
+        kind = Refused if reply.finish == "content_filter" else BadReply
+        raise kind(problem, provider=provider, model=model, partial=reply.text)
+    notes = (
+        (*reply.notes, "cut: the answer ends at its token limit; raise max_tokens")
+        if reply.finish == "length"
+        else reply.notes
+    )
+    return replace(reply, cost=spent, agent=call.agent, notes=notes)
+
+
+def _problem(reply: Reply, *, final: bool) -> str:
+    """Why a reply is no answer; empty where it is one. An answer that is cut is still the answer where it is the last word."""
+    if reply.finish == "content_filter":
+        return "the provider's filter cut the answer"
+    if reply.finish == "error":
+        return "the answer broke off with an error"
+    if reply.blank:
+        return f"{'only reasoning, no' if reply.reasoning.strip() else 'an empty'} answer came back"
+    if reply.finish == "length" and not final:
+        return "the answer was cut at its token limit; raise max_tokens"
+    return ""
+
+
+def draw_nonce(call: Call) -> str:
+    """128 bits of chance (hex) that occur nowhere in what the call shows."""
+    while True:
+        nonce = secrets.token_hex(16)
+        if not any(nonce in reference.text for reference in call.references) and nonce not in repr(call.conversation):
+            return nonce
