@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moa.core.agents import Agent
 from moa.core.answer import Answer
 from moa.core.conversation import Question, conversation_of
-from moa.core.errors import BudgetExceeded, ConfigError, Overloaded
+from moa.core.errors import ConfigError, Overloaded, StoreFailed
 from moa.core.events import Event
 from moa.core.flow import Combine, Flow
-from moa.core.plan import CAPS, Plan, bounded, plan
+from moa.core.plan import Plan, plan
 from moa.core.ports import Provider, Sink
 from moa.core.types import Conversation, Reply
 
 if TYPE_CHECKING:
     from moa.config.build import Rig
-    from moa.engine.watch import Watching
+    from moa.engine.watch import Order, Watching
+    from moa.flows.answers import Kind
+    from moa.flows.members import Member
+    from moa.flows.topology import MakeFlow
+    from moa.stores.sqlite import Sqlite
+
+_LOG = logging.getLogger("moa")
 
 
 class Mixture:
     """A mixture of agents: `layers` of proposers, each layer reading the one before, and an `aggregator`.
 
     Members are Agents, models by name ("groq:llama-3.3-70b-versatile"), or mixtures. `combine` is "synthesise" (the
-    aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator), or a function of your own. `need`
-    replies close a layer early, after `grace` more seconds; with fewer than `least` it fails. `deadline` is in seconds,
-    `max_cost` in US dollars per question. `providers` are your own, by host name. With `keep`, runs are kept in the store.
+    aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator; `answers` says of what kind they are:
+    "auto", "number", "choice", "json" or "text"), or a function of your own. `need` replies close a layer early, after
+    `grace` more seconds; with fewer than `least` it fails. `deadline` is in seconds, `max_cost` in US dollars per
+    question; of a mixture inside another, those of the outermost hold. `providers` are your own, by host name. With
+    `keep`, runs are kept in the store.
 
     Methods: Wang et al., arXiv 2406.04692 (layers and aggregate-and-synthesize).
 
@@ -44,6 +53,7 @@ class Mixture:
         *,
         name: str = "mixture",
         combine: str | Combine = "synthesise",
+        answers: Kind = "auto",
         need: int | None = None,
         grace: float = 0.0,
         least: int = 1,
@@ -53,17 +63,17 @@ class Mixture:
         sinks: Sequence[Sink] = (),
         keep: bool = False,
     ) -> None:
-        from moa.flows.layered import layered
+        from moa.flows.topology import topology
 
-        members = [
-            [_member(member, f"layers[{n}][{m}]") for m, member in enumerate(layer)] for n, layer in enumerate(layers)
+        members = _members(layers)
+        chosen = None if aggregator is None else _member(aggregator, "aggregator")
+        flow = topology(members, chosen, combine, answers, need=need, grace=grace, least=least)
+        self._set(name, flow, deadline, max_cost, keep)
+        inner = [
+            one for one in (*(member for layer in members for member in layer), chosen) if isinstance(one, Mixture)
         ]
-        if not members or not all(members):
-            raise ConfigError("layers: a mixture has at least one layer, and a layer at least one agent")
-        chosen = _combine(combine, aggregator)
-        rules = {"need": need, "grace": grace, "least": least}
-        self._set(name, lambda conversation: layered(conversation, members, chosen, **rules), deadline, max_cost, keep)
-        self._own, self._sinks = dict(providers or {}), tuple(sinks)
+        self._own = {host: own for one in inner for host, own in one._own.items()} | dict(providers or {})
+        self._sinks = tuple(sinks)
 
     @classmethod
     def from_config(
@@ -93,7 +103,7 @@ class Mixture:
     @classmethod
     def of_flow(
         cls,
-        flow: Callable[[Conversation], Flow[Reply]],
+        flow: MakeFlow,
         *,
         name: str = "mixture",
         deadline: float | None = None,
@@ -108,10 +118,13 @@ class Mixture:
         mixture._own, mixture._sinks = dict(providers or {}), tuple(sinks)
         return mixture
 
+    _own: dict[str, Provider]
+    _sinks: tuple[Sink, ...]
+
     def _set(
         self,
         name: str,
-        flow: Callable[[Conversation], Flow[Reply]],
+        flow: MakeFlow,
         deadline: float | None,
         max_cost: float | None,
         keep: bool,
@@ -119,8 +132,8 @@ class Mixture:
         self.name, self.deadline, self.max_cost = name, deadline, max_cost
         self._flow, self._keep = flow, keep
         self._made: Rig | None = None
-        self._checked = self._opened = self._entered = False
-        self._running = 0
+        self._checked = self._opened = False
+        self._in_use_by: Counter[object] = Counter()
 
     def _on(self, rig: Rig) -> Mixture:
         self._made = rig
@@ -201,34 +214,56 @@ class Mixture:
 
     async def __aenter__(self) -> Mixture:
         """Inside `async with` connections are kept between questions."""
-        self._entered = True
+        self._in_use_by[_loop()] += 1
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._entered = False
-        await self.aclose()
+        await self._left()
 
     @asynccontextmanager
     async def _in_use(self) -> AsyncIterator[None]:
-        self._running += 1
+        """While a question is answered. The last to leave an event loop closes its connections."""
+        self._in_use_by[_loop()] += 1
         try:
             yield
         finally:
-            self._running -= 1
-            if not self._running and not self._entered:
-                await self.aclose()
+            try:
+                await self._left()
+            except StoreFailed as error:  # the answer was paid for: it is not lost with its record
+                _LOG.warning("%s", error)
+
+    async def _left(self) -> None:
+        self._in_use_by[_loop()] -= 1
+        if not self._in_use_by[_loop()]:
+            del self._in_use_by[_loop()]
+            await self.aclose()
 
     def _order(
         self, question: Question, deadline: float | None, max_cost: float | None, deltas: str, sinks: tuple[Sink, ...]
-    ) -> Any:
+    ) -> Order:
+        from moa.config.budget import affordable
         from moa.engine.watch import Order
 
         conversation = conversation_of(question)
-        deadline = self.deadline if deadline is None else deadline
-        if deadline is not None and not deadline > 0:
-            raise ConfigError(f"deadline: {deadline!r} is not above 0 seconds")
+        deadline = _positive("deadline", self.deadline if deadline is None else deadline)
+        max_cost = _positive("max_cost", self.max_cost if max_cost is None else max_cost)
         if not self._checked:
             self._check(conversation)
+        store = self._ready_store()
+        flow, provider = affordable(self._flow, conversation, self.rig, max_cost, self.name)
+        return Order(
+            flow=flow,
+            conversation=conversation,
+            provider=provider,
+            mixture=self.name,
+            deadline=deadline,
+            deltas=deltas,
+            sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),
+            price=self.rig.price,
+        )
+
+    def _ready_store(self) -> Sqlite | None:
+        """The store, if runs are kept and it can take one more."""
         store = self.rig.store if self._keep else None
         if store is not None and not self._opened:
             store.check()
@@ -237,16 +272,7 @@ class Mixture:
             raise Overloaded(
                 "the store cannot keep up, so no new run is started; try again, or run with [store] keep = false"
             )
-        return Order(
-            flow=self._affordable(conversation, self.max_cost if max_cost is None else max_cost),
-            conversation=conversation,
-            provider=self.rig,
-            mixture=self.name,
-            deadline=deadline,
-            deltas=deltas,
-            sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),
-            price=self.rig.price,
-        )
+        return store
 
     def _check(self, conversation: Conversation) -> None:
         """See that every model can be called: a missing key or file is an error before any call."""
@@ -257,39 +283,33 @@ class Mixture:
             self.rig.wires.check(model, where)
         self._checked = True
 
-    def _affordable(self, conversation: Conversation, max_cost: float | None) -> Callable[[Conversation], Flow[Reply]]:
-        """The flow, with as few output tokens per call as it takes to stay under `max_cost` in the worst case.
 
-        Raises:
-            BudgetExceeded: 1,024 tokens a call are still too many.
-            ConfigError: a price is unknown.
-        """
-        if max_cost is None:
-            return self._flow
-        for max_tokens in CAPS:
-            flow = _Bounded(self._flow, max_tokens)
-            planned = plan(flow, conversation, self.rig.price)
-            if planned.worst_cost is None:
-                raise ConfigError(
-                    f"max cost: no price is known for {', '.join(planned.unpriced)}; write it under [prices]"
-                )
-            if planned.worst_cost * self.rig.config.spec.limits.attempts <= max_cost:
-                return flow
-        raise BudgetExceeded(
-            f"{self.name} may cost ${planned.worst_cost:.4f} for this question even at {CAPS[-1]} tokens a call, more than "
-            f"${max_cost:.4f}; allow more, or take a smaller mixture"
-        )
+def _positive(name: str, number: object) -> float | None:
+    """A number above 0, or None.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if number is None:
+        return None
+    if not isinstance(number, int | float) or isinstance(number, bool) or not 0 < number < float("inf"):
+        raise ConfigError(f"{name}: {number!r} is no number above 0")
+    return float(number)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounded:
-    """A flow whose calls write at most `max_tokens`."""
+def _loop() -> object:
+    import asyncio
 
-    flow: Callable[[Conversation], Flow[Reply]]
-    max_tokens: int
+    return asyncio.get_running_loop()
 
-    def __call__(self, conversation: Conversation) -> Flow[Reply]:
-        return bounded(self.flow(conversation), self.max_tokens)
+
+def _members(layers: Sequence[Sequence[Agent | str | Mixture]]) -> list[list[Member]]:
+    if not isinstance(layers, list | tuple):
+        raise ConfigError(f"layers: a list of layers is needed, not {type(layers).__name__}")
+    for n, layer in enumerate(layers):
+        if not isinstance(layer, list | tuple):
+            raise ConfigError(f"layers[{n}]: a layer is a list of agents, as in layers=[[{layer!r}, …]]")
+    return [[_member(member, f"layers[{n}][{m}]") for m, member in enumerate(layer)] for n, layer in enumerate(layers)]
 
 
 def _member(member: Agent | str | Mixture, where: str) -> Agent | Mixture:
@@ -298,21 +318,3 @@ def _member(member: Agent | str | Mixture, where: str) -> Agent | Mixture:
     if isinstance(member, Agent | Mixture):
         return member
     raise ConfigError(f'{where}: an Agent, a Mixture or "host:model" is needed, not {type(member).__name__}')
-
-
-def _combine(combine: str | Combine, aggregator: Agent | str | Mixture | None) -> Combine:
-    from moa.flows.combine import select, synthesise
-    from moa.flows.vote import by_vote
-
-    if callable(combine):
-        return combine
-    if combine == "vote":
-        return by_vote()
-    if aggregator is None:
-        raise ConfigError('aggregator: one is needed to synthesise or select; combine="vote" does without')
-    member = _member(aggregator, "aggregator")
-    if combine == "synthesise":
-        return synthesise(member)
-    if combine == "select" and isinstance(member, Agent):
-        return select(member)
-    raise ConfigError(f'combine: {combine!r} is none of "synthesise", "select" (by an Agent) and "vote"')

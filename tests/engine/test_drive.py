@@ -26,6 +26,7 @@ from moa.core.events import (
     CallStarted,
     Delta,
     Event,
+    Failure,
     Noted,
     RunFailed,
     RunFinished,
@@ -36,9 +37,10 @@ from moa.core.events import (
 from moa.core.flow import Ask, Fork, Outcomes
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
-from moa.core.types import Conversation, Late, Reply, Request, user
+from moa.core.types import Conversation, Late, Reply, Request, Usage, user
 from moa.engine.call import draw_nonce
 from moa.engine.drive import share
+from moa.engine.recorder import Recorder
 from moa.engine.watch import Order, run, watch
 from moa.flows.combine import synthesise
 from moa.flows.layered import layered
@@ -80,6 +82,9 @@ class Ran:
             event.span for event in self.events if isinstance(event.fact, CallFinished | CallFailed | CallCancelled)
         ]
         assert sorted(started) == sorted(ended)
+        opened = [event.span for event in self.events if isinstance(event.fact, StepStarted)]
+        closed = [event.span for event in self.events if isinstance(event.fact, StepFinished)]
+        assert sorted(opened) == sorted(closed)
 
     def facts(self, kind: type) -> list[Any]:
         return [event.fact for event in self.events if isinstance(event.fact, kind)]
@@ -229,6 +234,70 @@ def test_forks_run_flows_at_once_in_order_with_the_rules_of_ask() -> None:
     assert (ran.answer.text, ran.seconds) == ("None 2 3", 2.0)
 
 
+def test_a_straggling_branch_is_cancelled_with_all_its_calls() -> None:
+    async def flow(conversation: Conversation) -> Reply:
+        results = await Fork((ask(A)(conversation), ask(B)(conversation)), need=1)
+        await Ask((C.call(conversation),))
+        return Reply(str(results[1]))
+
+    ran = Ran(flow, {"a": "1", "b": Script("2", delay=30.0), "c": Script("3", delay=50.0)})
+    assert ran.answer is not None
+    assert (ran.answer.text, ran.seconds) == ("None", 50.0)
+    assert [fact.reason for fact in ran.facts(CallCancelled)] == ["its step closed"]
+    assert ran.facts(CallCancelled)[0].seconds == 0.0
+
+
+def test_a_branch_that_uses_up_its_share_does_not_end_the_run() -> None:
+    async def stubborn(conversation: Conversation) -> Reply:
+        while True:
+            try:
+                await Ask((B.call(conversation),))
+            except NotEnoughReplies:
+                continue
+
+    def outer(conversation: Conversation) -> Any:
+        return layered(conversation, [[A, stubborn]], synthesise(AGG))
+
+    ran = Ran(outer, {"a": "4", "b": Script(hang=True), "agg": "4!"}, deadline=60.0)
+    assert ran.answer is not None
+    assert ran.answer.text == "4!"
+    assert ran.seconds <= 31.0
+
+
+def test_late_replies_belong_to_the_flow_that_asked() -> None:
+    async def branch(conversation: Conversation, quick: Agent, slow: Agent) -> str:
+        await Ask((quick.call(conversation), slow.call(conversation)), need=1, keep=True)
+        outcomes = await Ask((D.call(conversation),))
+        return "+".join(reply.text for reply in outcomes.late)
+
+    async def flow(conversation: Conversation) -> Reply:
+        return Reply(" ".join(str(one) for one in await Fork((branch(conversation, A, B), branch(conversation, A, C)))))
+
+    ran = Ran(flow, {"a": "1", "b": Script("B", delay=1.0), "c": Script("C", delay=1.0), "d": Script("4", delay=2.0)})
+    assert ran.answer is not None
+    assert ran.answer.text == "B C"
+
+
+def test_a_kept_straggler_may_take_until_the_deadline_of_its_flow() -> None:
+    async def flow(conversation: Conversation) -> Reply:
+        await Ask((A.call(conversation), B.call(conversation)), need=1, keep=True, steps=10)
+        outcomes = await Ask((C.call(conversation),), steps=1)
+        return Reply(" ".join(reply.text for reply in outcomes.late))
+
+    class Punctual:
+        """Answers late calls only while their own deadline allows."""
+
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            name = request.call.model.removeprefix("fake:")
+            async with asyncio.timeout_at(scope.deadline):
+                await asyncio.sleep({"a": 0.0, "b": 5.0, "c": 6.0}[name])
+            return Reply(name)
+
+    ran = Ran(flow, Punctual(), deadline=10.0)
+    assert ran.answer is not None
+    assert ran.answer.text == "b"
+
+
 def test_a_fork_that_is_cancelled_at_once_leaves_no_flow_unawaited() -> None:
     async def flow(conversation: Conversation) -> Reply:
         await Fork((ask(A)(conversation), ask(B)(conversation)))
@@ -282,6 +351,131 @@ def test_a_provider_that_breaks_its_word_fails_its_call_and_not_the_run() -> Non
     assert ran.answer is not None
     assert ran.answer.text == "BadReply 2"
     assert "KeyError" in ran.facts(CallFailed)[0].failure.message
+
+
+def test_a_provider_that_returns_no_reply_fails_its_call() -> None:
+    class Wrong:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            return "4"  # type: ignore[return-value]
+
+    ran = Ran(ask(A), Wrong())
+    assert isinstance(ran.error, NotEnoughReplies)
+    assert "returned str, not a Reply" in str(ran.error)
+
+
+def test_a_flow_that_returns_no_reply_is_told_what_to_return() -> None:
+    async def flow(conversation: Conversation) -> Reply:
+        return "4"  # type: ignore[return-value]
+
+    ran = Ran(flow, {})
+    assert isinstance(ran.error, ConfigError)
+    assert "a mixture's flow returns a Reply" in str(ran.error)
+
+
+def test_what_a_filter_or_an_error_cut_is_no_proposal_and_no_answer() -> None:
+    filtered = Script("4 an", finish="content_filter")
+    scripts = {"a": filtered, "b": Script("4 an", finish="error"), "c": "4", "agg": filtered}
+    ran = Ran(moa(), scripts)
+    assert [fact.failure.kind for fact in ran.facts(CallFailed)] == ["Refused", "BadReply", "Refused"]
+    assert ran.answer is not None
+    assert ran.answer.text == "4"
+
+
+def test_an_answer_cut_at_its_token_limit_is_given_and_says_so() -> None:
+    ran = Ran(moa(), {"a": "4", "b": "4", "c": "4", "agg": Script("It is fo", finish="length")})
+    assert ran.answer is not None
+    assert ran.answer.text == "It is fo"
+    assert ran.facts(Noted)[0].reason == "cut"
+    assert ran.facts(RunFinished)[0].degraded
+
+
+def test_a_run_that_the_interpreter_ends_still_ends_in_the_store() -> None:
+    class Quits:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            raise SystemExit(3)
+
+    events: list[Event] = []
+    with pytest.raises(SystemExit):
+        on_virtual_clock(run(Order(ask(A), QUESTION, Quits(), sinks=(events.append,))))
+    assert isinstance(events[-1].fact, RunFailed)
+
+
+def test_nothing_is_recorded_after_the_end_of_a_run() -> None:
+    events: list[Event] = []
+    recorder = Recorder((events.append,))
+    recorder.emit(RunFailed(Failure("x", "y"), Usage(), 0.0, 1.0))
+    recorder.emit(Noted("too late"))
+    assert len(events) == 1
+
+
+def test_a_flow_is_closed_when_its_run_is_cancelled() -> None:
+    closed: list[str] = []
+
+    async def flow(conversation: Conversation) -> Reply:
+        try:
+            await Ask((A.call(conversation),))
+        finally:
+            closed.append("closed")
+        return Reply("")
+
+    async def cancel() -> None:
+        made = flow(QUESTION)
+        task = asyncio.create_task(run(Order(lambda conversation: made, QUESTION, Fake({"a": Script(hang=True)}))))
+        await asyncio.sleep(1.0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert closed == ["closed"]
+
+    on_virtual_clock(cancel())
+
+
+def test_cancelling_who_watches_is_not_swallowed() -> None:
+    class Slow:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            try:
+                await asyncio.sleep(100.0)
+            finally:
+                await asyncio.sleep(1.0)
+            return Reply("")
+
+    reached: list[str] = []
+
+    async def look() -> None:
+        async with watch(Order(ask(A), QUESTION, Slow())):
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(10.0)
+        reached.append("after")
+
+    async def cancel() -> None:
+        task = asyncio.create_task(look())
+        await asyncio.sleep(0.7)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(5.0)
+
+    on_virtual_clock(cancel())
+    assert not reached
+
+
+def test_waiting_for_the_reply_may_be_given_up_without_ending_the_run() -> None:
+    async def look() -> str:
+        async with watch(Order(ask(A), QUESTION, Fake({"a": Script("4", delay=2.0)}))) as watching:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(watching.reply(), 1.0)
+            return (await watching.reply()).text
+
+    assert on_virtual_clock(look()) == "4"
+
+
+def test_events_read_after_leaving_end() -> None:
+    async def look() -> list[str]:
+        async with watch(Order(ask(A), QUESTION, Fake({"a": Script(hang=True)}))) as watching:
+            await asyncio.sleep(1.0)
+        return [type(event.fact).__name__ async for event in watching]
+
+    assert on_virtual_clock(look())[-1] == "RunFailed"
 
 
 def test_a_halt_in_one_call_ends_the_run_and_cancels_the_others() -> None:

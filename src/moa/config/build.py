@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from moa.config.hosts import Wires
 from moa.config.load import Config, nearest, xdg
@@ -24,15 +22,11 @@ from moa.config.spec import Mixture as MixtureSpec
 from moa.config.spec import Store as StoreSpec
 from moa.core.agents import Agent
 from moa.core.errors import ConfigError
-from moa.core.flow import Combine, Flow
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
-from moa.core.types import Conversation, Reply, Request
-from moa.flows.combine import select, synthesise
-from moa.flows.layered import layered
+from moa.core.types import Reply, Request
 from moa.flows.members import Member
-from moa.flows.self_moa import self_moa
-from moa.flows.vote import by_vote, vote
+from moa.flows.topology import MakeFlow, topology
 from moa.stores.sqlite import Sqlite
 from moa.wrap.attempts import Attempts
 from moa.wrap.cache import Cache, Kept
@@ -41,8 +35,6 @@ from moa.wrap.timeout import Timeout
 
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
-
-MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
 
 
 class Rig:
@@ -134,44 +126,32 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = ()) -> MakeFlow:
         why = "stands inside itself" if name in above else f"is nested more than {MOST_NESTED} deep"
         raise ConfigError(f"{config.where(f'mixtures.{name}')}: this mixture {why} ({' > '.join((*above, name))})")
 
+    known: dict[str, Member] = {}  # the same name is the same member, so that its samples are numbered
+
     def member(text: str, place: str) -> Member:
-        return _member(config, text, f"mixtures.{name}.{place}", (*above, name))
+        if text not in known:
+            known[text] = _member(config, text, f"mixtures.{name}.{place}", (*above, name))
+        return known[text]
 
-    combine = _combine(spec, member)
-    rules = {"need": spec.need, "grace": spec.grace, "least": spec.least}
+    layers = _layers(spec, member)
+    aggregator = member(spec.aggregator, "aggregator") if spec.aggregator else None
+    try:
+        return topology(
+            layers, aggregator, spec.combine, spec.answers, need=spec.need, grace=spec.grace, least=spec.least
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{config.where(f'mixtures.{name}')}.{error}") from None
+
+
+def _layers(spec: MixtureSpec, member: Callable[[str, str], Member]) -> list[list[Member]]:
+    """The members of each layer; `proposers` with `rounds`, and `agent` with `samples`, write them shortly."""
+    if spec.layers:
+        return [
+            [member(text, f"layers[{n}][{m}]") for m, text in enumerate(layer)] for n, layer in enumerate(spec.layers)
+        ]
     if spec.agent:
-        agent = member(spec.agent, "agent")
-        if not isinstance(agent, Agent):
-            raise ConfigError(
-                f"{config.where(f'mixtures.{name}.agent')}: {spec.agent!r} is a mixture; samples are taken of an agent"
-            )
-        return lambda conversation: self_moa(conversation, agent, spec.samples, combine, **rules)
-    key, lines = ("layers", spec.layers) if spec.layers else ("proposers", (spec.proposers,) * spec.rounds)
-    layers = [
-        [member(text, f"{key}[{n}][{m}]" if key == "layers" else f"{key}[{m}]") for m, text in enumerate(line)]
-        for n, line in enumerate(lines)
-    ]
-    agents = [one for one in layers[0] if isinstance(one, Agent)]
-    if (
-        spec.combine == "vote"
-        and len(layers) == 1
-        and len(agents) == len(layers[0])
-        and spec.need is None
-        and spec.least == 1
-    ):
-        return partial(vote, agents=agents, kind=spec.answers)
-    return lambda conversation: layered(conversation, layers, combine, **rules)
-
-
-def _combine(spec: MixtureSpec, member: Callable[[str, str], Member]) -> Combine:
-    if spec.combine == "vote" or spec.aggregator is None:
-        return by_vote(spec.answers)
-    aggregator = member(spec.aggregator, "aggregator")
-    if spec.combine == "synthesise":
-        return synthesise(aggregator)
-    if not isinstance(aggregator, Agent):
-        raise ConfigError(f"{spec.aggregator!r} is a mixture; a judge that selects is an agent")
-    return select(aggregator)
+        return [[member(spec.agent, "agent")] * spec.samples]
+    return [[member(text, f"proposers[{m}]") for m, text in enumerate(spec.proposers)]] * spec.rounds
 
 
 def _member(config: Config, text: str, path: str, above: tuple[str, ...]) -> Member:

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from moa.core.errors import CallError, MoaError
+from moa.core.errors import CallError
 from moa.core.flow import Ask, Flow, Outcome, mapped, play
-from moa.core.prices import Price, cost
+from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import render
-from moa.core.types import Call, Conversation, Reply, Text, Usage
+from moa.core.types import Call, Conversation, Part, Reply, Text, ToolCall, ToolResult, Usage
 
 ASSUMED_MAX_TOKENS = 4096
 """Output tokens a call is taken to use at most where its agent sets no max_tokens."""
 
+
+IMAGE_TOKENS = 4096
+"""Input tokens an image is taken to cost at most."""
 
 CAPS = (4096, 2048, 1024)
 """Output tokens per call that a mixture may be held to so that it stays under its max cost, the first that does."""
@@ -49,36 +52,45 @@ def plan(
     flow: Callable[[Conversation], Flow[Reply]], conversation: Conversation, price: Callable[[str], Price | None]
 ) -> Plan:
     """Play a flow with placeholders that agree, disagree and fail, and sum up what it asked."""
-    plays = [asked for answer in (_agreeing, _disagreeing(), _failing) if (asked := _asked(flow(conversation), answer))]
+    plays = [_asked(flow(conversation), answer) for answer in (_agreeing, _disagreeing(), _failing)]
     longest = max(plays, key=lambda asked: sum(len(ask.calls) for ask in asked))
-    counts = [sum(len(ask.calls) for ask in asked) for asked in plays]
-    calls = [call for ask in longest for call in ask.calls]
-    unpriced = tuple(dict.fromkeys(call.model for call in calls if price(call.model) is None))
-    worst = None if unpriced else sum(worst_cost(call, price(call.model) or Price()) for call in calls)
+    played = [[call for ask in asked for call in ask.calls] for asked in plays]
+    unpriced = tuple(dict.fromkeys(call.model for calls in played for call in calls if price(call.model) is None))
+    worst = (
+        None
+        if unpriced
+        else max(sum(worst_cost(call, price(call.model) or FREE) for call in calls) for calls in played)
+    )
     return Plan(
         steps=tuple(PlannedStep(ask.label, ask.calls, ask.final) for ask in longest),
-        least_calls=min(counts),
-        most_calls=max(counts),
+        least_calls=min(map(len, played)),
+        most_calls=max(map(len, played)),
         worst_cost=worst,
         unpriced=unpriced,
-        assumed=any(call.sampling.max_tokens is None for call in calls),
+        assumed=any(call.sampling.max_tokens is None for calls in played for call in calls),
     )
 
 
 def worst_cost(call: Call, price: Price) -> float:
     """The most one call can cost in US dollars: every byte of its input a token, its output as long as it may be.
 
-    References that are placeholders of a plan count as long as they may become.
+    References that are placeholders of a plan count as long as they may become, an image as IMAGE_TOKENS.
     """
-    messages = render(call, "0" * 32)
-    shown = sum(
-        len(part.text.encode("utf-8", "replace"))
-        for message in messages
-        for part in message.parts
-        if isinstance(part, Text)
-    )
+    if price == FREE:
+        return 0.0
+    shown = sum(_most_input(part) for message in render(call, "0" * 32) for part in message.parts)
     unseen = sum(reference.usage.output for reference in call.references if reference.model == PLACEHOLDER)
     return cost(Usage(input=shown + unseen, output=most_tokens(call)), price)
+
+
+def _most_input(part: Part) -> int:
+    match part:
+        case Text(text) | ToolResult(_, text):
+            return len(text.encode("utf-8", "replace"))
+        case ToolCall():
+            return len((part.name + part.arguments).encode("utf-8", "replace"))
+        case _:
+            return IMAGE_TOKENS
 
 
 def most_tokens(call: Call) -> int:
@@ -86,11 +98,12 @@ def most_tokens(call: Call) -> int:
     return call.sampling.max_tokens or ASSUMED_MAX_TOKENS
 
 
-def bounded(flow: Flow[Reply], max_tokens: int) -> Flow[Reply]:
-    """The same flow with no call that may write more than `max_tokens`."""
+def bounded(flow: Flow[Reply], max_tokens: int, *, lower: bool = True) -> Flow[Reply]:
+    """The same flow with `max_tokens` for every call that sets none, and with `lower` for those that allow more, too."""
 
     def bound(call: Call) -> Call:
-        most = min(call.sampling.max_tokens or max_tokens, max_tokens)
+        own = call.sampling.max_tokens
+        most = max_tokens if own is None else min(own, max_tokens) if lower else own
         return replace(call, sampling=replace(call.sampling, max_tokens=most))
 
     return mapped(flow, lambda ask: replace(ask, calls=tuple(bound(call) for call in ask.calls)))
@@ -99,12 +112,27 @@ def bounded(flow: Flow[Reply], max_tokens: int) -> Flow[Reply]:
 PLACEHOLDER = "plan:placeholder"
 
 
+MOST_CALLS = 1000
+"""A play ends after this many calls: a flow that loops until it likes an answer never likes a placeholder's."""
+
+
 def _asked(flow: Flow[Reply], answer: Callable[[Call], Outcome]) -> list[Ask]:
-    """What a flow asks of replies that `answer` makes, up to its end or its error."""
+    """What a flow asks of replies that `answer` makes, up to its end or its error: a flow may well choke on placeholders."""
     asked: list[Ask] = []
-    with suppress(MoaError):
-        play(flow, answer, asked)
+    left = iter(range(MOST_CALLS))
+
+    def answered(call: Call) -> Outcome:
+        if next(left, None) is None:
+            raise _Enough
+        return answer(call)
+
+    with suppress(Exception):
+        play(flow, answered, asked)
     return asked
+
+
+class _Enough(Exception):
+    """This play has gone on for long enough."""
 
 
 def _placeholder(call: Call, text: str) -> Reply:

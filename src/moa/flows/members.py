@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from moa.core.agents import Agent
-from moa.core.flow import Ask, Flow, Fork, quiet
+from moa.core.flow import Ask, Flow, Fork, mapped, quiet
 from moa.core.prompts import with_references
-from moa.core.types import Conversation, Replies, Reply
+from moa.core.types import Call, Conversation, Replies, Reply
 
 Member: TypeAlias = Agent | Callable[[Conversation], Flow[Reply]]
 """An agent, or a mixture: anything that makes a flow of a conversation."""
@@ -20,10 +21,10 @@ async def ask_members(
 ) -> Replies:
     """The replies of members asked at once, in their order. `step` holds the rules of Ask."""
     if any(not isinstance(member, Agent) for member in members):
-        flows = tuple(ask_member(member, conversation, references, task) for member in members)
-        return tuple(result for result in await Fork(flows, **step) if isinstance(result, Reply))
-    agents = [member for member in members if isinstance(member, Agent)]
-    calls = tuple(agent.call(conversation, references, task=task, sample=sample) for sample, agent in numbered(agents))
+        flows = (ask_member(member, conversation, references, task, sample=n) for n, member in numbered(members))
+        return tuple(result for result in await Fork(tuple(flows), **step) if isinstance(result, Reply))
+    agents = ((n, member) for n, member in numbered(members) if isinstance(member, Agent))
+    calls = tuple(agent.call(conversation, references, task=task, sample=n) for n, agent in agents)
     outcomes = await Ask(calls, **step)
     return outcomes.late + outcomes.replies
 
@@ -35,22 +36,42 @@ async def ask_member(
     task: str,
     role: str = "proposer",
     *,
+    sample: int = 0,
     final: bool = False,
 ) -> Reply:
-    """One member's reply. A mixture is shown the references as part of the conversation."""
+    """One member's reply. A mixture is shown the references, and what to do with them, as part of the conversation."""
     if not isinstance(member, Agent):
-        flow = member(with_references(conversation, tuple(reference.text for reference in references)))
+        texts = tuple(reference.text for reference in references)
+        flow = _resampled(member(with_references(conversation, texts, task)), sample)
         return await (flow if final else quiet(flow))
-    call = member.call(conversation, references, task=task, role=role)
+    call = member.call(conversation, references, task=task, role=role, sample=sample)
     label = "aggregate" if role == "aggregator" else member.name
     return (await Ask((call,), final=final, label=label, steps=1)).replies[0]
 
 
-def numbered(agents: Sequence[Agent]) -> list[tuple[int, Agent]]:
-    """Each agent with its sample number: 0, or 1, 2 … where the same agent comes again."""
-    seen: Counter[Agent] = Counter()
+def numbered(members: Sequence[Member]) -> list[tuple[int, Member]]:
+    """Each member with its sample number: 0, or 1, 2 … where the same one comes again, under whatever name."""
+    seen: Counter[Member] = Counter()
     pairs = []
-    for agent in agents:
-        pairs.append((seen[agent], agent))
-        seen[agent] += 1
+    for member in members:
+        same = replace(member, name="same") if isinstance(member, Agent) else member
+        pairs.append((seen[same], member))
+        seen[same] += 1
     return pairs
+
+
+def _resampled(flow: Flow[Reply], sample: int) -> Flow[Reply]:
+    """The same flow, its calls numbered and seeded as of its `sample`-th time, so that no cache folds them into the first."""
+    if not sample:
+        return flow
+
+    def again(call: Call) -> Call:
+        seed = call.sampling.seed
+        sampling = call.sampling if seed is None else replace(call.sampling, seed=seed + sample * _FAR)
+        return replace(call, sample=call.sample + sample * _FAR, sampling=sampling)
+
+    return mapped(flow, lambda ask: replace(ask, calls=tuple(again(call) for call in ask.calls)))
+
+
+_FAR = 1000
+"""More samples than one layer takes of an agent."""

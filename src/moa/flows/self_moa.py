@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from moa.core.agents import Agent
-from moa.core.flow import Ask, Combine
+from moa.core.flow import Combine
 from moa.core.types import Conversation, Reply
+from moa.flows.layered import layered
 
 
 async def self_moa(conversation: Conversation, agent: Agent, samples: int, combine: Combine, **rules: Any) -> Reply:
     """The answer combined from `samples` samples of one agent, which needs a temperature above 0 for them to differ.
 
-    `rules` are those of Ask: need, grace, least …
+    It is one layer of the same agent: each time it comes again it is asked for another sample. `rules` are those of Ask.
     """
-    calls = tuple(agent.call(conversation, sample=n) for n in range(samples))
-    outcomes = await Ask(calls, label=f"{samples} samples", steps=2, **rules)
-    return await combine(conversation, outcomes.replies)
+    return await layered(conversation, [[agent] * samples], combine, **rules)
