@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["ok", "warn", "fail"]
 QUESTION = "What is 347 + 85?"
+RIGHT = "432"
 PATIENCE = 60.0
 """Seconds the built-in models may take for one question, loading included."""
 
@@ -158,7 +159,12 @@ def _embedded() -> Finding:
         answer = asyncio.run(run(order)).text
     except MoaError as error:
         return Finding("built-in", "fail", " ".join(str(error).split()), "install moa again")
-    return Finding("built-in", "ok", f"{QUESTION} {' '.join(answer.split())[:80]}")
+    said = f"{QUESTION} {' '.join(answer.split())[:80]}"
+    if RIGHT not in answer:
+        return Finding(
+            "built-in", "warn", said, f"{RIGHT} is right: the models answer, but not as they should; install moa again"
+        )
+    return Finding("built-in", "ok", said)
 
 
 def _store(config: Config) -> Finding:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 from contextlib import suppress
 
-from moa.cli.verdict import problem, verdict
+from moa.cli.verdict import CTRL_C, TERMINATED, problem, verdict
 from moa.core.errors import ConfigError
 
 BROKEN_PIPE = 141
@@ -18,6 +19,7 @@ def enter(argv: list[str]) -> int:
     """Run a command; its exit code. Nothing but Ctrl-C during the report itself comes out as an exception."""
     argv, debug = _debug(argv or ["--help"])
     _speak_utf8()
+    terminated = _terminate_as_ctrl_c()
     try:
         code = _invoke(argv)
         sys.stdout.flush()
@@ -31,7 +33,20 @@ def enter(argv: list[str]) -> int:
         code, words = verdict(error)
         problem(words)
         _abandon_stdout()
-        return code
+        return TERMINATED if terminated and code == CTRL_C else code
+
+
+def _terminate_as_ctrl_c() -> list[int]:
+    """See that SIGTERM (from `timeout`, say) ends a run as Ctrl-C does; the list holds it once it has come."""
+    came: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        came.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    with suppress(ValueError):  # not in the main thread: nothing to do here
+        signal.signal(signal.SIGTERM, pass_on)
+    return came
 
 
 def _invoke(argv: list[str]) -> int:

@@ -61,13 +61,18 @@ class Live:
         return frame(self._view, time.time())
 
 
+NAME_WIDTH = 24
+"""Cells an agent's name keeps however long the problem beside it is."""
+
+
 def frame(view: View, now: float) -> Table:
     """The picture of a view at a moment."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
-    for width in (0, 8):
+    longest = max((len(one_line(call.agent)) for call in view.calls), default=0)
+    for width in (min(longest, NAME_WIDTH), 8):
         table.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
     for width in (11, 7, 6):
         table.add_column(no_wrap=True, overflow="ellipsis", min_width=width, justify="right")

@@ -105,7 +105,10 @@ def _piped(screen: Screen, *, waiting: bool) -> str:
         return ""
     if waiting and not select.select([sys.stdin], [], [], PATIENCE)[0]:
         screen.say("waiting for the end of stdin, which is added to the question (none to add? use </dev/null)")
+    data = sys.stdin.buffer.read(MOST_TEXT + 1)
+    if len(data) > MOST_TEXT:
+        raise ConfigError(f"stdin: more than {MOST_TEXT >> 20} MB; give less")
     try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("stdin: not UTF-8 text; pass pictures by --image") from None

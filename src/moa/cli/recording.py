@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from moa.core.answer import Answer
 from moa.core.conversation import conversation_of
 from moa.core.flow import Flow
-from moa.core.plan import CAPS, bounded, plan
+from moa.core.plan import held, plan
 from moa.core.types import Conversation, Reply
 from moa.mixture import Mixture
 
@@ -82,11 +82,9 @@ class Recording:
         """The flow whose first calls were recorded: the mixture's own, or held to fewer output tokens a call."""
         known = {one.key for one in self.recorded}
 
-        def capped(cap: int | None) -> Callable[[Conversation], Flow[Reply]]:
-            return self.mixture if cap is None else lambda asked: bounded(self.mixture(asked), cap)
-
         def fits(flow: Callable[[Conversation], Flow[Reply]]) -> int:
             first = plan(flow, conversation, lambda model: None).steps[:1]
             return sum(call.key in known for step in first for call in step.calls)
 
-        return max(map(capped, (None, *CAPS)), key=fits)
+        flows: list[Callable[[Conversation], Flow[Reply]]] = [self.mixture, *held(self.mixture)]
+        return max(flows, key=fits)

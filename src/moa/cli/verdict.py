@@ -6,9 +6,10 @@ import sys
 from contextlib import suppress
 
 from moa.cli.output import one_line
-from moa.core.errors import BudgetExceeded, ConfigError, DeadlinePassed, MoaError
+from moa.core.errors import BudgetExceeded, ConfigError, DeadlinePassed, MoaError, StoreFailed
 
 CTRL_C = 130
+TERMINATED = 143
 
 
 def problem(text: str) -> None:
@@ -29,6 +30,8 @@ def verdict(error: BaseException) -> tuple[int, str]:
             return 3, str(error)
         case DeadlinePassed():
             return 4, f"no answer: {error}"
+        case StoreFailed():
+            return 1, str(error)
         case MoaError():
             return 1, f"no answer: {error}"
         case OSError(strerror=str()):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from moa.config.build import Rig
 from moa.core.errors import BudgetExceeded, ConfigError
-from moa.core.flow import Flow
-from moa.core.plan import CAPS, bounded, plan
+from moa.core.plan import CAPS, held, plan
 from moa.core.ports import Provider
-from moa.core.types import Conversation, Reply
+from moa.core.types import Conversation
 from moa.flows.topology import MakeFlow
 from moa.wrap.budget import Budget
 
@@ -26,10 +23,7 @@ def affordable(
     if max_cost is None:
         return flow, rig
     attempts, worst = rig.config.spec.limits.attempts, 0.0
-    for fitted in (
-        partial(_bounded, flow, CAPS[0], lower=False),
-        *(partial(_bounded, flow, cap, lower=True) for cap in CAPS),
-    ):
+    for fitted in held(flow):
         planned = plan(fitted, conversation, rig.price)
         if planned.worst_cost is None:
             raise ConfigError(f"max cost: no price is known for {', '.join(planned.unpriced)}; write it under [prices]")
@@ -37,10 +31,6 @@ def affordable(
         if worst <= max_cost:
             return fitted, Budget(rig, max_cost, rig.price, attempts)
     raise BudgetExceeded(
-        f"{name} may cost ${worst:.4f} for this question even at {CAPS[-1]} tokens a call, more than ${max_cost:.4f}; "
+        f"{name} may cost ${worst:.4f} for this question even at {CAPS[-1][0]} tokens a call, more than ${max_cost:.4f}; "
         "allow more, or take a smaller mixture"
     )
-
-
-def _bounded(flow: MakeFlow, max_tokens: int, conversation: Conversation, *, lower: bool) -> Flow[Reply]:
-    return bounded(flow(conversation), max_tokens, lower=lower)

@@ -15,7 +15,7 @@ from moa.providers.hosts import HOSTS, Host, custom, key_of, located
 if TYPE_CHECKING:
     from moa.providers._http import Transport
 
-FREE_HOSTS = ("builtin", "local", "fake", "replay")
+FREE_HOSTS = ("builtin", "local", "fake")
 
 
 @runtime_checkable

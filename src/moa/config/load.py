@@ -23,7 +23,7 @@ from moa.core.errors import ConfigError
 FILE = "moa.toml"
 SHIPPED = "moa's presets"
 FOUND = "found on this machine"
-_OWN = ("MOA_CONFIG", "MOA_HOME", "MOA_DEBUG", "MOA_CONFORMANCE", "MOA_API_KEY", "MOA_API_KEYS", "MOA_BASE_URL")
+ENVIRONMENT = "environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def load(
     sources = [Source(SHIPPED, tomllib.loads(resources.files("moa.config").joinpath("presets.toml").read_text()))]
     sources += [found] if found else []
     sources += [Source(str(path), _read(path)) for path in files(environ, folder, file)]
-    sources += [Source("environment", _from_environment(environ)), Source("command line", dict(flags or {}))]
+    sources += [Source(ENVIRONMENT, _from_environment(environ)), Source("command line", dict(flags or {}))]
     kept = tuple(source for source in sources if source.data)
     return Config(_validated(kept), kept)
 
@@ -86,7 +86,7 @@ def files(environ: Mapping[str, str], folder: Path | None = None, file: Path | N
             f"{near}: no such file (named by {'--config' if file else 'MOA_CONFIG'}); `moa init` writes one"
         )
     candidates = [xdg(environ, "config") / "config.toml", near or (folder or Path.cwd()) / FILE]
-    return [path for path in candidates if path.is_file()]
+    return [path for path in candidates if path.exists()]
 
 
 def xdg(environ: Mapping[str, str], what: str) -> Path:
@@ -100,7 +100,7 @@ def xdg(environ: Mapping[str, str], what: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return _renamed(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _renamed(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -113,15 +113,20 @@ def _renamed(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """MOA_DEFAULT=review, MOA_STORE__PROMPTS=false, MOA_MIXTURES__REVIEW__DEADLINE=30 …; names are matched in lower case."""
+    """MOA_DEFAULT=review, MOA_STORE__PROMPTS=false, MOA_MIXTURES__REVIEW__DEADLINE=30 …; names are matched in lower case.
+
+    Other variables that begin with MOA_ are somebody else's (Kubernetes sets MOA_SERVICE_HOST for a service named moa).
+    """
     data: dict[str, Any] = {}
     for name, text in sorted(environ.items()):
-        if not name.startswith("MOA_") or name in _OWN:
+        if name != "MOA_DEFAULT" and not (name.startswith("MOA_") and "__" in name):
             continue
-        *tables, key = name[4:].lower().split("__")
+        *tables, key = name.removeprefix("MOA_").lower().split("__")
         table = data
         for step in tables:
             table = table.setdefault(step, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{name}: stands beside another variable that sets all of {step}; unset one of them")
         table[key] = _toml_value(text)
     return data
 
@@ -136,36 +141,49 @@ def _toml_value(text: str) -> Any:
 def _validated(sources: tuple[Source, ...]) -> Spec:
     merged: dict[str, Any] = {}
     for source in sources:
-        merged = overlay(merged, source.data)
+        merged = overlay(merged, source.data, whole=source.name != ENVIRONMENT)
     try:
         return Spec.model_validate(merged)
     except ValidationError as error:
         raise ConfigError("\n".join(_explained(sources, problem) for problem in error.errors())) from None
 
 
-def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `under`: settings one by one, but an agent or mixture named again is replaced whole."""
+def overlay(under: Mapping[str, Any], over: Mapping[str, Any], *, whole: bool = True) -> dict[str, Any]:
+    """`over` laid on `under`, setting by setting; with `whole`, an agent or mixture that is named again is replaced."""
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
         if isinstance(below, dict) and isinstance(value, dict):
-            merged[key] = below | value if key in ("agents", "mixtures", "hosts", "prices") else overlay(below, value)
+            replaced = whole and key in ("agents", "mixtures", "hosts", "prices")
+            merged[key] = below | value if replaced else overlay(below, value, whole=whole)
         else:
             merged[key] = value
     return merged
 
 
 def _explained(sources: tuple[Source, ...], problem: Any) -> str:
-    """One pydantic error as one line: source, path, what is wrong, and the nearest right name."""
+    """One pydantic error as one line: source, path (or variable), what is wrong, and the nearest right name."""
     location: tuple[str | int, ...] = problem["loc"]
-    where = f"{_source_of(sources, location)}: {_path(location)}"
+    source = _source_of(sources, location)
+    where = "MOA_" + "__".join(map(str, location)).upper() if source == ENVIRONMENT else f"{source}: {_path(location)}"
     if problem["type"] == "extra_forbidden":
         return f"{where}: there is no such setting{nearest(str(location[-1]), _settings_at(location[:-1]))}"
     if problem["type"] == "missing":
         return f"{where}: is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
+    message = _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    secret = location[-1:] == ("key",) or isinstance(problem["input"], dict)
+    shown = "" if secret else f" (it is {problem['input']!r})"
     return f"{where}: {message[0].lower()}{message[1:]}{shown}"
+
+
+_WORDS = {
+    "tuple_type": "a list is needed",
+    "dict_type": "a table is needed",
+    "model_type": "a table is needed",
+    "model_attributes_type": "a table is needed",
+    "string_type": "a text is needed",
+}
+"""What pydantic says of types, in the words of the file."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

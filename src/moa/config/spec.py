@@ -60,9 +60,9 @@ class Mixture(_Strict):
     aggregator: str | None = Field(None, validation_alias=AliasChoices("aggregator", "judge", "chairman", "arbiter"))
     combine: Literal["synthesise", "select", "vote"] = "synthesise"
     answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
-    need: int | None = Field(None, ge=1)
+    need: int | None = Field(None, ge=1, strict=True)
     grace: float = Field(0.0, ge=0, le=3600)
-    least: int = Field(1, ge=1)
+    least: int = Field(1, ge=1, strict=True)
     deadline: Seconds | None = None
     max_cost: Dollars | None = None
 
@@ -76,6 +76,12 @@ class Mixture(_Strict):
             )
         if any(not layer for layer in self.layers):
             raise ValueError("a layer has at least one agent")
+        if self.layers and "rounds" in self.model_fields_set:
+            raise ValueError("rounds goes with proposers; with layers, write a layer once for each round")
+        if "samples" in self.model_fields_set and not self.agent:
+            raise ValueError("samples goes with agent; to sample a proposer, name it as often")
+        if self.combine == "vote" and self.aggregator is not None:
+            raise ValueError('combine = "vote" asks no aggregator; leave it out')
         if self.combine != "vote" and self.aggregator is None:
             raise ValueError('an aggregator is needed (or combine = "vote", which needs none)')
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from moa.core.errors import ConfigError
 from moa.core.types import Call, Conversation, Framing, Manner, Replies, Sampling
 
 
@@ -14,6 +15,9 @@ class Agent:
     `model` is `"host:model"` (`"groq:llama-3.3-70b"`, `"builtin:p1"`). `prompt` is its own system prompt. `framing` says how
     it is shown references: `"fenced"` (default), `"quoted"` (short, without instructions: for small models) or `"paper"`
     (the layout of arXiv 2406.04692, for reproducing its results). Unset settings are the provider's defaults.
+
+    Raises:
+        ConfigError: `framing` is none of these, or a setting is no number.
     """
 
     model: str
@@ -27,6 +31,11 @@ class Agent:
     framing: Framing = "fenced"
 
     def __post_init__(self) -> None:
+        if self.framing not in ("fenced", "quoted", "paper"):
+            raise ConfigError(f'{self.model}: framing {self.framing!r} is none of "fenced", "quoted" and "paper"')
+        for setting in ("temperature", "top_p", "max_tokens", "seed"):
+            if not isinstance(getattr(self, setting), int | float | None):
+                raise ConfigError(f"{self.model}: {setting} {getattr(self, setting)!r} is no number")
         if not self.name:
             object.__setattr__(self, "name", self.model)
 

@@ -30,6 +30,8 @@ def conversation_of(question: Question) -> Conversation:
         messages: Conversation = (user(question),)
     elif isinstance(question, Message):
         messages = (question,)
+    elif not isinstance(question, Iterable):
+        raise ConfigError(f"a question is a text, a Message or a list of messages, not {type(question).__name__}")
     else:
         messages = tuple(_message(entry, f"messages[{index}]") for index, entry in enumerate(question))
     if not any(_says_something(message) for message in messages if message.role == "user"):
@@ -46,14 +48,17 @@ def _message(entry: Message | Mapping[str, Any], where: str) -> Message:
         return entry
     if not isinstance(entry, Mapping):
         raise ConfigError(f"{where}: a message is a dictionary with role and content, not {type(entry).__name__}")
-    role = _ROLES.get(entry.get("role"))
+    role = _ROLES.get(str(entry.get("role")))
     if role is None:
         raise ConfigError(f"{where}.role: {entry.get('role')!r} is not one of {', '.join(map(str, _ROLES))}")
     if role == "tool":
         return Message(
             "tool", (ToolResult(str(entry.get("tool_call_id", "")), _plain_text(entry.get("content"), where)),)
         )
-    calls = tuple(_tool_call(call, f"{where}.tool_calls[{n}]") for n, call in enumerate(entry.get("tool_calls") or ()))
+    asked = entry.get("tool_calls") or ()
+    if not isinstance(asked, list | tuple):
+        raise ConfigError(f"{where}.tool_calls: a list is needed, not {type(asked).__name__}")
+    calls = tuple(_tool_call(call, f"{where}.tool_calls[{n}]") for n, call in enumerate(asked))
     return Message(role, (*_content(entry.get("content"), where, optional=bool(calls)), *calls))
 
 

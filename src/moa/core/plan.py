@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Flow, Outcome, mapped, play
@@ -19,8 +20,8 @@ ASSUMED_MAX_TOKENS = 4096
 IMAGE_TOKENS = 4096
 """Input tokens an image is taken to cost at most."""
 
-CAPS = (4096, 2048, 1024)
-"""Output tokens per call that a mixture may be held to so that it stays under its max cost, the first that does."""
+CAPS = ((4096, False), (4096, True), (2048, True), (1024, True))
+"""What a mixture may be held to so that it stays under its max cost, the first that does: see `bounded`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,17 @@ def _most_input(part: Part) -> int:
 def most_tokens(call: Call) -> int:
     """The most output tokens a call can use."""
     return call.sampling.max_tokens or ASSUMED_MAX_TOKENS
+
+
+def held(flow: Callable[[Conversation], Flow[Reply]]) -> list[Callable[[Conversation], Flow[Reply]]]:
+    """The flow held to each of CAPS, from the loosest to the tightest."""
+    return [partial(_held, flow, max_tokens, lower) for max_tokens, lower in CAPS]
+
+
+def _held(
+    flow: Callable[[Conversation], Flow[Reply]], max_tokens: int, lower: bool, conversation: Conversation
+) -> Flow[Reply]:
+    return bounded(flow(conversation), max_tokens, lower=lower)
 
 
 def bounded(flow: Flow[Reply], max_tokens: int, *, lower: bool = True) -> Flow[Reply]:

@@ -1,10 +1,8 @@
-"""usage × price table -> money. The table itself is loaded by `config/prices.py`."""
+"""usage × price -> money. Prices are found by `config/prices.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from moa.core.types import Usage
 
@@ -19,8 +17,6 @@ class Price:
 
 
 FREE = Price()
-PriceTable: TypeAlias = Mapping[str, Price]
-"""Model (`host:model`) -> price. A model that is missing has no known price."""
 
 
 def cost(usage: Usage, price: Price) -> float:

@@ -15,7 +15,11 @@ Kind: TypeAlias = Literal["auto", "number", "choice", "json", "text"]
 _LABEL = re.compile(r"(?i)\banswer\**(?:\s+is\b\s*:?|\s*[:=])\s*\**[^\S\n]*([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+−]?\.\d+")
-_CHOICE = re.compile(r"\(?\b([A-J])\b[).:]?")
+_STATED_CHOICE = re.compile(
+    r"(?i:\b(?:option|choice|answer(?:\s+is)?))\W*\b([A-J])\b"  # named as one
+    r"|\(([A-J])\)|(?:^|\n)\W*([A-J])(?:[).:]|\s*$)"  # marked as one
+    r"|\b([B-HJ])\b"  # no word of its own
+)
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 
 
@@ -26,9 +30,9 @@ def answer_of(text: str, kind: Kind = "auto") -> str | None:
     else the whole text; a number among these is compared as a number.
     """
     if kind == "number":
-        return _number(_stated(text)) or _number(text, last=True)
+        return _number(_stated(text).rpartition("=")[2]) or _number(text, last=True)
     if kind == "choice":
-        return _choice(_stated(text)) or _choice(text, last=True)
+        return _choice(text)
     if kind == "json":
         return _json(text)
     if kind == "text":
@@ -62,9 +66,13 @@ def _number(text: str, *, last: bool = False) -> str | None:
     )
 
 
-def _choice(text: str, *, last: bool = False) -> str | None:
-    found = _CHOICE.findall(text)
-    return str(found[-1 if last else 0]).upper() if found else None
+def _choice(text: str) -> str | None:
+    """A letter from A to J: the one stated as the answer, else the last one marked as a choice; "A" and "I" are also words."""
+    stated = _STATED_CHOICE.match(_stated(text))
+    if stated:
+        return stated.group(1).upper()
+    found = [next(filter(None, groups)) for groups in _CHOICE.findall(text)]
+    return str(found[-1]).upper() if found else None
 
 
 def _json(text: str, *, whole: bool = False) -> str | None:

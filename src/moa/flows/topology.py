@@ -55,8 +55,8 @@ def topology(
         raise ConfigError("layers: a mixture has at least one layer, and a layer at least one agent")
     fewest = min(map(len, layers))
     for name, number in (("need", need), ("least", least)):
-        if number is not None and not 1 <= number <= fewest:
-            raise ConfigError(f"{name}: {number} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
+        if number is not None and (not isinstance(number, int) or not 1 <= number <= fewest):
+            raise ConfigError(f"{name}: {number!r} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1:
         return partial(vote, agents=agents, kind=kind)

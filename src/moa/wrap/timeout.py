@@ -36,9 +36,11 @@ class Timeout:
 
         emit = listen if scope.want_deltas else scope.emit
         try:
-            async with asyncio.timeout_at(ends):
+            async with asyncio.timeout_at(ends) as timer:
                 return await self.inner.send(request, replace(scope, deadline=ends, emit=emit))
         except TimeoutError:
+            if not timer.expired():  # the provider's own, not ours
+                raise
             provider, _, model = request.call.model.partition(":")
             why = f"within {self.seconds:g} s" if ends != scope.deadline else "before the deadline"
             raise TimedOut(f"no whole answer {why}", provider=provider, model=model, partial="".join(heard)) from None
