@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moa import Agent, Answer, ConfigError, Event, Mixture, MoaError
-from moa.core.errors import BudgetExceeded, NotEnoughReplies, Overloaded
+from moa.core.errors import BudgetExceeded, NotEnoughReplies, Overloaded, StoreFailed
 from moa.core.events import CallStarted, Delta, RunFinished
 from moa.core.types import Reply
 from moa.providers.fake import Fake, Script
@@ -187,6 +187,119 @@ def test_leaving_a_watched_run_of_real_models_cancels_it() -> None:
         return len(asyncio.all_tasks())
 
     assert asyncio.run(leave()) == 1
+
+
+def test_an_answer_is_not_lost_when_its_record_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mixture = Mixture([["x:a"]], "x:a", providers=scripted(a="Lima"), keep=True)
+    assert mixture.ask_sync("Capital?").text == "Lima"
+    store = mixture.rig.store
+    assert store is not None
+    for path in tmp_path.rglob("runs.db*"):
+        path.unlink()
+    store.path.mkdir()  # nothing can be written there any more
+    store.close = store.flush = raise_full  # type: ignore[method-assign]
+    assert mixture.ask_sync("Capital?").text == "Lima"
+    assert "disk is full" in caplog.text
+
+
+def raise_full() -> None:
+    raise StoreFailed("the disk is full")
+
+
+def test_no_new_run_is_started_while_the_store_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake({"x:a": "Lima"})
+    mixture = Mixture([["x:a"]], "x:a", providers={"x": fake}, keep=True)
+    monkeypatch.setattr("moa.stores.sqlite.Sqlite.full", True)
+    with pytest.raises(Overloaded, match="the store cannot keep up"):
+        mixture.ask_sync("Capital?")
+    assert not fake.asked
+
+
+class Counted:
+    """A provider over nothing that counts how often its connections are closed."""
+
+    closed = 0
+
+    async def send(self, request: object, scope: object) -> Reply:
+        await asyncio.sleep(0.05)
+        return Reply("Lima")
+
+
+def test_connections_are_closed_by_the_last_to_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixture = Mixture([["x:a"]], combine="vote", providers={"x": Counted()})
+    closed: list[int] = []
+
+    async def close() -> None:
+        closed.append(1)
+
+    monkeypatch.setattr(mixture.rig, "aclose", close)
+
+    async def overlapping() -> None:
+        async def inside() -> None:
+            async with mixture:
+                pass
+
+        await asyncio.gather(mixture.ask("Capital?"), mixture.ask("Capital?"), inside())
+        assert len(closed) == 1
+        async with mixture:
+            await mixture.ask("Capital?")
+            assert len(closed) == 1
+        assert len(closed) == 2
+
+    asyncio.run(overlapping())
+
+
+def test_a_mixture_may_be_asked_from_several_threads(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    mixture = Mixture([["x:a"]], combine="vote", providers={"x": Counted()})
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda n: str(mixture.ask_sync(f"Capital {n}?")), range(8)))
+    assert answers == ["Lima"] * 8
+    assert not mixture._in_use_by
+
+
+def test_a_mixture_inside_another_brings_its_providers() -> None:
+    inner = Mixture([["y:a"]], combine="vote", providers={"y": Fake({"y:a": "Lima"})})
+    outer = Mixture([[inner, "x:b"]], combine="vote", providers=scripted(b="Lima"))
+    assert str(outer.ask_sync("Capital?")) == "Lima"
+
+
+def test_a_flow_that_asks_nothing_or_parses_its_replies_is_a_mixture() -> None:
+    from moa import Ask
+    from moa.core.types import Conversation
+
+    async def nothing(conversation: Conversation) -> Reply:
+        return Reply("hi")
+
+    async def parses(conversation: Conversation) -> Reply:
+        outcomes = await Ask((Agent("x:a").call(conversation),))
+        return Reply(str(int(outcomes.replies[0].text) + 1))
+
+    assert str(Mixture.of_flow(nothing).ask_sync("Hi")) == "hi"
+    assert str(Mixture.of_flow(parses, providers=scripted(a="41")).ask_sync("Hi")) == "42"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Mixture(["x:a", "x:b"], "x:c"), r"layers\[0\]: a layer is a list of agents"),  # type: ignore[list-item]
+        (lambda: Mixture(None, "x:c"), "layers: a list of layers is needed, not NoneType"),  # type: ignore[arg-type]
+        (lambda: Mixture([["x:a"]], "x:c", need=2), "need: 2 replies cannot come from a layer of 1"),
+        (lambda: Mixture([["x:a"]], "x:c", least=3), "least: 3 replies cannot come from a layer of 1"),
+        (lambda: Mixture([["x:a"]], "x:c", need="2"), "need: '2' replies"),  # type: ignore[arg-type]
+        (lambda: Mixture([["x:a"]], "x:c").ask_sync(3), "a question is a text"),  # type: ignore[arg-type]
+        (lambda: Mixture([["x:a"]], "x:c").ask_sync("Hi", deadline="10"), "deadline: '10' is no number above 0"),  # type: ignore[arg-type]
+        (lambda: Mixture([["x:a"]], "x:c").ask_sync("Hi", max_cost=float("nan")), "max_cost: nan"),
+        (lambda: Agent("x:a", framing="xml"), "framing 'xml' is none of"),  # type: ignore[arg-type]
+        (lambda: Agent("x:a", temperature="hot"), "temperature 'hot' is no number"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_type_is_an_error_that_names_it(make: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make()  # type: ignore[operator]
 
 
 def test_errors_are_one_tree() -> None:

@@ -87,7 +87,58 @@ def test_presets_are_there_and_paper_is_three_layers_with_thirteen_calls(tmp_pat
     assert default_name(made) == "builtin"
 
 
+def test_one_setting_of_a_mixture_may_come_from_the_environment(tmp_path: Path) -> None:
+    made = config(tmp_path, GOOD, MOA_MIXTURES__DEFAULT__DEADLINE="30", MOA_DEFAULT="default")
+    assert made.spec.mixtures["default"].deadline == 30
+    assert made.spec.mixtures["default"].aggregator == "claude"
+
+
+def test_variables_that_are_somebody_else_s_are_left_alone(tmp_path: Path) -> None:
+    assert config(tmp_path, GOOD, MOA_SERVICE_HOST="10.0.0.1", MOA_PORT="tcp://10.0.0.1:80", MOA_="1").spec
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"MOA_STORE__PROMTS": "false"}, r'MOA_STORE__PROMTS: there is no such setting; did you mean "prompts"'),
+        ({"MOA_STORE__DAYS": "soon"}, r"MOA_STORE__DAYS: .*'soon'"),
+        ({"MOA_A__B": "1", "MOA_A__B__C": "1"}, r"MOA_A__B__C: stands beside another variable"),
+    ],
+)
+def test_a_wrong_variable_is_named(tmp_path: Path, environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config(tmp_path, GOOD, **environ)
+
+
+def test_a_key_that_was_written_down_is_not_shown(tmp_path: Path) -> None:
+    for text, environ in (
+        ("[hosts.x]\nbase_url = 'http://x/v1'\nkey = 'sk-canary'\n", {}),
+        ("", {"MOA_HOSTS__X__KEY": "sk-canary"}),
+    ):
+        with pytest.raises(ConfigError) as error:
+            config(tmp_path, text, **environ)
+        assert "sk-canary" not in str(error.value)
+
+
+def test_a_file_of_windows_is_read(tmp_path: Path) -> None:
+    (tmp_path / "moa.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert "default" in load({"HOME": str(tmp_path)}, folder=tmp_path).spec.mixtures
+
+
+def test_a_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "moa.toml").mkdir()
+    with pytest.raises(ConfigError, match=r"moa\.toml: cannot be read"):
+        load({"HOME": str(tmp_path)}, folder=tmp_path)
+
+
 ERRORS = {
+    "more needed than there are": (
+        GOOD + "need = 2\n",
+        r"mixtures\.default\.need: 2 replies cannot come from a layer of 1",
+    ),
+    "rounds beside layers": (GOOD + "rounds = 2\n", "rounds goes with proposers"),
+    "samples without an agent": (GOOD + "samples = 2\n", "samples goes with agent"),
+    "a vote with an aggregator": (GOOD + 'combine = "vote"\n', "asks no aggregator"),
     "an unknown agent": (
         GOOD.replace('["claude", "gpt"]', '["gpt"]').replace('[["gpt"], ["claude"]]', '[["gpt"], ["claud"]]'),
         r'moa\.toml: mixtures\.default\.layers\[1\]\[0\]: no agent "claud"; did you mean "claude"\?$',

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from moa.core.agents import Agent
-from moa.core.flow import play
-from moa.core.plan import ASSUMED_MAX_TOKENS, bounded, plan
+from moa.core.flow import Ask, play
+from moa.core.plan import ASSUMED_MAX_TOKENS, IMAGE_TOKENS, bounded, held, plan, worst_cost
 from moa.core.prices import FREE, Price, cost, total
-from moa.core.types import Conversation, Reply, Usage, user
+from moa.core.types import Conversation, Image, Reply, Usage, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import layered
 from moa.flows.vote import vote
@@ -67,3 +67,66 @@ def test_money() -> None:
     assert total([0.1, 0.2]) == pytest.approx(0.3)
     assert total([0.1, None]) is None
     assert total([]) == 0
+
+
+def test_what_proposers_may_write_is_part_of_the_aggregator_s_worst_cost() -> None:
+    def price(model: str) -> Price:
+        return Price(input=1e6) if model == "x:agg" else FREE
+
+    def worst(tokens: int) -> float:
+        agents = [Agent(f"x:{name}", max_tokens=tokens) for name in "ab"]
+        cost = plan(
+            lambda c: layered(c, [agents], synthesise(Agent("x:agg", max_tokens=1))), QUESTION, price
+        ).worst_cost
+        assert cost is not None
+        return cost
+
+    assert worst(1100) - worst(100) == pytest.approx(2000)
+
+
+def test_an_image_costs_something() -> None:
+    call = AGENTS[0].call((user("what is this?", Image("data:image/png;base64,AAAA")),))
+    assert worst_cost(call, Price(1e6)) >= IMAGE_TOKENS
+
+
+def test_the_dearest_play_counts_not_the_longest() -> None:
+    async def cascade(conversation: Conversation) -> Reply:
+        outcomes = await Ask(tuple(agent.call(conversation) for agent in AGENTS))
+        if len({reply.text for reply in outcomes.replies}) == 1:
+            return outcomes.replies[0]
+        return (await Ask((Agent("x:dear", max_tokens=100).call(conversation),))).replies[0]
+
+    planned = plan(cascade, QUESTION, lambda model: Price(0, 1e6) if model == "x:dear" else FREE)
+    assert planned.worst_cost == pytest.approx(100)
+    assert (planned.least_calls, planned.most_calls) == (4, 5)
+
+
+def test_flows_that_choke_on_placeholders_or_never_end_are_planned_as_far_as_they_go() -> None:
+    async def parses(conversation: Conversation) -> Reply:
+        outcomes = await Ask((AGENTS[0].call(conversation),))
+        return Reply(str(int(outcomes.replies[0].text)))
+
+    async def insists(conversation: Conversation) -> Reply:
+        while True:
+            outcomes = await Ask((AGENTS[0].call(conversation),))
+            if outcomes.replies[0].text == "yes":
+                return outcomes.replies[0]
+
+    async def asks_nothing(conversation: Conversation) -> Reply:
+        return Reply("hi")
+
+    assert plan(parses, QUESTION, lambda model: FREE).most_calls == 1
+    assert plan(insists, QUESTION, lambda model: FREE).most_calls > 100
+    assert plan(asks_nothing, QUESTION, lambda model: FREE).steps == ()
+
+
+def test_a_flow_is_held_to_less_and_less() -> None:
+    async def one(conversation: Conversation) -> Reply:
+        return (await Ask((Agent("x:a", max_tokens=9000).call(conversation), Agent("x:b").call(conversation)))).replies[
+            0
+        ]
+
+    limits = [
+        [call.sampling.max_tokens for call in play(flow(QUESTION), ["1", "2"]).asked[0].calls] for flow in held(one)
+    ]
+    assert limits == [[9000, 4096], [4096, 4096], [2048, 2048], [1024, 1024]]

@@ -97,3 +97,26 @@ def test_a_conversation_that_ends_on_the_assistant_still_shows_the_references_to
     assert "Lima" in messages[0].text
     assert messages[1] == assistant("Answer")
     assert "Lima" in with_references((assistant("Hello"),), ("Lima",))[-1].text
+
+
+def test_references_are_shown_in_the_display_order() -> None:
+    for n in range(20):
+        call = Agent("x:a").call((user(f"Question {n}"),), REFERENCES)
+        shown = unframe_fenced(render(call, NONCE)[-1].text, NONCE)
+        assert shown == tuple(REFERENCES[index].text for index in display_order(call))
+
+
+def test_the_same_model_elsewhere_is_shown_the_same() -> None:
+    here, there = (Agent(model).call((user("Question"),), REFERENCES) for model in ("here:m", "there:m"))
+    assert here.key != there.key
+    assert display_order(here) == display_order(there)
+
+
+def test_a_mixture_is_told_what_to_do_with_its_references_and_sees_them_shuffled() -> None:
+    texts = tuple(f"Answer {n}" for n in range(8))
+    shown = with_references((user("Question"),), texts, "Improve them.")[-1].text
+    assert shown.endswith("Improve them.")
+    assert set(unframe_quoted(shown)) == set(texts)
+    assert unframe_quoted(shown) != texts
+    assert with_references((user("Question"),), texts[::-1], "Improve them.")[-1].text == shown
+    assert with_references((user("Question"),), ()) == (user("Question"),)

@@ -156,3 +156,31 @@ def test_a_judge_that_picks_nothing_or_fails_leaves_it_to_the_vote_and_it_is_not
 
 def test_a_single_reference_needs_no_judge() -> None:
     assert len(play(layered(QUESTION, [[A]], select(B)), ["4"]).asked) == 1
+
+
+def test_the_same_mixture_twice_in_a_layer_gives_two_samples_with_seeds_of_their_own() -> None:
+    seeded = Agent("x:s", seed=7)
+
+    def inner(conversation: Conversation) -> object:
+        return layered(conversation, [[seeded]], by_vote())
+
+    asked = play(layered(QUESTION, [[inner, inner, seeded, seeded]], by_vote()), lambda call: "4").asked  # type: ignore[list-item]
+    calls = [call for ask in asked for call in ask.calls]
+    assert len({call.key for call in calls}) == 4 - 1  # the plain agent's first sample is the mixture's first call
+    assert [call.sampling.seed for call in calls] == [7, 1007, 7, 8]
+
+
+def test_the_same_model_under_two_names_gives_two_samples() -> None:
+    twice = [Agent("x:a"), Agent("x:a", name="other")]
+    calls = play(layered(QUESTION, [twice], by_vote()), lambda call: "4").asked[0].calls
+    assert [call.sample for call in calls] == [0, 1]
+
+
+def test_late_replies_of_a_kept_step_join_the_next_layer() -> None:
+    late = Outcomes((Reply("on time"),))
+    late.late = (Reply("late"),)
+    flow = layered(QUESTION, [[A]], synthesise(B))
+    flow.send(None)
+    ask = flow.send(late)
+    assert [reference.text for reference in ask.calls[0].references] == ["late", "on time"]
+    flow.close()

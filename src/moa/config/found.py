@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,11 +76,20 @@ def _server(host: Host, key: str | None, patience: float) -> Server | None:
     try:
         opener = build_opener(ProxyHandler({}))
         with opener.open(Request(f"{host.base_url}/models", headers=headers), timeout=patience) as answer:
-            listed = json.loads(answer.read(1 << 20))["data"]
+            listed = json.loads(_body(answer, time.monotonic() + patience))["data"]
         models = tuple(str(entry["id"]) for entry in listed if "embed" not in str(entry["id"]).lower())
     except (URLError, OSError, ValueError, KeyError, TypeError):
         return None
     return Server(host.name, host.base_url, models) if models else None
+
+
+def _body(answer: Any, until: float) -> bytes:
+    """What a server sends by then (`time.monotonic()`), a megabyte at most: one that drips must not hold us up."""
+    pieces, size = [], 0
+    while size < 1 << 20 and time.monotonic() < until and (piece := answer.read1(1 << 16)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
 
 
 def auto(found: Found) -> Source | None:

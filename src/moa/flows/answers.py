@@ -15,7 +15,8 @@ Kind: TypeAlias = Literal["auto", "number", "choice", "json", "text"]
 _LABEL = re.compile(r"(?i)\banswer\**(?:\s+is\b\s*:?|\s*[:=])\s*\**[^\S\n]*([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+−]?\.\d+")
-_STATED_CHOICE = re.compile(
+_STATED_CHOICE = re.compile(r"(?i)\W*(?:option|choice)?\W*\b([A-J])\b")
+_CHOICE = re.compile(
     r"(?i:\b(?:option|choice|answer(?:\s+is)?))\W*\b([A-J])\b"  # named as one
     r"|\(([A-J])\)|(?:^|\n)\W*([A-J])(?:[).:]|\s*$)"  # marked as one
     r"|\b([B-HJ])\b"  # no word of its own
