@@ -104,6 +104,17 @@ def test_ctrl_c_ends_with_130_and_leaves_a_failed_run_in_the_store(tmp_path: Pat
     assert events[-1]["failure"]["kind"] == "CancelledError"
 
 
+def test_sigterm_ends_a_run_as_ctrl_c_does(tmp_path: Path) -> None:
+    with host(a=Model(hang=True), judge=Model("four")) as here:
+        write_config(tmp_path, here.url, ["a"], "judge")
+        with terminal("ask", "2 + 2?", home=tmp_path) as screen:
+            screen.until("thinking")
+            screen.process.terminate()
+            assert screen.end() == 143
+    (run,) = json.loads(moa_says("runs", "--json", home=tmp_path).out)
+    assert run["state"] == "failed"
+
+
 def test_ctrl_c_in_the_middle_of_the_answer_begins_a_new_line(tmp_path: Path) -> None:
     with host(a=Model("four"), judge=Model("It is " * 100, interval=0.05)) as here:
         write_config(tmp_path, here.url, ["a"], "judge")
