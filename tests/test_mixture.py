@@ -175,6 +175,13 @@ def test_the_models_that_ship_answer_as_the_default_mixture() -> None:
     assert (answer.cost, answer.degraded) == (0.0, False)
 
 
+def test_default_is_what_there_is_where_no_mixture_is_called_so() -> None:
+    assert Mixture.from_config("default").name == Mixture.from_config().name
+    Path("moa.toml").write_text('[mixtures.default]\nproposers = ["fake:a"]\ncombine = "vote"\n')
+    assert Mixture.from_config("default").name == "default"
+    assert str(Mixture.from_config("default").ask_sync("Lima")) == "Lima"
+
+
 def test_leaving_a_watched_run_of_real_models_cancels_it() -> None:
     pytest.importorskip("xllamacpp", reason="the models that ship need moa[local]")
     mixture = Mixture([[Agent(f"builtin:p{n}", framing="quoted", temperature=0.0)] for n in (1, 2, 3)], combine="vote")

@@ -68,12 +68,11 @@ class Mixture:
         members = _members(layers)
         chosen = None if aggregator is None else _member(aggregator, "aggregator")
         flow = topology(members, chosen, combine, answers, need=need, grace=grace, least=least)
-        self._set(name, flow, deadline, max_cost, keep)
         inner = [
             one for one in (*(member for layer in members for member in layer), chosen) if isinstance(one, Mixture)
         ]
-        self._own = {host: own for one in inner for host, own in one._own.items()} | dict(providers or {})
-        self._sinks = tuple(sinks)
+        own = {host: provider for one in inner for host, provider in one._own.items()} | dict(providers or {})
+        self._set(name, flow, deadline, max_cost, keep, own, sinks)
 
     @classmethod
     def from_config(
@@ -84,16 +83,16 @@ class Mixture:
         flags: Mapping[str, Any] | None = None,
         sinks: Sequence[Sink] = (),
     ) -> Mixture:
-        """The mixture of that name in the configuration (None: its default).
+        """The mixture of that name in the configuration (None, or "default" where none is called so: the default one).
 
         Raises:
             ConfigError: the configuration is wrong; names the file, the place and the nearest right name.
         """
-        from moa.config.build import Rig, default_name, flow_of
+        from moa.config.build import Rig, flow_of, named
         from moa.config.find import load_here
 
         loaded = load_here(file=Path(config) if config else None, flags=flags)
-        chosen = name or default_name(loaded)
+        chosen = named(loaded, name)
         flow = flow_of(loaded, chosen)
         spec = loaded.spec.mixtures[chosen]
         return cls.of_flow(
@@ -114,12 +113,8 @@ class Mixture:
     ) -> Mixture:
         """A mixture of a flow of your own (docs/flows.md)."""
         mixture = cls.__new__(cls)
-        mixture._set(name, flow, deadline, max_cost, keep)
-        mixture._own, mixture._sinks = dict(providers or {}), tuple(sinks)
+        mixture._set(name, flow, deadline, max_cost, keep, dict(providers or {}), sinks)
         return mixture
-
-    _own: dict[str, Provider]
-    _sinks: tuple[Sink, ...]
 
     def _set(
         self,
@@ -128,9 +123,11 @@ class Mixture:
         deadline: float | None,
         max_cost: float | None,
         keep: bool,
+        own: dict[str, Provider],
+        sinks: Sequence[Sink],
     ) -> None:
         self.name, self.deadline, self.max_cost = name, deadline, max_cost
-        self._flow, self._keep = flow, keep
+        self._flow, self._keep, self._own, self._sinks = flow, keep, own, tuple(sinks)
         self._made: Rig | None = None
         self._checked = self._opened = False
         self._in_use_by: Counter[object] = Counter()

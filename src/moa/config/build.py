@@ -100,8 +100,17 @@ def open_store(spec: StoreSpec, environ: Mapping[str, str]) -> Sqlite:
     return Sqlite(path, prompts=spec.prompts, days=spec.days)
 
 
+def named(config: Config, name: str | None) -> str:
+    """The mixture meant by a name; None, and "default" where no mixture is called so, is the default one."""
+    return default_name(config) if name is None or (name == "default" and name not in config.spec.mixtures) else name
+
+
 def default_name(config: Config) -> str:
-    """The mixture that is used where none is named."""
+    """The mixture that is used where none is named.
+
+    Raises:
+        ConfigError: the configuration names one that does not exist.
+    """
     mixtures = config.spec.mixtures
     if config.spec.default is not None:
         if config.spec.default not in mixtures:
