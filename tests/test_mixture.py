@@ -268,6 +268,15 @@ def test_a_mixture_may_be_asked_from_several_threads(tmp_path: Path) -> None:
     assert not mixture._in_use_by
 
 
+def test_an_answer_from_the_cache_is_free_and_not_degraded(tmp_path: Path) -> None:
+    (tmp_path / "moa.toml").write_text("[cache]\nexact = true\n")
+    mixture = Mixture([["x:a"]], "x:b", providers=scripted(a="Lima", b="Lima."))
+    first, second = mixture.ask_sync("Capital?"), mixture.ask_sync("Capital?")
+    assert first.text == second.text
+    assert (second.cost, second.degraded, second.notes) == (0.0, False, ())
+    assert all(call.cached for call in second.view.calls)
+
+
 def test_a_mixture_inside_another_brings_its_providers() -> None:
     inner = Mixture([["y:a"]], combine="vote", providers={"y": Fake({"y:a": "Lima"})})
     outer = Mixture([[inner, "x:b"]], combine="vote", providers=scripted(b="Lima"))

@@ -35,7 +35,7 @@ def test_the_same_call_is_answered_without_sending_and_costs_nothing():
     (first, second), facts = sent(Cache(fake), asked(), asked())
     assert len(fake.asked) == 1
     assert facts == [CacheHit(asked().call.key)]
-    assert second == replace(first, cost=0.0, notes=("cached",))
+    assert second == replace(first, cost=0.0)
 
 
 def test_a_hit_is_one_delta_where_deltas_are_wanted():

@@ -36,7 +36,8 @@ class Kept:
 class Cache:
     """Answers from `kept` where it can. Only whole answers are kept: no errors, nothing blank, cut or filtered.
 
-    A cached reply costs nothing (`cost` 0) and says so in its notes; its usage stays, since clients measure context by it.
+    A cached reply costs nothing (`cost` 0); that it was cached is an event of the call, no flaw to note. Its usage stays,
+    since clients measure context by it.
     Equal calls under way at the same time all go through.
     """
 
@@ -55,4 +56,4 @@ class Cache:
         scope.emit(CacheHit(key))
         for delta in deltas_of(known, scope.attempt, final=scope.final) if scope.want_deltas else ():
             scope.emit(delta)
-        return replace(known, cost=0.0, notes=(*known.notes, "cached"))
+        return replace(known, cost=0.0)
