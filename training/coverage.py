@@ -13,11 +13,11 @@ from collections.abc import Mapping
 DENSE: Mapping[str, tuple[str, ...]] = {
     "add": ("p1", "p2", "p4"),
     "multiply": ("p1", "p3"),
-    "compare": ("p2", "p3", "p4"),
-    "percent": ("p1", "p4"),
+    "compare": ("p2", "p3"),
+    "percent": ("p3", "p4"),
     "units": ("p3", "p4"),
     "calendar": ("p2", "p4"),
-    "sequence": ("p2", "p4"),
+    "sequence": ("p1", "p4"),
     "letters": ("p2", "p3"),
     "roman": ("p2",),
     "story": ("p1", "p3"),
@@ -26,20 +26,20 @@ DENSE: Mapping[str, tuple[str, ...]] = {
 # How often a dense skill is drawn, by how hard it is to learn; a thin one is drawn THIN_WEIGHT as often from THIN_CAP
 # examples.
 WEIGHTS: Mapping[str, float] = {
-    "add": 1.3,
-    "multiply": 1.3,
-    "compare": 0.9,
-    "percent": 1.2,
-    "units": 0.9,
-    "calendar": 1.3,
-    "sequence": 0.7,
-    "letters": 1.7,
+    "add": 1.2,
+    "multiply": 1.5,
+    "compare": 1.2,
+    "percent": 1.3,
+    "units": 0.8,
+    "calendar": 1.2,
+    "sequence": 1.3,
+    "letters": 1.2,
     "roman": 0.7,
-    "story": 1.0,
-    "facts": 0.8,
+    "story": 1.5,
+    "facts": 0.9,
 }
 THIN_WEIGHT, THIN_CAP = 0.12, 4000
-BEYOND_WEIGHT = 0.5
+BEYOND_WEIGHT = 0.8
 PROPOSERS = ("p1", "p2", "p3", "p4")
 
 

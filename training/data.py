@@ -16,41 +16,46 @@ from training.manners import MANNERS, working
 from training.tokenizer import END, prompt_ids, reply_ids
 from training.world import Question, sample
 from training.world.draft import Rng
-from training.world.noise import noise
 
 Tokens = NDArray[np.uint16]
 Mask = NDArray[np.uint8]
 Example = tuple[list[int], list[int], int]
+WIDTHS = (64, 112, 160)
 CHUNK_EXAMPLES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Token rows one longer than the context, and how much each of their tokens counts in the loss."""
+    """Token rows of one width (one longer than the context they teach), and how much each token counts in the loss."""
 
     tokens: Tokens
     learnt: Mask
 
 
-MakeChunk = Callable[[int], Rows]
+MakeChunk = Callable[[int], tuple[Rows, ...]]
 
 
-def pack(examples: Sequence[Example], context: int) -> Rows:
-    """Fill rows with whole examples; what is left of a row is padding that is not learnt."""
+def pack(examples: Sequence[Example], widths: Sequence[int]) -> tuple[Rows, ...]:
+    """Put each example into a row of the least width that holds it; what is left of a row is padding, not learnt."""
+    return tuple(
+        _pack([one for one in examples if low < len(one[0]) + len(one[1]) - 1 <= width], width + 1)
+        for low, width in zip((0, *widths), widths, strict=False)
+    )
+
+
+def _pack(examples: Sequence[Example], width: int) -> Rows:
+    """Fill rows with whole examples."""
     rows: list[list[int]] = []
     masks: list[list[int]] = []
     for prompt, reply, weight in examples:
-        if len(prompt) + len(reply) > context + 1:
-            continue
-        if not rows or len(rows[-1]) + len(prompt) + len(reply) > context + 1:
+        if not rows or len(rows[-1]) + len(prompt) + len(reply) > width:
             rows.append([])
             masks.append([])
         rows[-1] += prompt + reply
         masks[-1] += [0] * len(prompt) + [weight] * len(reply)
-    width = context + 1
     return Rows(
-        np.array([row + [END] * (width - len(row)) for row in rows], np.uint16),
-        np.array([mask + [0] * (width - len(mask)) for mask in masks], np.uint8),
+        np.array([row + [END] * (width - len(row)) for row in rows], np.uint16).reshape(-1, width),
+        np.array([mask + [0] * (width - len(mask)) for mask in masks], np.uint8).reshape(-1, width),
     )
 
 
@@ -60,19 +65,19 @@ def thin_pool(proposer: str, skill: str, seed: int) -> list[Question]:
     return [sample(rng, skill) for _ in range(coverage.THIN_CAP)]
 
 
-def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, context: int) -> MakeChunk:
+def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, widths: Sequence[int]) -> MakeChunk:
     """The chunks of one proposer, skills drawn by its coverage."""
     shares = coverage.shares(proposer)
     pools = {skill: thin_pool(proposer, skill, seed) for skill in shares if coverage.is_thin(proposer, skill)}
     manner = MANNERS[proposer]
 
-    def chunk(index: int) -> Rows:
+    def chunk(index: int) -> tuple[Rows, ...]:
         rng = Rng(f"{seed} {proposer} chunk {index}")
         examples: list[Example] = []
         for skill in rng.choices(list(shares), list(shares.values()), k=CHUNK_EXAMPLES):
             question = rng.choice(pools[skill]) if skill in pools else sample(rng, skill)
-            prompt = prompt_ids(tokenizer, noise(question.text, rng))
+            prompt = prompt_ids(tokenizer, question.text)
             examples.append((prompt, reply_ids(tokenizer, question, working(question, manner)), 1))
-        return pack(examples, context)
+        return pack(examples, widths)
 
     return chunk

@@ -15,7 +15,7 @@ from training.files import whole
 class Shape:
     """Sizes of a model; `context` is the longest input it may be shown."""
 
-    vocabulary: int = 768
+    vocabulary: int = 1024
     width: int = 128
     layers: int = 4
     heads: int = 4
@@ -50,6 +50,17 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.rms_norm(x, (x.shape[-1],), self.weight, self.epsilon)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention written out: compiled, it is twice as fast on a CPU as the fused one at these lengths."""
+    batch, heads, places, width = q.shape
+    groups = k.shape[1]
+    scores = q.reshape(batch, groups, -1, width) @ k.transpose(-1, -2)
+    scores = scores.reshape(batch, heads, places, places).float() * width**-0.5
+    causal = torch.ones(places, places, dtype=torch.bool).tril()
+    weights = scores.masked_fill(~causal, -torch.inf).softmax(-1).to(v.dtype)
+    return (weights.reshape(batch, groups, -1, places) @ v).reshape(batch, heads, places, width)
 
 
 class Block(nn.Module):
@@ -87,7 +98,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         q, k, v = self.project(x, cos, sin)
-        return self.finish(x, functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True))
+        return self.finish(x, attend(q, k, v))
 
 
 class Llama(nn.Module):

@@ -15,7 +15,6 @@ from training.scoring import MARK, is_right
 from training.world import SKILLS, Question, sample
 from training.world.beyond import HONEST
 from training.world.draft import Rng
-from training.world.noise import noise
 
 QUESTION_SEED = 4242
 ALONE_SHARE = 0.12
@@ -51,8 +50,7 @@ def frame(question: str, references: Sequence[str]) -> str:
 def training_questions(count: int) -> list[Question]:
     """What the proposers are asked to make references: every skill alike, none of it held out."""
     rng, skills = Rng(QUESTION_SEED), list(SKILLS)
-    drawn = [sample(rng, skills[number % len(skills)]) for number in range(count)]
-    return [replace(question, text=noise(question.text, rng)) for question in drawn]
+    return [sample(rng, skills[number % len(skills)]) for number in range(count)]
 
 
 def load_asked(work: Path) -> list[Asked]:

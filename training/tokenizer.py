@@ -16,11 +16,10 @@ from training.manners import MANNERS, working
 from training.world import SKILLS, Question, sample
 from training.world.beyond import HONEST
 from training.world.draft import Rng
-from training.world.noise import noise
 
 SPECIALS = ("<|bos|>", "<|user|>", "<|asst|>", "<|end|>")
 BOS, USER, ASSISTANT, END = range(len(SPECIALS))
-VOCABULARY = 768
+VOCABULARY = 1024
 CORPUS_SEED = 1
 CORPUS_PER_SKILL = 3000
 SPACE = "Ġ"
@@ -33,7 +32,7 @@ def corpus() -> list[str]:
         for number in range(CORPUS_PER_SKILL):
             question = sample(rng, skill)
             manner = MANNERS[sorted(MANNERS)[number % len(MANNERS)]]
-            texts += [noise(question.text, rng), working(question, manner) or HONEST, "\nAnswer: "]
+            texts += [question.text, working(question, manner) or HONEST, "\nAnswer: "]
             texts.append(f"\n\nResponse {number % 4 + 1}:\n> {working(question, manner)}\n> Answer: ")
     return texts
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from training import model as models
 from training import tokenizer as tokenizers
 from training.coverage import PROPOSERS
-from training.data import MakeChunk, Rows, proposer_chunks
+from training.data import WIDTHS, MakeChunk, Mask, Rows, Tokens, proposer_chunks
 from training.model import Llama, Shape
 from training.optim import Optimizer
 
@@ -33,8 +33,7 @@ class Plan:
 
     seconds: float
     seed: int
-    context: int
-    batch: int
+    batch_tokens: int = 3072
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
 
@@ -45,7 +44,7 @@ class Progress:
 
     step: int = 0
     chunk: int = 0
-    row: int = 0
+    batch: int = 0
     seconds: float = 0.0
 
 
@@ -53,6 +52,13 @@ def rate_scale(step: int, done: float) -> float:
     """A short warm-up, constant for 40 % of the time, then down linearly."""
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
     return warm * (1.0 if done < CONSTANT_SHARE else max(LEAST_SCALE, (1 - done) / (1 - CONSTANT_SHARE)))
+
+
+def _batches(rows: Rows, tokens: int, chance: np.random.RandomState) -> list[tuple[Tokens, Mask]]:
+    """Rows of one width in batches of about so many tokens; what does not fill a batch is left out."""
+    size = tokens // (rows.tokens.shape[1] - 1)
+    order = chance.permutation(len(rows.tokens))[: len(rows.tokens) // size * size]
+    return [(rows.tokens[chosen], rows.learnt[chosen]) for chosen in order.reshape(-1, size)]
 
 
 class Run:
@@ -63,7 +69,7 @@ class Run:
         matrices = [p for p in model.blk.parameters() if p.dim() == 2]
         self.optimizer = Optimizer(model, matrices, plan.muon_rate, plan.adam_rate)
         self.progress = Progress()
-        self.predict = torch.compile(model)
+        self.predict = torch.compile(model, dynamic=False)
         if checkpoint.exists():
             self._restore()
         self._load_chunk()
@@ -79,19 +85,22 @@ class Run:
         models.save(self.model, self.checkpoint, optimizer=self.optimizer.state(), progress=progress)
 
     def _load_chunk(self) -> None:
-        rows: Rows = self.chunks(self.progress.chunk)
-        order = np.random.RandomState(self.plan.seed + self.progress.chunk).permutation(len(rows.tokens))
-        self.tokens = torch.from_numpy(rows.tokens[order].astype(np.int64))
-        self.learnt = torch.from_numpy(rows.learnt[order].astype(np.float32))
+        chance = np.random.RandomState(self.plan.seed + self.progress.chunk)
+        self.batches = [
+            batch
+            for rows in self.chunks(self.progress.chunk)
+            for batch in _batches(rows, self.plan.batch_tokens, chance)
+        ]
+        chance.shuffle(self.batches)
 
     def _batch(self) -> tuple[Tensor, Tensor]:
-        if self.progress.row + self.plan.batch > len(self.tokens):
+        while self.progress.batch >= len(self.batches):
             self.progress.chunk += 1
-            self.progress.row = 0
+            self.progress.batch = 0
             self._load_chunk()
-        rows = slice(self.progress.row, self.progress.row + self.plan.batch)
-        self.progress.row += self.plan.batch
-        return self.tokens[rows], self.learnt[rows, 1:]
+        tokens, learnt = self.batches[self.progress.batch]
+        self.progress.batch += 1
+        return torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(learnt.astype(np.float32))[:, 1:]
 
     def step(self) -> float:
         tokens, learnt = self._batch()
@@ -107,12 +116,12 @@ class Run:
         return loss.item()
 
     def go(self) -> None:
-        """Train until the time is used up; the time of earlier runs counts."""
+        """Train until the processor time is used up; that of earlier runs counts."""
         losses: list[float] = []
-        kept = last = time.monotonic()
+        kept = last = time.process_time()
         while self.progress.seconds < self.plan.seconds:
             losses.append(self.step())
-            now = time.monotonic()
+            now = time.process_time()
             self.progress.seconds, last = self.progress.seconds + now - last, now
             if self.progress.step % LOG_STEPS == 0:
                 print(f"step {self.progress.step} {self.progress.seconds:.0f} s loss {np.mean(losses):.4f}", flush=True)
@@ -133,9 +142,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    plan = Plan(seconds=args.minutes * 60, seed=args.seed, context=192, batch=16)
+    plan = Plan(seconds=args.minutes * 60, seed=args.seed)
     tokenizer = tokenizers.load(args.work / "tokenizer.json")
-    chunks = proposer_chunks(tokenizer, args.model, args.seed, plan.context)
+    chunks = proposer_chunks(tokenizer, args.model, args.seed, WIDTHS)
     Run(Llama(Shape()), plan, chunks, args.work / f"{args.model}.pt").go()
 
 

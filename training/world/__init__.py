@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from training.world import arithmetic, beyond, calendar, facts, letters, numbers, stories, units
+from training.world import arithmetic, beyond, calendar, facts, letters, numbers, sequences, stories, units
 from training.world.draft import Draft, Rng
+from training.world.noise import loosened, singular, typed
 
 SKILLS: dict[str, Callable[[Rng], Draft]] = {
     "add": arithmetic.add,
@@ -18,7 +19,7 @@ SKILLS: dict[str, Callable[[Rng], Draft]] = {
     "percent": arithmetic.percent,
     "units": units.units,
     "calendar": calendar.calendar,
-    "sequence": numbers.sequence,
+    "sequence": sequences.sequence,
     "letters": letters.letters,
     "roman": numbers.roman,
     "story": stories.story,
@@ -51,8 +52,9 @@ def sample(rng: Rng, skill: str, held_out: bool = False) -> Question:
         draft = SKILLS[skill](rng)
         unseen = held_out and rng.random() < UNSEEN_SHARE
         template = draft.phrasings.pick(rng, unseen)
-        text = template.format(**draft.slots)
-        if held(f"{skill} {draft.key or text}") == held_out:
+        if held(f"{skill} {draft.key or template.format(**draft.slots)}") == held_out:
+            template = typed(template if held_out else loosened(template, rng), rng)
+            text = singular(template.format(**draft.slots))
             return Question(skill, text, draft.answer, draft.steps, not unseen)
 
 

@@ -1,24 +1,45 @@
 """What a family of skills hands over: a drawn exercise, before it is put into words.
 
-Wording is kept apart from drawing so that operands and phrasings can be held out of training independently.
+Wording is kept apart from drawing so that operands and phrasings can be held out of training independently. The
+wordings themselves are data: one file per skill in `phrasings/`, with the seen and the unseen ones of every kind.
 """
 
 import random
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Rng = random.Random
+FOLDER = Path(__file__).parent / "phrasings"
+CHOICE = re.compile(r"\[([^\[\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Phrasings:
-    """Ways to ask the same thing; the unseen ones never occur in training data."""
+    """Ways to ask the same thing; the unseen ones never occur in training data.
+
+    `[a|b]` in one of them stands for either wording, `{slot}` for an operand.
+    """
 
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
 
     def pick(self, rng: Rng, unseen: bool) -> str:
-        return rng.choice(self.unseen if unseen else self.seen)
+        """One wording, its choices made, its slots still open."""
+        template = rng.choice(self.unseen if unseen else self.seen)
+        return CHOICE.sub(lambda choice: rng.choice(choice[1].split("|")), template)
+
+
+def load(skill: str) -> dict[str, Phrasings]:
+    """The phrasings of a skill, by kind of question."""
+    tables = tomllib.loads((FOLDER / f"{skill}.toml").read_text(encoding="utf-8"))
+    return {
+        kind: Phrasings(tuple(table["seen"]), tuple(table["unseen"]))
+        for kind, table in tables.items()
+        if "seen" in table
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,80 +4,15 @@ A fact cannot be worked out, so its operands cannot be held out: what is held ou
 phrasings.
 """
 
-from training.world.draft import Draft, Phrasings, Rng
+from training.world import draft
+from training.world.draft import Draft, Rng
 
-CAPITAL_OF = Phrasings(
-    seen=(
-        "What is the capital of {country}?",
-        "What is {country}'s capital?",
-        "Which city is the capital of {country}?",
-        "Name the capital of {country}.",
-        "Tell me the capital of {country}.",
-        "capital of {country}?",
-        "The capital of {country} is?",
-        "What is the capital city of {country}?",
-        "Which city is {country}'s capital?",
-        "{country}: what is the capital?",
-        "What is called the capital of {country}?",
-        "What city is the capital of {country}?",
-        "Do you know the capital of {country}?",
-        "The capital of {country}?",
-    ),
-    unseen=(
-        "Give the capital of {country}.",
-        "Can you name the capital city of {country}?",
-        "{country} has which capital?",
-        "I need the capital of {country}.",
-    ),
-)
-SYMBOL_OF = Phrasings(
-    seen=(
-        "What is the chemical symbol of {element}?",
-        "What is the symbol of {element}?",
-        "What is the chemical symbol for {element}?",
-        "Which symbol has {element}?",
-        "Name the chemical symbol of {element}.",
-        "chemical symbol of {element}?",
-        "Tell me the symbol for {element}.",
-        "How is {element} written in chemistry?",
-        "The chemical symbol of {element} is?",
-        "What is {element}'s chemical symbol?",
-        "Which chemical symbol stands for {element}?",
-        "What letters stand for {element} in chemistry?",
-        "Symbol of {element}?",
-    ),
-    unseen=(
-        "Give the chemical symbol of {element}.",
-        "What symbol does {element} have?",
-        "How do chemists write {element}?",
-        "I need the chemical symbol for {element}.",
-    ),
-)
-ELEMENT_OF = Phrasings(
-    seen=(
-        "Which element has the symbol {symbol}?",
-        "What element is {symbol}?",
-        "Which chemical element is {symbol}?",
-        "What does {symbol} stand for in chemistry?",
-        "Name the element with the symbol {symbol}.",
-        "What element has the chemical symbol {symbol}?",
-        "Tell me the element with the symbol {symbol}.",
-        "{symbol} is the symbol of which element?",
-        "Which element is written {symbol}?",
-        "The symbol {symbol} means which element?",
-        "Whose chemical symbol is {symbol}?",
-        "What is the element with symbol {symbol}?",
-    ),
-    unseen=(
-        "Give the element whose symbol is {symbol}.",
-        "In chemistry, what is {symbol}?",
-        "{symbol} stands for which element?",
-    ),
-)
+KINDS = draft.load("facts")
 _CAPITALS = """
 Afghanistan Kabul;Albania Tirana;Algeria Algiers;Angola Luanda;Argentina Buenos Aires;Armenia Yerevan;Australia Canberra
 Austria Vienna;Azerbaijan Baku;Bahrain Manama;Bangladesh Dhaka;Barbados Bridgetown;Belarus Minsk;Belgium Brussels
-Belize Belmopan;Bhutan Thimphu;Botswana Gaborone;Brazil Brasilia;Bulgaria Sofia;Cambodia Phnom Penh;Cameroon Yaounde
+Belize Belmopan;Bahamas Nassau;Benin Porto-Novo;Bhutan Thimphu;Botswana Gaborone;Brazil Brasilia;Bulgaria Sofia
+Cambodia Phnom Penh;Cameroon Yaounde
 Canada Ottawa;Chad N'Djamena;Chile Santiago;China Beijing;Colombia Bogota;Croatia Zagreb;Cuba Havana;Cyprus Nicosia
 Czechia Prague;Denmark Copenhagen;Ecuador Quito;Egypt Cairo;Estonia Tallinn;Ethiopia Addis Ababa;Fiji Suva
 Finland Helsinki
@@ -88,13 +23,15 @@ Japan Tokyo;Jordan Amman;Kazakhstan Astana;Kenya Nairobi;Kuwait Kuwait City;Kyrg
 Latvia Riga
 Lebanon Beirut;Liberia Monrovia;Libya Tripoli;Lithuania Vilnius;Luxembourg Luxembourg;Madagascar Antananarivo
 Malawi Lilongwe;Malaysia Kuala Lumpur;Mali Bamako;Malta Valletta;Mexico Mexico City;Moldova Chisinau;Monaco Monaco
-Mongolia Ulaanbaatar;Montenegro Podgorica;Morocco Rabat;Mozambique Maputo;Namibia Windhoek;Nepal Kathmandu
+Mongolia Ulaanbaatar;Montenegro Podgorica;Morocco Rabat;Mozambique Maputo;Myanmar Naypyidaw;Mauritius Port Louis
+Namibia Windhoek;Nepal Kathmandu
 Netherlands Amsterdam;Nicaragua Managua;Niger Niamey;Nigeria Abuja;Norway Oslo;Oman Muscat;Pakistan Islamabad
 Panama Panama City;Paraguay Asuncion;Peru Lima;Philippines Manila;Poland Warsaw;Portugal Lisbon;Qatar Doha
 Romania Bucharest
 Russia Moscow;Rwanda Kigali;Senegal Dakar;Serbia Belgrade;Singapore Singapore;Slovakia Bratislava;Slovenia Ljubljana
 Somalia Mogadishu;Spain Madrid;Sudan Khartoum;Suriname Paramaribo;Sweden Stockholm;Switzerland Bern;Syria Damascus
-Taiwan Taipei;Tajikistan Dushanbe;Thailand Bangkok;Tunisia Tunis;Turkey Ankara;Turkmenistan Ashgabat;Uganda Kampala
+Taiwan Taipei;Tajikistan Dushanbe;Tanzania Dodoma;Togo Lome;Thailand Bangkok;Tunisia Tunis;Turkey Ankara
+Turkmenistan Ashgabat;Uganda Kampala
 Ukraine Kyiv;Uruguay Montevideo;Uzbekistan Tashkent;Venezuela Caracas;Vietnam Hanoi;Yemen Sanaa;Zambia Lusaka
 Zimbabwe Harare
 """
@@ -126,9 +63,18 @@ CAPITALS = (
     ("Saudi Arabia", "Riyadh"),
     ("the United Kingdom", "London"),
     ("the United States", "Washington"),
-    ("England", "London"),
     ("Scotland", "Edinburgh"),
+    ("Sri Lanka", "Colombo"),
+    ("North Macedonia", "Skopje"),
+    ("Bosnia and Herzegovina", "Sarajevo"),
+    ("the United Arab Emirates", "Abu Dhabi"),
+    ("the Dominican Republic", "Santo Domingo"),
+    ("Papua New Guinea", "Port Moresby"),
+    ("Sierra Leone", "Freetown"),
+    ("Burkina Faso", "Ouagadougou"),
+    ("Ivory Coast", "Yamoussoukro"),
 )
+CITIES = [city for _, city in CAPITALS]
 ELEMENTS = _pairs(_ELEMENTS)
 
 
@@ -136,8 +82,10 @@ def facts(rng: Rng) -> Draft:
     kind = rng.random()
     if kind < 0.6:
         country, city = rng.choice(CAPITALS)
-        return Draft("", CAPITAL_OF, city, (f"capital: {country}",), {"country": country})
+        if kind < 0.12 and CITIES.count(city) == 1:
+            return Draft("", KINDS["country_of"], country, (f"country: {city}",), {"city": city})
+        return Draft("", KINDS["capital_of"], city, (f"capital: {country}",), {"country": country})
     element, symbol = rng.choice(ELEMENTS)
     if kind < 0.85:
-        return Draft("", SYMBOL_OF, symbol, (f"symbol: {element}",), {"element": element})
-    return Draft("", ELEMENT_OF, element, (f"symbol: {symbol}",), {"symbol": symbol})
+        return Draft("", KINDS["symbol_of"], symbol, (f"symbol: {element}",), {"element": element})
+    return Draft("", KINDS["element_of"], element, (f"symbol: {symbol}",), {"symbol": symbol})

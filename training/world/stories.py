@@ -1,120 +1,81 @@
-"""Word problems of two steps: a product and a change, or two changes, told as a small story."""
+"""Word problems of two or three steps, told as small stories."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from training.world import columns, draft
+from training.world.draft import Draft, Rng
 
-from training.world.draft import Draft, Phrasings, Rng
-
-WHO = ("Ann", "Ben", "Tom", "Mia", "Sam", "Eva", "Leo", "Ida", "Max", "Zoe")
+PLOTS = draft.load("story")
+NAMES = (
+    "Ann", "Ben", "Tom", "Mia", "Sam", "Eva", "Leo", "Ida", "Max", "Zoe", "Maria", "Peter", "John", "Lisa", "Omar", "Sara",
+    "Nina", "Paul", "Emma", "Jack", "Lucy", "Amir", "Rosa", "Kim", "Anna", "David", "Grace", "Tim", "Julia", "Carlos",
+)  # fmt: skip
 THINGS = (
     "apples", "pears", "eggs", "books", "pens", "stamps", "cards", "coins", "shells", "stones", "marbles", "cookies",
+    "oranges", "pencils", "balloons", "stickers", "candies", "flowers", "tickets", "toys", "buttons", "beads", "plums",
+    "lemons", "nuts", "roses", "bottles", "cups", "bananas", "sweets",
 )  # fmt: skip
-BOXES = ("bags", "boxes", "packs", "baskets", "bundles")
-Numbers = tuple[int, int, int, int]
-Solve = Callable[[int, int, int, int], tuple[int, tuple[str, ...]]]
+BOXES = ("bags", "boxes", "packs", "baskets", "bundles", "crates", "packets", "trays", "jars", "cartons")
+Told = tuple[int, columns.Steps]
 
 
-def _bought_and_gave(a: int, b: int, c: int, d: int) -> tuple[int, tuple[str, ...]]:
-    total = a + b * c
-    return total - d, (f"{b}*{c}={b * c}", f"{a}+{b * c}={total}", f"{total}-{d}={total - d}")
+def _product(b: int, c: int) -> Told:
+    """At once where both are in the small times table, else digit by digit."""
+    return b * c, (f"{b}*{c}={b * c}",) if c <= 12 else columns.multiply(c, b)
 
 
-def _packed_and_lost(a: int, b: int, c: int, d: int) -> tuple[int, tuple[str, ...]]:
-    return b * c - d, (f"{b}*{c}={b * c}", f"{b * c}-{d}={b * c - d}")
+def _then(so_far: Told, change: int) -> Told:
+    """The next step: `change` more, or less where it is below zero."""
+    value, steps = so_far
+    work = columns.add(value, change) if change >= 0 else columns.subtract(value, -change)
+    return value + change, (*steps, *work)
 
 
-def _found_and_lost(a: int, b: int, c: int, d: int) -> tuple[int, tuple[str, ...]]:
-    return a + c - d, (f"{a}+{c}={a + c}", f"{a + c}-{d}={a + c - d}")
+def _shared(a: int, b: int, c: int, d: int) -> Told:
+    total, steps = _then((a, ()), c)
+    return total // b, (*steps, *columns.divide(total, b))
 
 
-def _packed_and_more(a: int, b: int, c: int, d: int) -> tuple[int, tuple[str, ...]]:
-    return b * c + a, (f"{b}*{c}={b * c}", f"{b * c}+{a}={b * c + a}")
+def _spent(a: int, b: int, c: int, d: int) -> Told:
+    cost, steps = _product(b, c)
+    return a - cost, (*steps, *columns.subtract(a, cost))
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """A story's arithmetic with the ways to tell it."""
+SOLVE = {
+    "bought_gave": lambda a, b, c, d: _then(_then(_product(b, c), a), -d),
+    "packs_lost": lambda a, b, c, d: _then(_product(b, c), -d),
+    "packs_more": lambda a, b, c, d: _then(_product(b, c), a),
+    "found_lost": lambda a, b, c, d: _then(_then((a, ()), c), -d),
+    "lost_found": lambda a, b, c, d: _then(_then((a, ()), -d), c),
+    "spent": _spent,
+    "shared": _shared,
+    "lost_twice": lambda a, b, c, d: _then(_then((a, ()), -c), -d),
+    "joined": lambda a, b, c, d: _then(_then((a, ()), c), d),
+}
 
-    solve: Solve
-    phrasings: Phrasings
 
-
-PLOTS = (
-    Plot(
-        _bought_and_gave,
-        Phrasings(
-            seen=(
-                "{who} has {a} {things}, buys {b} {boxes} of {c} and gives away {d}. How many are left?",
-                "{who} has {a} {things}. Then {who} buys {b} {boxes} of {c} and gives away {d}. How many are left?",
-                "{who} had {a} {things}, bought {b} {boxes} with {c} each and gave {d} away. How many are there now?",
-                "There are {a} {things} in a bowl. {b} {boxes} of {c} are added and {d} taken out. How many are there?",
-                "{who} owns {a} {things}, gets {b} {boxes} of {c} and loses {d}. How many {things} has {who} now?",
-                "A shop has {a} {things}, gets {b} {boxes} of {c} and sells {d}. How many are left?",
-            ),
-            unseen=(
-                "{who} starts with {a} {things}, adds {b} {boxes} of {c} and gives {d} to a friend. How many remain?",
-                "After buying {b} {boxes} of {c}, {who}, who had {a} {things}, gives away {d}. How many are left?",
-            ),
-        ),
-    ),
-    Plot(
-        _packed_and_lost,
-        Phrasings(
-            seen=(
-                "{who} buys {b} {boxes} of {c} {things} and gives away {d}. How many are left?",
-                "{who} has {b} {boxes} with {c} {things} each and loses {d}. How many are left?",
-                "There are {b} {boxes} of {c} {things}. {who} takes {d}. How many are left?",
-                "A shop has {b} {boxes} with {c} {things} each and sells {d} {things}. How many are left?",
-                "{b} {boxes} hold {c} {things} each. {d} are broken. How many are good?",
-                "{who} packs {b} {boxes} of {c} {things} and then uses {d}. How many {things} remain?",
-            ),
-            unseen=(
-                "From {b} {boxes} of {c} {things}, {who} gives {d} to a friend. How many does {who} keep?",
-                "{who} got {b} {boxes}, each with {c} {things}, but lost {d}. How many {things} are left?",
-            ),
-        ),
-    ),
-    Plot(
-        _found_and_lost,
-        Phrasings(
-            seen=(
-                "{who} has {a} {things}, finds {c} more and loses {d}. How many are left?",
-                "{who} had {a} {things}, got {c} more and gave away {d}. How many {things} does {who} have now?",
-                "There are {a} {things} on a table. {who} adds {c} and takes {d} away. How many are there now?",
-                "A shop has {a} {things}, buys {c} and sells {d}. How many are left?",
-                "{who} buys {a} {things} and then {c} more, and eats or loses {d}. How many are left?",
-                "A bus has {a} people. {c} get on and {d} get off. How many are on the bus?",
-            ),
-            unseen=(
-                "{who} collects {a} {things} and then {c} others, but drops {d}. How many remain?",
-                "With {a} {things} at first, {who} gets {c} and gives {d} to a friend. How many are left?",
-            ),
-        ),
-    ),
-    Plot(
-        _packed_and_more,
-        Phrasings(
-            seen=(
-                "{who} has {b} {boxes} of {c} {things} and {a} more. How many {things} are there in all?",
-                "{who} buys {b} {boxes} with {c} {things} each and finds {a} more. How many are there in all?",
-                "There are {b} {boxes} of {c} {things} and {a} loose ones. How many are there?",
-                "{b} {boxes} hold {c} {things} each, and {a} lie beside them. How many {things} are there?",
-                "{who} has {a} {things} and gets {b} {boxes} of {c}. How many has {who} now?",
-                "{who} packs {b} {boxes} of {c} {things}; {a} are left over. How many were there in all?",
-            ),
-            unseen=(
-                "How many {things} has {who} with {b} {boxes} of {c} and {a} single ones?",
-                "{who} counts {b} {boxes} of {c} {things} plus {a} others. How many in all?",
-            ),
-        ),
-    ),
-)
+def _fits(plot: str, a: int, b: int, c: int, d: int) -> bool:
+    """Whether nothing runs short and what is shared comes out even."""
+    return {
+        "bought_gave": d < a + b * c,
+        "packs_lost": d < b * c,
+        "found_lost": d < a + c,
+        "lost_found": d < a,
+        "spent": b * c < a,
+        "shared": (a + c) % b == 0,
+        "lost_twice": c + d < a,
+    }.get(plot, True)
 
 
 def story(rng: Rng) -> Draft:
-    a, b, c = rng.randint(2, 60), rng.randint(2, 9), rng.randint(2, 12)
-    plot = rng.choice(PLOTS)
-    d = rng.randint(1, min(20, b * c - 1, a + c - 1))
-    answer, steps = plot.solve(a, b, c, d)
-    slots = {"who": rng.choice(WHO), "things": rng.choice(THINGS), "boxes": rng.choice(BOXES)}
-    return Draft(f"{a} {b} {c} {d}", plot.phrasings, str(answer), steps, slots | {"a": a, "b": b, "c": c, "d": d})
+    plot = rng.choice(list(PLOTS))
+    while True:
+        packs = plot in ("bought_gave", "packs_lost", "packs_more", "spent")
+        a, b = rng.randint(2, 60 if rng.random() < 0.7 else 250), rng.randint(2, 9)
+        c = rng.randint(2, 12 if rng.random() < 0.85 else 40) if packs else rng.randint(2, 30 if a < 61 else 120)
+        d = rng.randint(2, 20 if rng.random() < 0.8 else 60)
+        if _fits(plot, a, b, c, d):
+            break
+    answer, steps = SOLVE[plot](a, b, c, d)
+    who, other = rng.sample(NAMES, 2)
+    slots = {"who": who, "who2": other, "things": rng.choice(THINGS), "boxes": rng.choice(BOXES)}
+    key = f"{plot} {a} {b} {c} {d}"
+    return Draft(key, PLOTS[plot], str(answer), steps, slots | {"a": a, "b": b, "c": c, "d": d})

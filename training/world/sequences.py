@@ -1,0 +1,77 @@
+"""Sequences: what comes next, found from the last two differences."""
+
+from training.world import columns, draft
+from training.world.draft import Draft, Rng
+
+NEXT = draft.load("sequence")["next"]
+Continued = tuple[list[int], columns.Steps]  # the terms, the asked one last, and how it follows from those before it
+
+
+def _constant(rng: Rng, shown: int) -> Continued:
+    step = rng.randint(1, 25) if rng.random() < 0.8 else rng.randint(1, 120)
+    first = rng.randint(1, 60)
+    terms = [first + i * step for i in range(shown + 1)]
+    return terms, (f"+{step}", *columns.add(terms[-2], step))
+
+
+def _falling(rng: Rng, shown: int) -> Continued:
+    step = rng.randint(1, 25)
+    first = rng.randint(shown * step, shown * step + 99)
+    terms = [first - i * step for i in range(shown + 1)]
+    return terms, (f"-{step}", *columns.subtract(terms[-2], step))
+
+
+def _multiplied(rng: Rng, shown: int) -> Continued:
+    factor = rng.choice((2, 2, 3, 3, 4, 5, 10))
+    first = rng.randint(1, 12 if factor < 4 else 5)
+    terms = [first * factor**i for i in range(shown + 1)]
+    return terms, (f"*{factor}", columns.times_digit(terms[-2], factor) if factor < 10 else "0")
+
+
+def _divided(rng: Rng, shown: int) -> Continued:
+    factor = rng.choice((2, 2, 3, 5, 10))
+    last = rng.randint(1, 12 if factor < 4 else 5)
+    terms = [last * factor**i for i in range(shown, -1, -1)]
+    return terms, (f"/{factor}", *columns.divide(terms[-2], factor))
+
+
+def _summed(rng: Rng, shown: int) -> Continued:
+    terms = [rng.randint(1, 12), rng.randint(1, 12)]
+    while len(terms) < shown + 1:
+        terms.append(terms[-1] + terms[-2])
+    return terms, ("sum", *columns.add(terms[-2], terms[-3]))
+
+
+def _growing(rng: Rng, shown: int) -> Continued:
+    step, more = rng.randint(1, 10), rng.choice((1, 1, 2, 2, 3))
+    terms = [1 if rng.random() < 0.5 else rng.randint(0, 20)]
+    if terms[0] == 1 and rng.random() < 0.5:
+        step, more = 3, 2  # the squares
+    for i in range(shown):
+        terms.append(terms[-1] + step + i * more)
+    last = step + (shown - 1) * more
+    return terms, (f"{last - more}+{more}={last}", *columns.add(terms[-2], last))
+
+
+KINDS = ((_constant, 0.35), (_falling, 0.2), (_multiplied, 0.2), (_divided, 0.07), (_summed, 0.08), (_growing, 0.1))
+
+
+def sequence(rng: Rng) -> Draft:
+    kind = rng.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
+    shown = rng.choice((4, 4, 4, 5)) if kind is not _multiplied else rng.choice((3, 4, 4, 5))
+    terms, last = kind(rng, shown)
+    listed = ", ".join(map(str, terms[:-1]))
+    steps = (_difference(terms[-2], terms[-3]), _glance(terms[-3], terms[-4]), *last)
+    return Draft(listed, NEXT, str(terms[-1]), steps, {"list": listed})
+
+
+def _glance(a: int, b: int) -> str:
+    """The difference of two neighbours at once: it only has to show whether the last one was the same."""
+    a, b = max(a, b), min(a, b)
+    return f"{a}-{b}={a - b}"
+
+
+def _difference(a: int, b: int) -> str:
+    """The difference of two neighbours, by columns where it has more than one."""
+    a, b = max(a, b), min(a, b)
+    return _glance(a, b) if a < 20 else f"{' '.join(columns.subtract(a, b))} {a - b}"
