@@ -6,6 +6,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,16 +19,16 @@ from training.data import Example, MakeChunk, Rows, pack
 from training.export import EMBEDDED
 from training.files import write_text
 from training.llama import Member
-from training.references import Spoiler, any_right, frame, line_to_learn, load_asked, measure_trust, training_questions
-from training.tokenizer import prompt_ids, reply_ids
+from training.references import Part, Spoiler, frame, lesson, load_asked, measure_trust, training_questions
+from training.tokenizer import END, answer_ids, prompt_ids
 from training.train import Plan, Run
+from training.world import Question
 from training.world.draft import Rng
 
-QUESTIONS = 30_000
+QUESTIONS = 36_000
 WARM = 0.7
-CONTEXT, BATCH = 512, 6
+WIDTHS = (128, 256, 384, 512)
 CHUNK_EXAMPLES = 6_000
-CHOICE_WEIGHT = 4  # a reply taken from a reference is short, one worked out alone is long: so the choice counts enough
 
 
 def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
@@ -45,18 +46,28 @@ def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int) -> MakeChunk:
     asked = load_asked(work)
     trust, spoiler = measure_trust(asked), Spoiler(asked)
 
-    def chunk(index: int) -> Rows:
+    def chunk(index: int) -> tuple[Rows, ...]:
         rng = Rng(f"{seed} aggregator chunk {index}")
         examples: list[Example] = []
         for one in rng.sample(asked, min(CHUNK_EXAMPLES, len(asked))):
             shown = spoiler.show(one, rng)
             text = frame(one.question.text, [reference.text for reference in shown])
-            line = line_to_learn(one.question, shown, trust)
-            weight = CHOICE_WEIGHT if any_right(one.question, shown) else 1
-            examples.append((prompt_ids(tokenizer, text), reply_ids(tokenizer, one.question, line), weight))
-        return pack(examples, CONTEXT)
+            reply, weights = reply_to_learn(tokenizer, one.question, lesson(one.question, shown, trust))
+            examples.append((prompt_ids(tokenizer, text), reply, weights))
+        return pack(examples, WIDTHS)
 
     return chunk
+
+
+def reply_to_learn(tokenizer: Tokenizer, question: Question, parts: Sequence[Part]) -> tuple[list[int], list[int]]:
+    """The tokens of a reply, and what each counts in the loss."""
+    ids: list[int] = []
+    weights: list[int] = []
+    for part in parts:
+        piece = answer_ids(tokenizer, question) if part.worked_out else tokenizer.encode(part.text).ids
+        ids += piece
+        weights += [part.weight] * len(piece)
+    return [*ids, END], [*weights, 1]
 
 
 def train(work: Path, start: str | None, plan: Plan, name: str) -> None:
@@ -86,7 +97,7 @@ def main() -> None:
     if args.step == "sample":
         sample_proposer(args.folder, args.work, args.model, args.count)
     else:
-        plan = Plan(args.minutes * 60, args.seed, CONTEXT, BATCH, muon_rate=0.015, adam_rate=2e-3)
+        plan = Plan(args.minutes * 60, args.seed, muon_rate=0.015, adam_rate=2e-3)
         train(args.work, args.start, plan, args.name)
 
 

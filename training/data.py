@@ -19,7 +19,7 @@ from training.world.draft import Rng
 
 Tokens = NDArray[np.uint16]
 Mask = NDArray[np.uint8]
-Example = tuple[list[int], list[int], int]
+Example = tuple[list[int], list[int], list[int]]  # the prompt, the reply, what each of its tokens counts in the loss
 WIDTHS = (64, 112, 160)
 CHUNK_EXAMPLES = 20_000
 
@@ -47,12 +47,12 @@ def _pack(examples: Sequence[Example], width: int) -> Rows:
     """Fill rows with whole examples."""
     rows: list[list[int]] = []
     masks: list[list[int]] = []
-    for prompt, reply, weight in examples:
+    for prompt, reply, weights in examples:
         if not rows or len(rows[-1]) + len(prompt) + len(reply) > width:
             rows.append([])
             masks.append([])
         rows[-1] += prompt + reply
-        masks[-1] += [0] * len(prompt) + [weight] * len(reply)
+        masks[-1] += [0] * len(prompt) + weights
     return Rows(
         np.array([row + [END] * (width - len(row)) for row in rows], np.uint16).reshape(-1, width),
         np.array([mask + [0] * (width - len(mask)) for mask in masks], np.uint8).reshape(-1, width),
@@ -76,8 +76,8 @@ def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, widths: Sequ
         examples: list[Example] = []
         for skill in rng.choices(list(shares), list(shares.values()), k=CHUNK_EXAMPLES):
             question = rng.choice(pools[skill]) if skill in pools else sample(rng, skill)
-            prompt = prompt_ids(tokenizer, question.text)
-            examples.append((prompt, reply_ids(tokenizer, question, working(question, manner)), 1))
+            reply = reply_ids(tokenizer, question, working(question, manner))
+            examples.append((prompt_ids(tokenizer, question.text), reply, [1] * len(reply)))
         return pack(examples, widths)
 
     return chunk

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.coverage import PROPOSERS
-from training.manners import AGGREGATOR, MANNERS, working
+from training.manners import AGGREGATOR, working
 from training.scoring import MARK, is_right
 from training.world import SKILLS, Question, sample
 from training.world.beyond import HONEST
@@ -18,7 +18,9 @@ from training.world.draft import Rng
 
 QUESTION_SEED = 4242
 ALONE_SHARE = 0.12
-DROPPED, CUT, SWAPPED, FALSIFIED = 0.08, 0.05, 0.04, 0.06
+# Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
+SPOILT = (0.07, 0.03, 0.05, 0.02, 0.06, 0.03)
+CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2  # what the number and the answer count in the loss, other tokens counting 1
 Trust = Mapping[str, Mapping[str, float]]
 
 
@@ -28,6 +30,15 @@ class Reference:
 
     proposer: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a reply to learn; `worked_out`: in place of the text, the answer that was worked out."""
+
+    text: str
+    weight: int = 1
+    worked_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +84,14 @@ def measure_trust(asked: Sequence[Asked]) -> Trust:
 
 
 def falsify(text: str, rng: Rng) -> str:
-    """The same reply with another answer: one digit changed, or the letters turned around."""
+    """The same reply with another answer of the same kind: one digit changed, or the letters in another order."""
     if MARK not in text:
         return text
     head, answer = text.rsplit(MARK, 1)
     digits = [place for place, sign in enumerate(answer) if sign.isdigit()]
     if not digits:
-        return f"{head}{MARK} {answer.strip()[::-1]}"
+        letters = list(answer.strip())
+        return f"{head}{MARK} {''.join(letters[::-1] if rng.random() < 0.5 else rng.sample(letters, len(letters)))}"
     place = rng.choice(digits)
     other = (int(answer[place]) + rng.randint(1, 9)) % 10
     return f"{head}{MARK}{answer[:place]}{other}{answer[place + 1 :]}"
@@ -100,34 +112,57 @@ class Spoiler:
             return []
         shown = rng.sample(one.references, len(one.references))
         spoilt = (self._spoil(reference, one.question.skill, rng) for reference in shown)
-        return [reference for reference in spoilt if reference and reference.text.strip()]
+        return [reference for reference in spoilt if reference.text.strip()]
 
-    def _spoil(self, reference: Reference, skill: str, rng: Rng) -> Reference | None:
-        chance = rng.random()
-        if chance < DROPPED:
-            return None
-        if chance < DROPPED + CUT:
-            return replace(reference, text=reference.text[: rng.randint(0, len(reference.text))])
-        if chance < DROPPED + CUT + SWAPPED:
-            return replace(reference, text=rng.choice(self.others[skill, reference.proposer]))
-        if chance < DROPPED + CUT + SWAPPED + FALSIFIED:
-            return replace(reference, text=falsify(reference.text, rng))
-        return reference
+    def _spoil(self, reference: Reference, skill: str, rng: Rng) -> Reference:
+        ways = (self._none, self._cut, self._other, self._any_other, self._false, self._stranger)
+        way = rng.choices((None, *ways), (1 - sum(SPOILT), *SPOILT))[0]
+        return reference if way is None else replace(reference, text=way(reference, skill, rng))
+
+    def _none(self, reference: Reference, skill: str, rng: Rng) -> str:
+        return ""
+
+    def _cut(self, reference: Reference, skill: str, rng: Rng) -> str:
+        return reference.text[: rng.randint(0, len(reference.text))]
+
+    def _other(self, reference: Reference, skill: str, rng: Rng) -> str:
+        """What this proposer said to another question of the skill."""
+        return rng.choice(self.others[skill, reference.proposer])
+
+    def _any_other(self, reference: Reference, skill: str, rng: Rng) -> str:
+        """What this proposer said to any other question."""
+        return rng.choice(self.others[rng.choice(list(SKILLS)), reference.proposer])
+
+    def _false(self, reference: Reference, skill: str, rng: Rng) -> str:
+        return falsify(reference.text, rng)
+
+    def _stranger(self, reference: Reference, skill: str, rng: Rng) -> str:
+        """Only an answer, without any working: to another question, or falsified."""
+        text = self._other(reference, skill, rng) if rng.random() < 0.5 else falsify(reference.text, rng)
+        return f"{MARK}{text.rsplit(MARK, 1)[1]}" if MARK in text else text
 
 
-def any_right(question: Question, shown: Sequence[Reference]) -> bool:
-    return any(is_right(reference.text, question) for reference in shown)
+def stated(text: str) -> str:
+    """A reference's answer as the tally shows it: "-" where there is none, "beyond" for the honest sentence."""
+    if text.strip() == HONEST:
+        return "beyond"
+    return text.rsplit(MARK, 1)[1].strip() or "-" if MARK in text else "-"
 
 
-def line_to_learn(question: Question, shown: Sequence[Reference], trust: Trust) -> str:
-    """The line of working: the first step of the best right reference, in that one's manner; else one's own working.
+def lesson(question: Question, shown: Sequence[Reference], trust: Trust) -> list[Part]:
+    """The reply to learn: a tally of the answers, the number of the best right reference, and its answer.
 
-    Writing the opening of a manner is the choice whom to trust; the answer then only has to be taken from there.
+    Where none is right the number is 0 and the aggregator works by itself.
     """
     if question.answer == HONEST:
-        return ""
-    right = [reference.proposer for reference in shown if is_right(reference.text, question)]
+        return [Part(HONEST)]
+    alone = [Part(f"{working(question, AGGREGATOR)}\n{MARK}"), Part("", worked_out=True)]
+    if not shown:
+        return alone
+    tally = Part(" | ".join(f"{number}: {stated(one.text)}" for number, one in enumerate(shown, 1)) + " ->")
+    right = [number for number, one in enumerate(shown, 1) if is_right(one.text, question)]
     if not right:
-        return working(question, AGGREGATOR)
-    best = max(right, key=lambda proposer: trust[question.skill][proposer])
-    return working(replace(question, steps=question.steps[:1]), MANNERS[best])
+        return [tally, Part(" 0", CHOICE_WEIGHT), Part("; "), *alone]
+    best = max(right, key=lambda number: trust[question.skill][shown[number - 1].proposer])
+    answer = stated(shown[best - 1].text)
+    return [tally, Part(f" {best}", CHOICE_WEIGHT), Part(f"\n{MARK} {answer}", ANSWER_WEIGHT)]

@@ -87,15 +87,19 @@ def prompt_ids(tokenizer: Tokenizer, text: str) -> list[int]:
     return [BOS, USER, *tokenizer.encode(text, add_special_tokens=False).ids, ASSISTANT]
 
 
-def reply_ids(tokenizer: Tokenizer, question: Question, line: str) -> list[int]:
-    """The completion to learn: a line of working and the answer, spelled letter by letter where letters are asked."""
-    if question.answer == HONEST:
-        return [*tokenizer.encode(HONEST).ids, END]
-    head = tokenizer.encode(f"{line}\nAnswer:").ids
+def answer_ids(tokenizer: Tokenizer, question: Question) -> list[int]:
+    """An answer that was worked out, spelled letter by letter where letters are asked."""
     if question.skill == "letters" and question.answer.isalpha():
         vocabulary = tokenizer.get_vocab()
-        return [*head, *(vocabulary[letter] for letter in (SPACE, *question.answer)), END]
-    return [*head, *tokenizer.encode(f" {question.answer}").ids, END]
+        return [vocabulary[letter] for letter in (SPACE, *question.answer)]
+    return list(tokenizer.encode(f" {question.answer}").ids)
+
+
+def reply_ids(tokenizer: Tokenizer, question: Question, line: str) -> list[int]:
+    """The completion to learn: a line of working and the answer."""
+    if question.answer == HONEST:
+        return [*tokenizer.encode(HONEST).ids, END]
+    return [*tokenizer.encode(f"{line}\nAnswer:").ids, *answer_ids(tokenizer, question), END]
 
 
 def main() -> None:

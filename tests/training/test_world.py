@@ -1,0 +1,156 @@
+"""The small world of the models that ship: checked answers, honest hold-outs, many wordings; nothing is trained here."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from datetime import date, timedelta
+
+import pytest
+from training.manners import MANNERS, working
+from training.references import Reference, Spoiler, falsify, frame, lesson
+from training.scoring import is_right
+from training.world import SKILLS, Question, held, questions, sample
+from training.world.beyond import HONEST
+from training.world.calendar import DAYS
+from training.world.draft import CHOICE, Phrasings, load
+from training.world.numbers import ROMAN
+
+from moa.core.prompts import frame_quoted
+
+KINDS = {f"{skill}.{kind}": phrasings for skill in SKILLS for kind, phrasings in load(skill).items()}
+
+
+def wordings(template: str) -> list[str]:
+    """All that a template stands for."""
+    parts = CHOICE.split(template)
+    choices = [part.split("|") if place % 2 else [part] for place, part in enumerate(parts)]
+    return ["".join(chosen) for chosen in itertools.product(*choices)]
+
+
+def bare(wording: str) -> str:
+    """A wording without case, quotes, courtesy and punctuation."""
+    plain = re.sub(r"\b(please|thanks)\b", "", re.sub("[\"'’]", "", wording.lower()))
+    return re.sub(r"[^\w{}+*/×÷:<>=-]+", " ", plain).strip(" =:")
+
+
+@pytest.mark.parametrize("phrasings", KINDS.values(), ids=KINDS)
+def test_each_kind_is_worded_in_twenty_ways_and_more_and_in_others_never_trained(phrasings: Phrasings) -> None:
+    seen = {bare(wording) for template in phrasings.seen for wording in wordings(template)}
+    unseen = {bare(wording) for template in phrasings.unseen for wording in wordings(template)}
+    assert len(phrasings.seen) >= 20
+    assert len(unseen) >= 8
+    assert not seen & unseen
+
+
+def test_the_same_seed_makes_the_same_questions() -> None:
+    assert questions(5, 3) == questions(5, 3)
+    assert questions(5, 3) != questions(5, 4)
+
+
+def test_training_never_draws_what_is_held_out() -> None:
+    rng = random.Random(1)
+    assert {question.text for question in questions(40, 1) if question.skill != "beyond"}.isdisjoint(
+        {sample(rng, skill).text for skill in SKILLS for _ in range(300)}
+    )
+    assert all(sample(rng, skill).seen_phrasing for skill in SKILLS for _ in range(50))
+    assert any(not question.seen_phrasing for question in questions(20, 1))
+
+
+@pytest.mark.parametrize("skill", ["add", "multiply", "percent", "roman", "calendar", "compare", "letters"])
+def test_answers_are_what_another_way_of_reckoning_gives(skill: str) -> None:
+    rng, checked = random.Random(skill), 0
+    for _ in range(400):
+        draft = SKILLS[skill](rng)
+        expected = reckon(skill, draft.key, dict(draft.slots), draft.phrasings)
+        if expected is not None:
+            assert draft.answer == expected, draft
+            checked += 1
+    assert checked > 100
+
+
+def reckon(skill: str, key: str, slots: dict[str, object], phrasings: Phrasings) -> str | None:
+    """The answer of some kinds of exercise, worked out anew from its key."""
+    if skill == "add":
+        return str(sum(int(term) for term in re.findall(r"[+-]?\d+", key.replace(" ", ""))))
+    if skill == "multiply":
+        left, right = map(int, re.findall(r"\d+", key))
+        return str(left * right if "*" in key else left // right)
+    if skill == "percent":
+        part, n = key.split()
+        over = part.removesuffix("%") + "/100" if part.endswith("%") else part
+        a, b = map(int, over.split("/"))
+        return f"{a * int(n) / b:.2f}".rstrip("0").rstrip(".")
+    if skill == "roman":
+        numeral, n = "", int(key)
+        for value, sign in ROMAN:
+            numeral += sign * (n // value)
+            n %= value
+        return key if slots["n"] != int(key) else numeral
+    if skill == "calendar" and "day" in slots:
+        start, change = map(int, key.split())
+        return DAYS[(date(2024, 1, 1) + timedelta(days=start + change)).weekday()]
+    if skill == "compare" and "list" in slots:
+        rising = sorted(str(slots["list"]).split(", "), key=float)
+        compare = load("compare")
+        chosen = {
+            "ascending": ", ".join(rising),
+            "descending": ", ".join(rising[::-1]),
+            "maximum": rising[-1],
+            "minimum": rising[0],
+        }
+        return next(answer for kind, answer in chosen.items() if compare[kind] == phrasings)
+    if skill == "letters":
+        if "letter" in slots:
+            return str(sum(letter == slots["letter"] for letter in key))
+        return key[::-1] if phrasings == load("letters")["backwards"] else str(len(key))
+    return None
+
+
+def test_the_working_of_a_sum_leads_to_its_answer() -> None:
+    rng = random.Random(5)
+    for _ in range(200):
+        draft = SKILLS["add"](rng)
+        results = re.findall(r"=(\d+)", draft.steps[-1])
+        digits = [result[-1] for result in results[:-1]] + [results[-1]]
+        assert str(int("".join(reversed(digits)))) == draft.answer
+
+
+def test_each_proposer_has_a_manner_of_its_own_and_foreign_prompts_have_none() -> None:
+    question = sample(random.Random(1), "add")
+    assert len({working(question, manner)[:2] for manner in MANNERS.values()}) == len(MANNERS)
+    foreign = sample(random.Random(1), "beyond")
+    assert (foreign.answer, foreign.steps) == (HONEST, ())
+
+
+def test_the_aggregator_is_trained_in_the_frame_the_engine_uses() -> None:
+    texts = ("Work: 1+1\nAnswer: 2", "[a | b]\nAnswer: 3")
+    assert frame("What is 1 + 1?", texts) == "What is 1 + 1?" + frame_quoted(texts)
+
+
+def test_a_lesson_names_the_best_right_reference_or_none() -> None:
+    question = Question("add", "What is 1 + 1?", "2", ("1+1", "1+1=2"), True)
+    shown = [
+        Reference("p1", "Work: x\nAnswer: 3"),
+        Reference("p2", "[y]\nAnswer: 2"),
+        Reference("p4", "-> z\nAnswer: 2"),
+    ]
+    trust = {"add": {"p1": 9.0, "p2": 1.0, "p4": 5.0}}
+    assert "".join(part.text for part in lesson(question, shown, trust)) == "1: 3 | 2: 2 | 3: 2 -> 3\nAnswer: 2"
+    assert " 0" in [part.text for part in lesson(question, shown[:1], trust)]
+    assert "->" not in lesson(question, [], trust)[0].text
+
+
+def test_a_falsified_reply_is_not_the_same_and_keeps_its_working() -> None:
+    rng = random.Random(1)
+    for answer in ("432", "11:15", "0.4"):
+        spoilt = falsify(f"Work: a\nAnswer: {answer}", rng)
+        assert spoilt.startswith("Work: a\nAnswer: ")
+        assert not is_right(spoilt, Question("add", "", answer, (), True))
+
+
+def test_operands_are_held_out_alike_on_every_machine() -> None:
+    assert [held(f"add {n}+1") for n in range(40)].count(True) in range(1, 15)
+    assert held("add 7+5") == held("add 7+5")
+    assert Spoiler([]).others == {}
