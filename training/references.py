@@ -19,17 +19,28 @@ from training.world.draft import Rng
 QUESTION_SEED = 4242
 ALONE_SHARE = 0.12
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
-SPOILT = (0.07, 0.03, 0.05, 0.02, 0.06, 0.03)
+SPOILT = (0.06, 0.03, 0.05, 0.02, 0.09, 0.03)
+RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
+STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
 CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2  # what the number and the answer count in the loss, other tokens counting 1
 Trust = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A proposer's reply; whose it is serves the choice of what to learn and is never shown."""
+    """A proposer's reply; whose it is serves the choice of what to learn and is never shown.
+
+    `implied`: the answer its working leads to, where the one it states was falsified.
+    """
 
     proposer: str
     text: str
+    implied: str | None = None
+
+    @property
+    def answer(self) -> str:
+        """As the tally shows it: "-" where there is none, "beyond" for the honest sentence."""
+        return self.implied or stated(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,10 @@ class Spoiler:
     def _spoil(self, reference: Reference, skill: str, rng: Rng) -> Reference:
         ways = (self._none, self._cut, self._other, self._any_other, self._false, self._stranger)
         way = rng.choices((None, *ways), (1 - sum(SPOILT), *SPOILT))[0]
-        return reference if way is None else replace(reference, text=way(reference, skill, rng))
+        if way is None:
+            return reference
+        implied = stated(reference.text) if way == self._false and skill not in RECALLED else None
+        return replace(reference, text=way(reference, skill, rng), implied=implied)
 
     def _none(self, reference: Reference, skill: str, rng: Rng) -> str:
         return ""
@@ -139,11 +153,11 @@ class Spoiler:
     def _stranger(self, reference: Reference, skill: str, rng: Rng) -> str:
         """Only an answer, without any working: to another question, or falsified."""
         text = self._other(reference, skill, rng) if rng.random() < 0.5 else falsify(reference.text, rng)
-        return f"{MARK}{text.rsplit(MARK, 1)[1]}" if MARK in text else text
+        return rng.choice(STRANGERS).format(text.rsplit(MARK, 1)[1].strip()) if MARK in text else text
 
 
 def stated(text: str) -> str:
-    """A reference's answer as the tally shows it: "-" where there is none, "beyond" for the honest sentence."""
+    """What a reply gives as its answer."""
     if text.strip() == HONEST:
         return "beyond"
     return text.rsplit(MARK, 1)[1].strip() or "-" if MARK in text else "-"
@@ -152,17 +166,17 @@ def stated(text: str) -> str:
 def lesson(question: Question, shown: Sequence[Reference], trust: Trust) -> list[Part]:
     """The reply to learn: a tally of the answers, the number of the best right reference, and its answer.
 
-    Where none is right the number is 0 and the aggregator works by itself.
+    The tally holds what each working leads to, so that an answer which does not follow from it is set right. Where
+    none is right the number is 0 and the aggregator works by itself.
     """
     if question.answer == HONEST:
         return [Part(HONEST)]
     alone = [Part(f"{working(question, AGGREGATOR)}\n{MARK}"), Part("", worked_out=True)]
     if not shown:
         return alone
-    tally = Part(" | ".join(f"{number}: {stated(one.text)}" for number, one in enumerate(shown, 1)) + " ->")
-    right = [number for number, one in enumerate(shown, 1) if is_right(one.text, question)]
+    tally = Part(" | ".join(f"{number}: {one.answer}" for number, one in enumerate(shown, 1)) + " ->")
+    right = [number for number, one in enumerate(shown, 1) if one.answer.lower() == question.answer.lower()]
     if not right:
         return [tally, Part(" 0", CHOICE_WEIGHT), Part("; "), *alone]
     best = max(right, key=lambda number: trust[question.skill][shown[number - 1].proposer])
-    answer = stated(shown[best - 1].text)
-    return [tally, Part(f" {best}", CHOICE_WEIGHT), Part(f"\n{MARK} {answer}", ANSWER_WEIGHT)]
+    return [tally, Part(f" {best}", CHOICE_WEIGHT), Part(f"\n{MARK} {shown[best - 1].answer}", ANSWER_WEIGHT)]
