@@ -52,7 +52,7 @@ from moa.core.errors import NotEnoughReplies
 from moa.core.types import Reply
 from moa.flows.vote import plurality
 
-AT_ONCE = 8
+AT_ONCE = 16
 BEYOND, FOREIGN = "beyond", 200
 SLOW = 3.0
 """Seconds that the slow member takes."""

@@ -32,12 +32,13 @@ from moa.providers.hosts import Host
 
 _HOST = Host("local", "", local=True)
 _SMALL = 64 << 20
-"""Files up to this size (bytes) run on one thread: two are slower there as soon as a core is busy."""
+"""Files up to this size (bytes) run on one thread: two are slower there as soon as a core is busy. And where nobody wants to see
+their text grow they are asked for the whole of it: a token is sooner made than passed on, and a cancelled answer ends by itself."""
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=16, thread_name_prefix="moa-local")
+    return ThreadPoolExecutor(max_workers=40, thread_name_prefix="moa-local")
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Local:
             error.provider, error.model, error.partial = "local", asked.model, error.partial or asked.answer.text
             raise
         finally:
-            asked.stopped = True  # cancelled or timed out: llama.cpp stops at its next token
+            asked.stopped = True  # cancelled or timed out: a stream stops at its next token
 
     def check(self) -> None:
         """Check the file without loading it.
@@ -95,12 +96,19 @@ class Local:
         if asked.stopped:
             raise Cut("cancelled before it began")
         try:
-            server.handle_chat_completions(asked.content, asked.take)
+            if asked.scope.want_deltas or not self._small:
+                server.handle_chat_completions(asked.content(stream=True), asked.take)
+            else:
+                asked.take(server.handle_chat_completions(asked.content(stream=False)))
         except (ValueError, RuntimeError) as error:  # llama.cpp's words for a request it refuses
             raise BadRequest(" ".join(str(error).split())[:300]) from error
         if asked.error is not None:
             raise asked.error
         return asked.answer.reply(ended=False)
+
+    @property
+    def _small(self) -> bool:
+        return self.path.stat().st_size <= _SMALL
 
     def _loaded(self) -> Any:
         with self._lock:
@@ -115,14 +123,17 @@ class _Asked:
 
     def __init__(self, request: Request, scope: Scope, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.scope = scope
         self.model = model_of(request)
         self.answer = Answer(scope, self.model)
-        # Always streamed inside, since only a stream can be stopped. The prompt cache is off: with it the same request can
-        # give another text, depending on what was asked before.
-        self.content: Json = body(request, _HOST, stream=True) | {"cache_prompt": False}
         self.error: BaseException | None = None
         self.stopped = False
-        self._scope = scope
+        self._request = request
+
+    def content(self, *, stream: bool) -> Json:
+        """What to ask; only a stream can be stopped. The prompt cache is off: with it the same request can give another text,
+        depending on what was asked before."""
+        return body(self._request, _HOST, stream=stream) | {"cache_prompt": False}
 
     def take(self, chunk: Json) -> bool:
         """Called by llama.cpp in its thread for every chunk; True stops it. It would swallow what is raised, so nothing is."""
@@ -141,8 +152,8 @@ class _Asked:
         if completion.failure:
             raise failed_inside(completion.failure)
         for delta in self.answer.add(completion):
-            if self._scope.want_deltas:
-                self.loop.call_soon_threadsafe(self._pass_on, partial(self._scope.emit, delta))
+            if self.scope.want_deltas:
+                self.loop.call_soon_threadsafe(self._pass_on, partial(self.scope.emit, delta))
 
     def _pass_on(self, emit: Callable[[], None]) -> None:
         if not self.stopped:
