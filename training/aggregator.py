@@ -25,7 +25,7 @@ from training.train import Plan, Run
 from training.world import Question
 from training.world.draft import Rng
 
-QUESTIONS = 36_000
+QUESTIONS = 30_000
 WARM = 0.7
 WIDTHS = (128, 256, 384, 512)
 CHUNK_EXAMPLES = 6_000
