@@ -37,13 +37,18 @@ class Player:
 
 
 def lie(text: str, truth: str, rng: random.Random) -> str:
-    """The same reply with another, wrong answer: a digit or two changed, or the letters in another order."""
+    """The same reply with another, wrong answer: a digit or two changed, or the letters in another order.
+
+    Where the reply has no answer, one is made up.
+    """
     head, mark, answer = text.rpartition(MARK)
+    if not mark:
+        return f"{MARK} {rng.randint(1000, 9999)}"
     for _ in range(100):
         wrong = _changed(answer.strip(), rng)
         if answer_of(wrong) != answer_of(truth):
-            return f"{head}{mark} {wrong}" if mark else wrong
-    return f"{head}{MARK} {truth}0"
+            return f"{head}{mark} {wrong}"
+    return f"{head}{mark} {truth}0"
 
 
 def _changed(answer: str, rng: random.Random) -> str:

@@ -22,7 +22,7 @@ from training.llama import Member
 from training.references import Part, Spoiler, frame, lesson, load_asked, measure_trust, training_questions
 from training.tokenizer import END, answer_ids, prompt_ids
 from training.train import Plan, Run
-from training.world import Question
+from training.world import SKILLS, Question
 from training.world.draft import Rng
 
 QUESTIONS = 30_000
@@ -32,12 +32,14 @@ CHUNK_EXAMPLES = 6_000
 
 
 def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
-    """Keep one proposer's replies: to even questions greedy, as the shipped mixture asks, to odd ones at 0.7."""
+    """Keep one proposer's replies: to half of each skill's questions greedy, as the shipped mixture asks, else at 0.7."""
     member = Member(folder / f"{name}.gguf")
     texts = [question.text for question in training_questions(count)]
-    replies = [""] * count
-    replies[::2] = member.ask(texts[::2])
-    replies[1::2] = member.ask(texts[1::2], WARM, seed=PROPOSERS.index(name) * count)
+    rounds = [number // len(SKILLS) % 2 for number in range(count)]  # the questions take the skills in turn
+    greedy = iter(member.ask([text for text, odd in zip(texts, rounds, strict=True) if not odd]))
+    warm_texts = [text for text, odd in zip(texts, rounds, strict=True) if odd]
+    warm = iter(member.ask(warm_texts, WARM, seed=PROPOSERS.index(name) * count))
+    replies = [next(warm if odd else greedy) for odd in rounds]
     write_text(work / f"replies-{name}.json", json.dumps(replies))
 
 
