@@ -62,7 +62,7 @@ def _pack(examples: Sequence[Example], width: int) -> Rows:
 def thin_pool(proposer: str, skill: str, seed: int) -> list[Question]:
     """The few examples a proposer ever sees of a skill it knows thinly."""
     rng = Rng(f"{seed} {proposer} {skill}")
-    return [sample(rng, skill) for _ in range(coverage.THIN[proposer][1])]
+    return [sample(rng, skill) for _ in range(coverage.THIN_CAP)]
 
 
 def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, widths: Sequence[int]) -> MakeChunk:
