@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.coverage import PROPOSERS
-from training.manners import AGGREGATOR, working
+from training.manners import AGGREGATOR, MANNERS, working
 from training.scoring import MARK, is_right
 from training.world import SKILLS, Question, sample
 from training.world.beyond import HONEST
@@ -19,7 +19,7 @@ from training.world.draft import Rng
 QUESTION_SEED = 4242
 ALONE_SHARE = 0.12
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
-SPOILT = (0.06, 0.03, 0.05, 0.02, 0.09, 0.03)
+SPOILT = (0.06, 0.02, 0.07, 0.06, 0.08, 0.04)
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
 CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2  # what the number and the answer count in the loss, other tokens counting 1
@@ -163,19 +163,35 @@ def stated(text: str) -> str:
     return text.rsplit(MARK, 1)[1].strip() or "-" if MARK in text else "-"
 
 
+def fits(question: Question, text: str) -> bool:
+    """Whether a reply's working begins as the question's does: who misread the question begins otherwise."""
+    if question.answer == HONEST:
+        return text.strip() == HONEST
+    return any(
+        text.startswith(working(replace(question, steps=question.steps[:1]), manner).removesuffix(manner.closing))
+        for manner in MANNERS.values()
+    )
+
+
+def tallied(question: Question, reference: Reference) -> str:
+    """A reference in the tally: what its working leads to, or "x" where it is wrong and about something else."""
+    right = reference.answer.lower() == question.answer.lower()
+    return reference.answer if right or fits(question, reference.text) else "x"
+
+
 def lesson(question: Question, shown: Sequence[Reference], trust: Trust) -> list[Part]:
     """The reply to learn: a tally of the answers, the number of the best right reference, and its answer.
 
-    The tally holds what each working leads to, so that an answer which does not follow from it is set right. Where
-    none is right the number is 0 and the aggregator works by itself.
+    The tally holds what each working leads to, so that an answer which does not follow from it is set right, and "x" for
+    one that is about something else. Where none is right the number is 0 and the aggregator works by itself.
     """
     if question.answer == HONEST:
         return [Part(HONEST)]
     alone = [Part(f"{working(question, AGGREGATOR)}\n{MARK}"), Part("", worked_out=True)]
     if not shown:
         return alone
-    tally = Part(" | ".join(f"{number}: {one.answer}" for number, one in enumerate(shown, 1)) + " ->")
-    right = [number for number, one in enumerate(shown, 1) if one.answer.lower() == question.answer.lower()]
+    tally = Part(" | ".join(f"{number}: {tallied(question, one)}" for number, one in enumerate(shown, 1)) + " ->")
+    right = [number for number, one in enumerate(shown, 1) if tallied(question, one).lower() == question.answer.lower()]
     if not right:
         return [tally, Part(" 0", CHOICE_WEIGHT), Part("; "), *alone]
     best = max(right, key=lambda number: trust[question.skill][shown[number - 1].proposer])
