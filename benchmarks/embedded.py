@@ -54,8 +54,8 @@ from moa.flows.vote import plurality
 
 AT_ONCE = 16
 BEYOND, FOREIGN = "beyond", 200
-SLOW = 3.0
-"""Seconds that the slow member takes."""
+SLOW, DEADLINE = 3.0, 2.0
+"""Seconds that the slow member takes, and a mixture may take where a member is slow or silent."""
 SEED = 20261122
 """Of the questions on which the figures of the card were measured, once."""
 
@@ -113,13 +113,15 @@ async def play(
     player: Player,
     folder: Path | None,
     members: Sequence[str] = PROPOSERS,
-    need: int | None = None,
+    deadline: float | None = None,
     again: bool = False,
 ) -> list[Asked]:
     """The same questions with the proposers played; `again`: a second layer, of the real ones, reads them first."""
     layers = [[Agent(f"played:{name}", name=name) for name in members]]
     layers += [[agent(name, folder) for name in members]] * again
-    mixture = Mixture(layers, agent("aggregator", folder), providers={"played": player}, need=need, grace=0.05)
+    need = len(members) - 1 if deadline else None  # with a deadline, nobody waits for the last one
+    aggregator, own = agent("aggregator", folder), {"played": player}
+    mixture = Mixture(layers, aggregator, providers=own, need=need, grace=0.05, deadline=deadline)
 
     async def one(result: Asked, places: asyncio.Semaphore) -> Asked:
         async with places:
@@ -183,9 +185,7 @@ async def with_bad_members(args: argparse.Namespace, results: Results) -> list[F
     found = []
     for name, player in bad_members(results).items():
         started = time.perf_counter()
-        played = await play(
-            results, player, args.folder, need=len(PROPOSERS) - 1 if name in ("silent", "slow") else None
-        )
+        played = await play(results, player, args.folder, deadline=DEADLINE if name in ("silent", "slow") else None)
         each = (time.perf_counter() - started) * AT_ONCE / len(results)
         low, high = interval(lambda some: share(some, "mixture"), played)
         loss, span = mixture - share(played, "mixture"), f"{low:.1f} to {high:.1f}"
