@@ -137,7 +137,7 @@ def test_a_lesson_names_the_best_right_reference_or_none() -> None:
         Reference("p4", "-> z\nAnswer: 2"),
     ]
     trust = {"add": {"p1": 9.0, "p2": 1.0, "p4": 5.0}}
-    assert "".join(part.text for part in lesson(question, shown, trust)) == "1: 3 | 2: 2 | 3: 2 -> 3\nAnswer: 2"
+    assert "".join(part.text for part in lesson(question, shown, trust)) == "1: 3 | 2: 2 | 3: 2 | 4: x -> 3\nAnswer: 2"
     assert " 0" in [part.text for part in lesson(question, shown[:1], trust)]
     assert "->" not in lesson(question, [], trust)[0].text
 
