@@ -132,9 +132,10 @@ def test_the_aggregator_is_trained_in_the_frame_the_engine_uses() -> None:
 def test_a_lesson_names_the_best_right_reference_or_none() -> None:
     question = Question("add", "What is 1 + 1?", "2", ("1+1", "1+1=2"), True)
     shown = [
-        Reference("p1", "Work: x\nAnswer: 3"),
+        Reference("p1", "Work: 1+1; 1+1=3\nAnswer: 3"),
         Reference("p2", "[y]\nAnswer: 2"),
-        Reference("p4", "-> z\nAnswer: 2"),
+        Reference("p4", "-> 1+1 -> 1+1=2\nAnswer: 7", implied="2"),
+        Reference("p3", "Let me see, 5+1.\nAnswer: 6"),
     ]
     trust = {"add": {"p1": 9.0, "p2": 1.0, "p4": 5.0}}
     assert "".join(part.text for part in lesson(question, shown, trust)) == "1: 3 | 2: 2 | 3: 2 | 4: x -> 3\nAnswer: 2"
