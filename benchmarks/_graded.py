@@ -65,14 +65,13 @@ def interval(measure: Measure, results: Results) -> tuple[float, float]:
 
 
 def rows_of(results: Results) -> dict[str, list[Asked]]:
-    """A row per skill, then seen and unseen phrasings, then all."""
+    """A row per skill, then seen and unseen phrasings, then all; none that is empty."""
     skills = dict.fromkeys(result.question.skill for result in results)
     rows = {skill: [result for result in results if result.question.skill == skill] for skill in skills}
-    return rows | {
-        "seen phrasings": [result for result in results if result.question.seen_phrasing],
-        "unseen phrasings": [result for result in results if not result.question.seen_phrasing],
-        "all": list(results),
-    }
+    seen = [result for result in results if result.question.seen_phrasing]
+    unseen = [result for result in results if not result.question.seen_phrasing]
+    rows |= {"seen phrasings": seen, "unseen phrasings": unseen, "all": list(results)}
+    return {name: row for name, row in rows.items() if row}
 
 
 def table(results: Results) -> str:

@@ -235,15 +235,15 @@ def cold_start() -> float:
 
 def figures(results: Results, foreign: Results, rate: float) -> list[Figure]:
     """The bars that concern answers, and time."""
-    rows = rows_of(results)
     own = [result for result in results if result.question.answer != HONEST]
     shy = 100 * mean(result.said["mixture"].strip() == HONEST for result in own)
-    gap = share(rows["seen phrasings"], "mixture") - share(rows["unseen phrasings"], "mixture")
+    by_wording = [row for name, row in rows_of(results).items() if name.endswith("seen phrasings")]
+    gap = [share(seen, "mixture") - share(unseen, "mixture") for seen, unseen in itertools.pairwise(by_wording)]
     mixture = share(results, "mixture")
     return [
         Figure("mixture.above_best_single.points", mixture - best_single(results), 20, ">="),
         Figure("mixture.above_vote.points", mixture - share(results, "vote"), 3, ">="),
-        Figure("mixture.unseen_below_seen.points", gap, 10),
+        *(Figure("mixture.unseen_below_seen.points", points, 10) for points in gap),
         Figure("beyond.honest.percent", share(foreign, "mixture"), 95, ">="),
         Figure("own.called_beyond.percent", shy, 2),
         Figure("mixtures_per_second", rate, 40, ">="),
@@ -251,11 +251,23 @@ def figures(results: Results, foreign: Results, rate: float) -> list[Figure]:
     ]
 
 
+def read_question(line: str, where: str) -> Question:
+    """One line of `--questions`; its wording counts as unseen."""
+    try:
+        row = json.loads(line)
+        return Question(str(row.get("skill", "own")), str(row["question"]), str(row["answer"]), (), False)
+    except (ValueError, KeyError, AttributeError) as problem:
+        message = f'{where}: {problem!r}; a line is {{"question": …, "answer": …}}, and "skill" where you like'
+        raise SystemExit(message) from None
+
+
 def test_set(args: argparse.Namespace) -> tuple[list[Question], list[Question]]:
     """The questions, and prompts from beyond the small world."""
     if args.questions:
-        rows = [json.loads(line) for line in args.questions.read_text(encoding="utf-8").splitlines() if line.strip()]
-        own = [Question(row.get("skill", "own"), row["question"], str(row["answer"]), (), False) for row in rows]
+        lines = args.questions.read_text(encoding="utf-8").splitlines()
+        own = [read_question(line, f"{args.questions}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
+        if not own:
+            raise SystemExit(f"{args.questions}: no question in it")
     else:
         own = questions(4 if args.quick else args.per_skill, args.seed)
     rng = random.Random(f"{args.seed} foreign")
