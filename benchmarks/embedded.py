@@ -56,7 +56,9 @@ AT_ONCE = 16
 BEYOND, FOREIGN = "beyond", 200
 SLOW, DEADLINE = 3.0, 2.0
 """Seconds that the slow member takes, and a mixture may take where a member is slow or silent."""
-SEED = 20261122
+HARDER = "random, same skill"
+"""A random answerer whose answers look right: what it said to another question of the same kind. Shown, no bar of its own."""
+SEED = 20261123
 """Of the questions on which the figures of the card were measured, once."""
 
 
@@ -163,7 +165,7 @@ def bad_members(results: Results) -> dict[str, Player]:
         "liar": Player(spoilt(lies)),
         "liar without working": Player(spoilt(bare)),
         "random": Player(spoilt(chance)),
-        "random, same skill": Player(spoilt(near)),
+        HARDER: Player(spoilt(near)),
         "silent": Player(spoilt({})),
         "slow": Player(said, lambda question, member: SLOW if member == hit[question] else 0.0),
     }
@@ -191,7 +193,7 @@ async def with_bad_members(args: argparse.Namespace, results: Results) -> list[F
         loss, span = mixture - share(played, "mixture"), f"{low:.1f} to {high:.1f}"
         tell(args, f"{name:24}{share(played, 'mixture'):9.1f}{span:>18}{loss:7.1f}{lost:13.1f}{each:9.2f}")
         figure = name.replace(", ", "_").replace(" ", "_")
-        found.append(Figure(f"{figure}.loss_above_unavoidable.points", loss - lost, 3))
+        found.append(Figure(f"{figure}.loss_above_unavoidable.points", loss - lost, 3, due=name != HARDER))
     return found
 
 

@@ -1,7 +1,7 @@
 """Make the aggregator: sample the exported proposers, then train on their replies.
 
 `python -m training.aggregator sample --model p1 --work FOLDER` once for each proposer, then
-`python -m training.aggregator train --start p2 --minutes 35 --seed 5 --work FOLDER`.
+`python -m training.aggregator train --start p3 --minutes 35 --seed 5 --work FOLDER`.
 """
 
 import argparse
