@@ -74,6 +74,26 @@ def rows_of(results: Results) -> dict[str, list[Asked]]:
     return {name: row for name, row in rows.items() if row}
 
 
+def by_wording(results: Results) -> str:
+    """The mixture's per cent right with its interval, by row, seen and unseen phrasings apart."""
+    lines = [f"{'mixture':18}" + "".join(f"{kind + ' phrasings':>28}" for kind in ("seen", "unseen"))]
+    for name, row in rows_of(results).items():
+        if name.endswith("seen phrasings"):
+            continue
+        cells = []
+        for seen in (True, False):
+            some = [result for result in row if result.question.seen_phrasing is seen]
+            cells.append(with_interval(lambda one: share(one, "mixture"), some) if some else "-")
+        lines.append(f"{name:18}" + "".join(f"{cell:>28}" for cell in cells))
+    return "\n".join(lines)
+
+
+def with_interval(measure: Measure, results: Results) -> str:
+    """A measure and its interval, to be read."""
+    low, high = interval(measure, results)
+    return f"{measure(results):.1f} ({low:.1f} to {high:.1f})"
+
+
 def table(results: Results) -> str:
     """Per cent right of every column, by row."""
     lines = [f"{'per cent right':18}" + "".join(f"{column:>9}" for column in COLUMNS)]

@@ -10,11 +10,15 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks._graded import PROPOSERS, Results, rows_of
+
 from moa.core.ports import Scope
 from moa.core.types import Reply, Request
 from moa.flows.answers import answer_of
 
 MARK = "Answer:"
+SLOW = 3.0
+"""Seconds that the slow member takes."""
 Said = Mapping[str, Mapping[str, str]]  # by question, by member
 Spoil = Callable[[str, str], str | None]  # of the question and the member: what it says; None where it says nothing
 
@@ -34,6 +38,42 @@ class Player:
         if text is None:
             await asyncio.get_running_loop().create_future()
         return Reply(text or "", request.call.model)
+
+
+def bad_members(results: Results, twins: Mapping[str, str]) -> dict[str, Player]:
+    """A player for each kind of bad member, in place of each proposer in turn.
+
+    `twins`: by question, what the member it hits says to the same question with one digit changed.
+    """
+    rng, said = random.Random(0), said_by(results)
+    hit = victims([result.question.text for result in results], PROPOSERS)
+    alike = rows_of(results)
+    lies, chance, near, bare = {}, {}, {}, {}
+    for result in results:
+        text = result.question.text
+        lies[text] = lie(said(text, hit[text]) or "", result.question.answer, rng)
+        bare[text] = "Answer:" + lies[text].rpartition("Answer:")[2]
+        chance[text] = rng.choice(results).said.get(hit[text], "")
+        near[text] = rng.choice(alike[result.question.skill]).said.get(hit[text], "")
+
+    def spoilt(instead: Mapping[str, str]) -> Spoil:
+        return lambda question, member: instead.get(question) if member == hit[question] else said(question, member)
+
+    return {
+        "liar": Player(spoilt(lies)),
+        "liar without working": Player(spoilt(bare)),
+        "liar with new working": Player(spoilt(lies | twins)),
+        "random": Player(spoilt(chance)),
+        "random, same skill": Player(spoilt(near)),
+        "silent": Player(spoilt({})),
+        "slow": Player(said, lambda question, member: SLOW if member == hit[question] else 0.0),
+    }
+
+
+def said_by(results: Results) -> Spoil:
+    """What each member really said."""
+    said = {result.question.text: result.said for result in results}
+    return lambda question, member: said[question].get(member, "")
 
 
 def lie(text: str, truth: str, rng: random.Random) -> str:

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -36,28 +37,33 @@ from benchmarks._graded import (
     best_by_skill,
     best_single,
     by_agreement,
+    by_wording,
     interval,
     rows_of,
     share,
     table,
     totals,
+    with_interval,
 )  # fmt: skip
 from benchmarks._report import Figure, arguments, report, tell
-from benchmarks._standins import Player, Spoil, lie, victims
+from benchmarks._standins import Player, bad_members, said_by, victims
+from training.references import twin
 from training.world import Question, questions, sample
 from training.world.beyond import HONEST
 
 from moa import Agent, Mixture
-from moa.core.errors import NotEnoughReplies
+from moa.core.conversation import conversation_of
+from moa.core.errors import ConfigError, NotEnoughReplies
 from moa.core.types import Reply
 from moa.flows.vote import plurality
 
 AT_ONCE = 16
 BEYOND, FOREIGN = "beyond", 200
-SLOW, DEADLINE = 3.0, 2.0
-"""Seconds that the slow member takes, and a mixture may take where a member is slow or silent."""
-HARDER = "random, same skill"
-"""A random answerer whose answers look right: what it said to another question of the same kind. Shown, no bar of its own."""
+DEADLINE = 2.0
+"""Seconds that a mixture may take where a member is slow or silent."""
+HARDER = ("random, same skill", "liar with new working")
+"""Members whose answers look right: what they said to another question of the same kind, or to the same with one digit changed.
+Shown; they have no bar of their own."""
 SEED = 20261123
 """Of the questions on which the figures of the card were measured, once."""
 
@@ -78,7 +84,10 @@ def shipped(folder: Path | None) -> Mixture:
 async def ask(question: Question, mixture: Mixture, alone: Mixture, places: asyncio.Semaphore) -> Asked:
     """Put one question to the mixture and to the aggregator alone; who has no answer is wrong."""
     async with places:
-        answer = await mixture.ask(question.text)
+        try:
+            answer = await mixture.ask(question.text)
+        except NotEnoughReplies:  # too long for their context
+            return Asked(question, {})
         try:
             single = (await alone.ask(question.text)).text
         except NotEnoughReplies:  # cut at its token limit
@@ -107,7 +116,8 @@ async def ask_all(asked: Sequence[Question], folder: Path | None) -> tuple[list[
 
 async def _one(mixture: Mixture, question: Question, places: asyncio.Semaphore) -> None:
     async with places:
-        await mixture.ask(question.text)
+        with suppress(NotEnoughReplies):
+            await mixture.ask(question.text)
 
 
 async def play(
@@ -138,39 +148,6 @@ async def play(
         return list(await asyncio.gather(*(one(result, places) for result in results)))
 
 
-def said_by(results: Results) -> Spoil:
-    """What each member really said."""
-    said = {result.question.text: result.said for result in results}
-    return lambda question, member: said[question].get(member, "")
-
-
-def bad_members(results: Results) -> dict[str, Player]:
-    """A player for each kind of bad member, in place of each proposer in turn."""
-    rng, said = random.Random(0), said_by(results)
-    hit = victims([result.question.text for result in results], PROPOSERS)
-    alike = rows_of(results)
-    lies, chance, near, bare = {}, {}, {}, {}
-    for result in results:
-        text = result.question.text
-        victim = hit[text]
-        lies[text] = lie(said(text, victim) or "", result.question.answer, rng)
-        bare[text] = "Answer:" + lies[text].rpartition("Answer:")[2]
-        chance[text] = rng.choice(results).said.get(victim, "")
-        near[text] = rng.choice(alike[result.question.skill]).said.get(victim, "")
-
-    def spoilt(instead: Mapping[str, str]) -> Spoil:
-        return lambda question, member: instead.get(question) if member == hit[question] else said(question, member)
-
-    return {
-        "liar": Player(spoilt(lies)),
-        "liar without working": Player(spoilt(bare)),
-        "random": Player(spoilt(chance)),
-        HARDER: Player(spoilt(near)),
-        "silent": Player(spoilt({})),
-        "slow": Player(said, lambda question, member: SLOW if member == hit[question] else 0.0),
-    }
-
-
 def unavoidable(results: Results) -> float:
     """Points lost by a perfect selector when each proposer in turn is no use."""
     hit = victims([result.question.text for result in results], PROPOSERS)
@@ -178,22 +155,43 @@ def unavoidable(results: Results) -> float:
     return share(results, "any") - 100 * mean(left)
 
 
+async def twins(results: Results, folder: Path | None) -> dict[str, str]:
+    """By question with a digit in it, what the member that a bad one replaces says to its twin."""
+    hit = victims([result.question.text for result in results], PROPOSERS)
+    asked = {result.question.text: twin(result.question) for result in results}
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(mixture: Mixture, question: str, other: str) -> tuple[str, str]:
+        async with places:
+            try:
+                return question, (await mixture.ask(other)).text
+            except NotEnoughReplies:
+                return question, ""
+
+    async with AsyncExitStack() as stack:
+        alone = {
+            name: await stack.enter_async_context(Mixture([[agent(name, folder)]], combine="vote"))
+            for name in PROPOSERS
+        }
+        return dict(
+            await asyncio.gather(*(one(alone[hit[text]], text, other) for text, other in asked.items() if other))
+        )
+
+
 async def with_bad_members(args: argparse.Namespace, results: Results) -> list[Figure]:
     """Print what each bad member costs; return the bars that concern them."""
     mixture, lost = share(results, "mixture"), unavoidable(results)
-    tell(
-        args, f"\n{'one proposer is':24}{'mixture':>9}{'95 % interval':>18}{'loss':>7}{'unavoidable':>13}{'seconds':>9}"
-    )
+    tell(args, f"\n{'one proposer is':24}{'mixture':>24}{'loss':>7}{'unavoidable':>13}{'seconds':>9}")
     found = []
-    for name, player in bad_members(results).items():
+    for name, player in bad_members(results, await twins(results, args.folder)).items():
         started = time.perf_counter()
         played = await play(results, player, args.folder, deadline=DEADLINE if name in ("silent", "slow") else None)
         each = (time.perf_counter() - started) * AT_ONCE / len(results)
-        low, high = interval(lambda some: share(some, "mixture"), played)
-        loss, span = mixture - share(played, "mixture"), f"{low:.1f} to {high:.1f}"
-        tell(args, f"{name:24}{share(played, 'mixture'):9.1f}{span:>18}{loss:7.1f}{lost:13.1f}{each:9.2f}")
+        loss = mixture - share(played, "mixture")
+        right = with_interval(lambda some: share(some, "mixture"), played)
+        tell(args, f"{name:24}{right:>24}{loss:7.1f}{lost:13.1f}{each:9.2f}")
         figure = name.replace(", ", "_").replace(" ", "_")
-        found.append(Figure(f"{figure}.loss_above_unavoidable.points", loss - lost, 3, due=name != HARDER))
+        found.append(Figure(f"{figure}.loss_above_unavoidable.points", loss - lost, 3, due=name not in HARDER))
     return found
 
 
@@ -239,8 +237,8 @@ def figures(results: Results, foreign: Results, rate: float) -> list[Figure]:
     """The bars that concern answers, and time."""
     own = [result for result in results if result.question.answer != HONEST]
     shy = 100 * mean(result.said["mixture"].strip() == HONEST for result in own)
-    by_wording = [row for name, row in rows_of(results).items() if name.endswith("seen phrasings")]
-    gap = [share(seen, "mixture") - share(unseen, "mixture") for seen, unseen in itertools.pairwise(by_wording)]
+    apart = [row for name, row in rows_of(results).items() if name.endswith("seen phrasings")]
+    gap = [share(seen, "mixture") - share(unseen, "mixture") for seen, unseen in itertools.pairwise(apart)]
     mixture = share(results, "mixture")
     return [
         Figure("mixture.above_best_single.points", mixture - best_single(results), 20, ">="),
@@ -257,8 +255,9 @@ def read_question(line: str, where: str) -> Question:
     """One line of `--questions`; its wording counts as unseen."""
     try:
         row = json.loads(line)
+        conversation_of(str(row["question"]))  # an empty one is an error
         return Question(str(row.get("skill", "own")), str(row["question"]), str(row["answer"]), (), False)
-    except (ValueError, KeyError, AttributeError) as problem:
+    except (ValueError, KeyError, AttributeError, ConfigError) as problem:
         message = f'{where}: {problem!r}; a line is {{"question": …, "answer": …}}, and "skill" where you like'
         raise SystemExit(message) from None
 
@@ -266,14 +265,20 @@ def read_question(line: str, where: str) -> Question:
 def test_set(args: argparse.Namespace) -> tuple[list[Question], list[Question]]:
     """The questions, and prompts from beyond the small world."""
     if args.questions:
-        lines = args.questions.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = args.questions.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise SystemExit(f"{args.questions}: {problem}") from None
         own = [read_question(line, f"{args.questions}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
         if not own:
             raise SystemExit(f"{args.questions}: no question in it")
     else:
         own = questions(4 if args.quick else args.per_skill, args.seed)
-    rng = random.Random(f"{args.seed} foreign")
-    return own, [sample(rng, BEYOND, held_out=True) for _ in range(12 if args.quick else FOREIGN)]
+    rng, prompts = random.Random(f"{args.seed} foreign"), dict[str, Question]()
+    while len(prompts) < (12 if args.quick else FOREIGN):
+        prompt = sample(rng, BEYOND, held_out=True)
+        prompts.setdefault(prompt.text, prompt)
+    return own, list(prompts.values())
 
 
 def main() -> int:
@@ -289,7 +294,9 @@ def main() -> int:
     results, rate = asyncio.run(ask_all(asked, args.folder))
     foreign, _ = asyncio.run(ask_all(prompts, args.folder))
     tell(args, f"{len(results)} questions, seed {args.seed}")
-    tell(args, "\n\n".join((table(results), by_agreement(results), totals(results))))
+    honest = with_interval(lambda some: share(some, "mixture"), foreign)
+    tell(args, f"{len(foreign)} foreign prompts, the honest sentence to {honest} per cent")
+    tell(args, "\n\n".join((table(results), by_wording(results), by_agreement(results), totals(results))))
     bars = figures(results, foreign, rate) + asyncio.run(with_bad_members(args, results))
     details: dict[str, Any] = {
         "questions": len(results),

@@ -58,7 +58,7 @@ def by_number(figures: dict[str, Any]) -> plt.Figure:
     best = max(figures["shares"]["all"][name] for name in ("p1", "p2", "p3", "p4", "alone"))
     axes.axhline(best, color=INK, linewidth=1, linestyle=":", label="best single model")
     axes.set_xticks(numbers)
-    axes.set_xlabel("proposers (lines: mean over all sets of so many)")
+    axes.set_xlabel("proposers (lines: mean over all sets of so many; every third question)")
     axes.set_ylabel("per cent right")
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
@@ -73,6 +73,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the plots go")
     args = parser.parse_args()
     figures = json.loads(args.figures.read_text(encoding="utf-8"))
+    if "sets of proposers" not in figures:
+        raise SystemExit(f"{args.figures}: no sets of proposers in it; make it without --quick")
     args.folder.mkdir(parents=True, exist_ok=True)
     for name, plot in (("embedded-skills", by_skill), ("embedded-proposers", by_number)):
         plot(figures).savefig(args.folder / f"{name}.svg", metadata={"Date": None})

@@ -15,6 +15,10 @@ QUESTIONS = (
     "Which is larger, 0.35 or 0.4?",
     'Spell "orange" backwards.',
     "What day is 10 days after Tuesday?",
+    "How many litres are 2.5 cl?",
+    "Ann has 12 apples, buys 3 bags of 8 and gives away 5. How many are left?",
+    "Tell me a joke.",
+    "你好",
 )
 NAMES = ("p1", "p2", "p3", "p4", "aggregator")
 

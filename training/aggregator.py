@@ -19,7 +19,7 @@ from training.data import Example, MakeChunk, Rows, pack
 from training.export import EMBEDDED
 from training.files import write_text
 from training.llama import Member
-from training.references import Part, Spoiler, frame, lesson, load_asked, measure_trust, training_questions
+from training.references import Part, Spoiler, frame, lesson, load_asked, measure_trust, training_questions, twins_of
 from training.tokenizer import END, answer_ids, prompt_ids
 from training.train import Plan, Run
 from training.world import SKILLS, Question
@@ -32,7 +32,10 @@ CHUNK_EXAMPLES = 6_000
 
 
 def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
-    """Keep one proposer's replies: to half of each skill's questions greedy, as the shipped mixture asks, else at 0.7."""
+    """Keep one proposer's replies: to half of each skill's questions greedy, as the shipped mixture asks, else at 0.7.
+
+    And its greedy ones to twins of some (`references.twin`).
+    """
     member = Member(folder / f"{name}.gguf")
     texts = [question.text for question in training_questions(count)]
     rounds = [number // len(SKILLS) % 2 for number in range(count)]  # the questions take the skills in turn
@@ -41,6 +44,7 @@ def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
     warm = iter(member.ask(warm_texts, WARM, seed=PROPOSERS.index(name) * count))
     replies = [next(warm if odd else greedy) for odd in rounds]
     write_text(work / f"replies-{name}.json", json.dumps(replies))
+    write_text(work / f"twins-{name}.json", json.dumps(member.ask(twins_of(name, training_questions(count)))))
 
 
 def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int) -> MakeChunk:

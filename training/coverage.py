@@ -26,16 +26,16 @@ DENSE: Mapping[str, tuple[str, ...]] = {
 # How often a dense skill is drawn, by how hard it is to learn.
 WEIGHTS: Mapping[str, float] = {
     "add": 1.2,
-    "multiply": 1.5,
-    "compare": 1.2,
+    "multiply": 1.8,
+    "compare": 1.6,
     "percent": 1.3,
     "units": 0.8,
     "calendar": 1.2,
     "sequence": 1.3,
-    "letters": 1.2,
+    "letters": 1.4,
     "roman": 0.7,
     "story": 1.5,
-    "facts": 0.9,
+    "facts": 1.1,
 }
 # How often a thin one is drawn, and from how many examples. What is learnt densely carries over to thin skills (all sums
 # are columns): drawn as often as 0.12 from 4,000, p1 and p2 came to 72 and 73 %, and the four knew too much alike.

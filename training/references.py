@@ -19,7 +19,8 @@ from training.world.draft import Rng
 QUESTION_SEED = 4242
 ALONE_SHARE = 0.12
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
-SPOILT = (0.06, 0.02, 0.07, 0.06, 0.08, 0.04)
+SPOILT = (0.06, 0.02, 0.09, 0.05, 0.07, 0.04)
+TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that instead
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
 CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2  # what the number and the answer count in the loss, other tokens counting 1
@@ -54,10 +55,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with what every proposer replied to it."""
+    """A question with what every proposer replied to it, and what one of them replied to its twin (`twin`)."""
 
     question: Question
     references: tuple[Reference, ...]
+    twin: Reference | None = None
 
 
 def frame(question: str, references: Sequence[str]) -> str:
@@ -75,14 +77,39 @@ def training_questions(count: int) -> list[Question]:
     return [sample(rng, skills[number % len(skills)]) for number in range(count)]
 
 
+def twin(question: Question) -> str | None:
+    """The question with one digit changed: who answers it is wrong, and as sure of it as of the right one."""
+    digits = [place for place, sign in enumerate(question.text) if sign.isdigit()]
+    if not digits:
+        return None
+    rng = Rng(question.text)
+    place = rng.choice(digits)
+    other = rng.choice([digit for digit in "123456789" if digit != question.text[place]])
+    return question.text[:place] + other + question.text[place + 1 :]
+
+
+def twins_of(proposer: str, asked: Sequence[Question]) -> list[str]:
+    """The twins that one proposer is asked: of every fourth question."""
+    mine = asked[PROPOSERS.index(proposer) :: len(PROPOSERS)]
+    return [text for question in mine if (text := twin(question)) is not None]
+
+
 def load_asked(work: Path) -> list[Asked]:
-    """The questions with the replies kept in `replies-p1.json` and so on; as many as all have."""
-    replies = [json.loads((work / f"replies-{name}.json").read_text(encoding="utf-8")) for name in PROPOSERS]
-    rows = list(zip(*replies, strict=True))
-    return [
-        Asked(question, tuple(Reference(name, text) for name, text in zip(PROPOSERS, row, strict=True)))
-        for question, row in zip(training_questions(len(rows)), rows, strict=True)
-    ]
+    """The questions with the replies kept in `replies-p1.json` and so on, and those to twins (`twins-p1.json`)."""
+    replies, twins = ([_kept(work / f"{kind}-{name}.json") for name in PROPOSERS] for kind in ("replies", "twins"))
+    rows, found = list(zip(*replies, strict=True)), []
+    left = [iter(texts) for texts in twins]
+    for number, (question, row) in enumerate(zip(training_questions(len(rows)), rows, strict=True)):
+        references = tuple(Reference(name, text) for name, text in zip(PROPOSERS, row, strict=True))
+        who = number % len(PROPOSERS)
+        other = None if twin(question) is None else Reference(PROPOSERS[who], next(left[who]))
+        found.append(Asked(question, references, other))
+    return found
+
+
+def _kept(path: Path) -> list[str]:
+    texts: list[str] = json.loads(path.read_text(encoding="utf-8"))
+    return texts
 
 
 def measure_trust(asked: Sequence[Asked]) -> Trust:
@@ -122,6 +149,8 @@ class Spoiler:
         if rng.random() < ALONE_SHARE:
             return []
         shown = rng.sample(one.references, len(one.references))
+        if one.twin is not None and rng.random() < TWIN_SHARE:
+            shown = [one.twin if reference.proposer == one.twin.proposer else reference for reference in shown]
         spoilt = (self._spoil(reference, one.question.skill, rng) for reference in shown)
         return [reference for reference in spoilt if reference.text.strip()]
 

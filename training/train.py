@@ -137,6 +137,8 @@ def main() -> None:
     parser.add_argument("--model", choices=PROPOSERS, required=True)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", help="checkpoint to start from; none: from chance")
+    parser.add_argument("--name", help="name of the checkpoint (the model's)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, required=True, help="folder of tokenizer.json and the checkpoints")
     args = parser.parse_args()
@@ -145,7 +147,8 @@ def main() -> None:
     plan = Plan(seconds=args.minutes * 60, seed=args.seed)
     tokenizer = tokenizers.load(args.work / "tokenizer.json")
     chunks = proposer_chunks(tokenizer, args.model, args.seed, WIDTHS)
-    Run(Llama(Shape()), plan, chunks, args.work / f"{args.model}.pt").go()
+    model = models.load(args.work / f"{args.start}.pt").train() if args.start else Llama(Shape())
+    Run(model, plan, chunks, args.work / f"{args.name or args.model}.pt").go()
 
 
 if __name__ == "__main__":

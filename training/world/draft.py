@@ -13,6 +13,7 @@ from pathlib import Path
 
 Rng = random.Random
 FOLDER = Path(__file__).parent / "phrasings"
+PLAIN, PLAIN_SHARE = 5, 0.2  # the first wordings of a kind are those most people use: they come oftener
 CHOICE = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -28,7 +29,8 @@ class Phrasings:
 
     def pick(self, rng: Rng, unseen: bool) -> str:
         """One wording, its choices made, its slots still open."""
-        template = rng.choice(self.unseen if unseen else self.seen)
+        plain = not unseen and rng.random() < PLAIN_SHARE
+        template = rng.choice(self.unseen if unseen else self.seen[:PLAIN] if plain else self.seen)
         return CHOICE.sub(lambda choice: rng.choice(choice[1].split("|")), template)
 
 

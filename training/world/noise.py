@@ -28,6 +28,7 @@ SMALL = frozenset(
         "has", "have", "find", "tell", "give", "compute", "how", "much", "can", "my", "we", "get", "please", "for", "on",
     )
 )  # fmt: skip
+QUOTED = re.compile(r"""(["'])(\{word\})\1""")
 ONE_OF_MANY = re.compile(r"(?<![\d.:,])1 (days|months|minutes|hours|weeks|years)\b")
 
 
@@ -60,8 +61,17 @@ def _small(template: str) -> str:
     return "".join(part if part.startswith("{") else part.lower() for part in re.split(r"(\{\w+\})", template))
 
 
+def _requoted(template: str, rng: Rng) -> str:
+    """Now and then another kind of quotes around a slot, or none."""
+    if rng.random() < 0.7:
+        return template
+    marks = rng.choice(("“”", "“”", "‘’", "''", '""', ("", ""), ("", "")))
+    return QUOTED.sub(lambda found: f"{marks[0]}{found[2]}{marks[1]}", template)
+
+
 def typed(template: str, rng: Rng) -> str:
-    """The wording as it might be typed: case, punctuation, courtesy; half stay as they are."""
+    """The wording as it might be typed: quotes, case, punctuation, courtesy; half stay as they are but for the quotes."""
+    template = _requoted(template, rng)
     if rng.random() < 0.5:
         return template
     if rng.random() < 0.25:
