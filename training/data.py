@@ -20,7 +20,7 @@ from training.world.draft import Rng
 Tokens = NDArray[np.uint16]
 Mask = NDArray[np.uint8]
 Example = tuple[list[int], list[int], list[int]]  # the prompt, the reply, what each of its tokens counts in the loss
-WIDTHS = (64, 112, 160)
+WIDTHS = (64, 112, 160, 208)
 CHUNK_EXAMPLES = 20_000
 
 

@@ -30,7 +30,7 @@ class Member:
         params.verbosity = -1
         self._server = xllamacpp.Server(params)
 
-    def ask(self, texts: Sequence[str], temperature: float = 0.0, seed: int = 0, longest: int = 120) -> list[str]:
+    def ask(self, texts: Sequence[str], temperature: float = 0.0, seed: int = 0, longest: int = 160) -> list[str]:
         """One reply for each text, in order."""
 
         def reply(numbered: tuple[int, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from training.manners import MANNERS, working
@@ -58,7 +58,16 @@ def test_training_never_draws_what_is_held_out() -> None:
     assert any(not question.seen_phrasing for question in questions(20, 1))
 
 
-@pytest.mark.parametrize("skill", ["add", "multiply", "percent", "roman", "calendar", "compare", "letters"])
+PLOTS = {
+    "bought_gave": "a+b*c-d", "packs_lost": "b*c-d", "packs_more": "a+b*c", "found_lost": "a+c-d", "lost_found": "a-d+c",
+    "spent": "a-b*c", "shared": "(a+c)/b", "lost_twice": "a-c-d", "joined": "a+c+d", "more_together": "a+a+b",
+    "fewer_together": "a+a-b", "times_together": "a+a*b", "two_kinds": "a*b+c*d", "packs_needed": "(a-b)/c",
+    "three_factors": "a*b*c", "doubled_lost": "2*a-b", "half_more": "a/2+b", "half_less": "a/2-b", "each_both": "a*(b+c)",
+    "shared_more": "a/b+c", "shared_less": "a/b-c", "lost_shared": "(a-c)/b", "pooled_shared": "b*c/d",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("skill", ["add", "multiply", "percent", "roman", "calendar", "compare", "letters", "story"])
 def test_answers_are_what_another_way_of_reckoning_gives(skill: str) -> None:
     rng, checked = random.Random(skill), 0
     for _ in range(400):
@@ -81,31 +90,80 @@ def reckon(skill: str, key: str, slots: dict[str, object], phrasings: Phrasings)
         part, n = key.split()
         over = part.removesuffix("%") + "/100" if part.endswith("%") else part
         a, b = map(int, over.split("/"))
-        return f"{a * int(n) / b:.2f}".rstrip("0").rstrip(".")
+        share = a * int(n) / b
+        kind = kind_of(skill, phrasings)
+        value = {"raised": int(n) + share, "cut": int(n) - share, "what_percent": a}.get(kind, share)
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    if skill == "story":
+        plot, *numbers = key.split()
+        return f"{eval(PLOTS[plot], dict(zip('abcd', map(int, numbers), strict=True))):g}"
     if skill == "roman":
         numeral, n = "", int(key)
         for value, sign in ROMAN:
             numeral += sign * (n // value)
             n %= value
         return key if slots["n"] != int(key) else numeral
+    if skill == "calendar" and "end" in slots:
+        start, end = (datetime.strptime(str(slots[name]), "%H:%M") for name in ("time", "end"))
+        return str((end - start).seconds // 60)
     if skill == "calendar" and "day" in slots:
         start, change = map(int, key.split())
         return DAYS[(date(2024, 1, 1) + timedelta(days=start + change)).weekday()]
     if skill == "compare" and "list" in slots:
         rising = sorted(str(slots["list"]).split(", "), key=float)
-        compare = load("compare")
-        chosen = {
+        return {
             "ascending": ", ".join(rising),
             "descending": ", ".join(rising[::-1]),
             "maximum": rising[-1],
             "minimum": rising[0],
-        }
-        return next(answer for kind, answer in chosen.items() if compare[kind] == phrasings)
+        }[kind_of(skill, phrasings)]
+    if skill == "compare":
+        a, b = (str(slots[name]) for name in "ab")
+        larger, smaller = sorted((a, b), key=float, reverse=True)
+        yes = {"is_larger": larger, "is_smaller": smaller}
+        kind = kind_of(skill, phrasings)
+        return ("yes" if yes[kind] == a else "no") if kind in yes else larger if kind == "larger" else smaller
     if skill == "letters":
-        if "letter" in slots:
-            return str(sum(letter == slots["letter"] for letter in key))
-        return key[::-1] if phrasings == load("letters")["backwards"] else str(len(key))
+        kind = kind_of(skill, phrasings)
+        if kind == "nth":
+            return None
+        return {
+            "count": str(sum(letter == slots.get("letter") for letter in key)),
+            "vowels": str(len(re.findall("[aeiou]", key))),
+            "backwards": key[::-1],
+            "length": str(len(key)),
+        }[kind]
     return None
+
+
+def kind_of(skill: str, phrasings: Phrasings) -> str:
+    """The name of a kind of question, by its wordings."""
+    return next(kind for kind, others in load(skill).items() if others == phrasings)
+
+
+@pytest.mark.parametrize(
+    ("nth", "place"), [("first", 0), ("3rd", 2), ("sixth", 5), ("last", -1), ("second to last", -2)]
+)
+def test_the_letter_asked_for_by_its_place_is_the_one_that_stands_there(nth: str, place: int) -> None:
+    rng, checked = random.Random(3), 0
+    while checked < 5:
+        draft = SKILLS["letters"](rng)
+        if draft.slots.get("nth") == nth:
+            assert draft.answer == draft.key[place]
+            checked += 1
+
+
+def test_the_term_missing_from_a_sequence_goes_on_as_the_others_do() -> None:
+    rng, checked = random.Random(9), 0
+    while checked < 100:
+        draft = SKILLS["sequence"](rng)
+        if kind_of("sequence", draft.phrasings) == "missing":
+            shown = str(draft.slots["list"]).split(", ")
+            whole = [int(draft.answer) if not term.isdigit() else int(term) for term in shown]
+            steps = {b - a for a, b in itertools.pairwise(whole)}
+            ratios = {b / a for a, b in itertools.pairwise(whole)}
+            assert len(steps) == 1 or len(ratios) == 1, draft
+            checked += 1
 
 
 def test_the_working_of_a_sum_leads_to_its_answer() -> None:

@@ -20,6 +20,12 @@ FRACTIONS = {
 }
 
 
+CHAINS = {"total3": (1, 1), "plus_minus": (1, -1), "minus_plus": (-1, 1), "minus_minus": (-1, -1)}
+QUARTERS = {25: (1, 4), 50: (1, 2), 75: (3, 4)}
+LONG = 3  # steps of a product of one digit, and not more
+HUNDREDTHS = (2, 4, 5, 10, 20, 25, 50)
+
+
 def number(rng: Rng, digits: int = 3) -> int:
     """A number from 1 up, small ones often enough to be known well."""
     return rng.randint(1, 10 ** rng.choices(range(1, digits + 1), (1, 3, 6)[:digits])[0] - 1)
@@ -32,19 +38,21 @@ def add(rng: Rng) -> Draft:
     if kind < 0.75:
         a, b = max(a, b), min(a, b)
         return Draft(f"{a}-{b}", SUMS["minus"], str(a - b), columns.subtract(a, b), {"a": a, "b": b})
-    return _chain(rng, a, b, number(rng))
+    return _chain(rng)
 
 
-def _chain(rng: Rng, a: int, b: int, c: int) -> Draft:
-    """Three terms; the first sign is a minus where that stays above zero."""
-    less = a > b and rng.random() < 0.3
-    first, total = (columns.subtract(a, b), a - b) if less else (columns.add(a, b), a + b)
-    if rng.random() < 0.5 or total < c:
-        signs, last, result = ("+-"[less], "+"), columns.add(total, c), total + c
-    else:
-        signs, last, result = ("+-"[less], "-"), columns.subtract(total, c), total - c
-    text = f"{a} {signs[0]} {b} {signs[1]} {c}"
-    return Draft(text, SUMS["chain"], str(result), (*first, *last), {"sum": text})
+def _chain(rng: Rng) -> Draft:
+    """Three terms, as a formula or told in words; nothing goes below zero on the way."""
+    kind, (first, last) = rng.choices(list(CHAINS.items()), (4, 3, 2, 1))[0]
+    while True:
+        a, b, c = number(rng), number(rng), number(rng)
+        middle, total = a + first * b, a + first * b + last * c
+        if min(middle, total) >= 0:
+            break
+    text = f"{a} {'+-'[first < 0]} {b} {'+-'[last < 0]} {c}"
+    steps = (*columns.change(a, first * b), *columns.change(middle, last * c))
+    phrasings = SUMS["chain" if rng.random() < 0.45 else kind]
+    return Draft(text, phrasings, str(total), steps, {"sum": text, "a": a, "b": b, "c": c})
 
 
 def multiply(rng: Rng) -> Draft:
@@ -56,26 +64,80 @@ def multiply(rng: Rng) -> Draft:
 
 
 def percent(rng: Rng) -> Draft:
-    return _percent(rng) if rng.random() < 0.6 else _fraction(rng)
+    kinds = (_percent, _fraction, _changed, _what_percent, _as_percent)
+    return rng.choices(kinds, (0.4, 0.25, 0.18, 0.12, 0.05))[0](rng)
+
+
+def _share(rng: Rng, even: bool) -> tuple[int, int, Decimal, columns.Steps]:
+    """A percentage, a number, the one of the other, and how that is worked out.
+
+    `even`: a whole number comes out, and the percentage is one that people take in their heads, mostly.
+    """
+    while True:
+        part = rng.randrange(5, 100, 5) if even or rng.random() < 0.65 else rng.randint(1, 99)
+        n = 20 * rng.randint(1, 49) if rng.random() < 0.5 else number(rng)
+        steps = _quarters(part, n) or _hundredths(part, n)
+        if even and len(steps) > LONG and rng.random() < 0.75:
+            continue
+        if part * n % 100 == 0 or (not even and part * n % 10 == 0 and rng.random() < 0.2):
+            return part, n, Decimal(part * n) / 100, steps
+
+
+def _quarters(part: int, n: int) -> columns.Steps:
+    """A half, a quarter or three of them, where that comes out even; else nothing."""
+    if part not in QUARTERS or n % QUARTERS[part][1]:
+        return ()
+    a, b = QUARTERS[part]
+    return (
+        f"{n}*{a}/{b}",
+        *columns.divide(n, b),
+        *((f"{n // b}*{a}: {columns.times_digit(n // b, a)}",) if a > 1 else ()),
+    )
+
+
+def _hundredths(part: int, n: int) -> columns.Steps:
+    """Multiplied out, then the point moved by two; zeros at the ends are left out."""
+    hundred = 100
+    for _ in range(2):
+        if n % 10 == 0 and hundred > 1:
+            n, hundred = n // 10, hundred // 10
+    if part % 10 == 0 and hundred > 1:
+        part, hundred = part // 10, hundred // 10
+    large, small = max(n, part), min(n, part)
+    return (f"{n}*{part}/{hundred}", *(columns.multiply(large, small) if small > 1 else ()))
 
 
 def _percent(rng: Rng) -> Draft:
-    """Multiplied out, then the point moved by two; most results are whole."""
-    while True:
-        part = rng.randrange(5, 100, 5) if rng.random() < 0.65 else rng.randint(1, 99)
-        n = 20 * rng.randint(1, 49) if rng.random() < 0.5 else number(rng)
-        if part * n % 100 == 0 or (part * n % 10 == 0 and rng.random() < 0.2):
-            break
-    answer = plain(Decimal(part * n) / 100)
-    short_part, short_n, hundred = part, n, 100
-    for _ in range(2):  # zeros at the ends need not be multiplied
-        if short_n % 10 == 0 and hundred > 1:
-            short_n, hundred = short_n // 10, hundred // 10
-    if short_part % 10 == 0 and hundred > 1:
-        short_part, hundred = short_part // 10, hundred // 10
-    product = columns.multiply(max(short_n, short_part), min(short_n, short_part))
-    steps = (f"{short_n}*{short_part}/{hundred}", *(product if min(short_n, short_part) > 1 else ()))
-    return Draft(f"{part}% {n}", PARTS["percent"], answer, steps, {"part": part, "n": n})
+    part, n, share, steps = _share(rng, even=False)
+    return Draft(f"{part}% {n}", PARTS["percent"], plain(share), steps, {"part": part, "n": n})
+
+
+def _changed(rng: Rng) -> Draft:
+    """A number raised or cut by a percentage of itself."""
+    part, n, share, steps = _share(rng, even=True)
+    kind, sign = rng.choice((("raised", 1), ("cut", -1)))
+    result = n + sign * int(share)
+    steps = (f"{n}{'+-'[sign < 0]}{part}%", *steps, *columns.change(n, sign * int(share)))
+    return Draft(f"{part}% {n}", PARTS[kind], str(result), steps, {"part": part, "n": n})
+
+
+def _what_percent(rng: Rng) -> Draft:
+    """A hundred times the part, divided by the whole; zeros that both end with are left out."""
+    part, n, share, _ = _share(rng, even=True)
+    a = int(share)
+    over, under = a * 100, n
+    while over % 10 == 0 and under % 10 == 0:
+        over, under = over // 10, under // 10
+    steps = (f"{a}*100/{n}", *(columns.divide(over, under) if under > 1 else ()))
+    return Draft(f"{part}% {n}", PARTS["what_percent"], str(part), steps, {"a": a, "n": n})
+
+
+def _as_percent(rng: Rng) -> Draft:
+    b = rng.choice(HUNDREDTHS)
+    a = rng.randint(1, b - 1)
+    text = f"{a}/{b}" if rng.random() < 0.8 or (a, b) not in FRACTIONS else rng.choice(FRACTIONS[a, b])
+    steps = (f"{a}*100/{b}", *columns.divide(a * 100, b))
+    return Draft(f"{a}/{b} 100", PARTS["as_percent"], str(a * 100 // b), steps, {"part": text})
 
 
 def _fraction(rng: Rng) -> Draft:

@@ -1,6 +1,6 @@
 """The clock and the calendar: weekdays, months and times of day, some steps on or back."""
 
-from training.world import draft
+from training.world import columns, draft
 from training.world.draft import Draft, Rng
 
 KINDS = draft.load("calendar")
@@ -11,13 +11,19 @@ MONTHS = (
 )  # fmt: skip
 
 
+LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+SEEN_FROM_TODAY = {
+    "the day before yesterday": -2,
+    "yesterday": -1,
+    "today": 0,
+    "tomorrow": 1,
+    "the day after tomorrow": 2,
+}
+
+
 def calendar(rng: Rng) -> Draft:
-    kind = rng.random()
-    if kind < 0.45:
-        return _day(rng)
-    if kind < 0.55:
-        return _month(rng)
-    return _time(rng)
+    kinds = (_day, _near_day, _month, _time, _between, _length)
+    return rng.choices(kinds, (0.33, 0.1, 0.12, 0.33, 0.09, 0.03))[0](rng)
 
 
 def _walk(names: tuple[str, ...], start: int, steps: int) -> str:
@@ -35,12 +41,62 @@ def _day(rng: Rng) -> Draft:
     return Draft(f"{start} {sign * n}", KINDS[kind], answer, steps, {"n": n, "day": DAYS[start]})
 
 
+def _near_day(rng: Rng) -> Draft:
+    """A day or two on or back, or some weeks and days on: only the days count."""
+    kind, start = rng.choice(("next_day", "previous_day", "weeks_days", "relative")), rng.randrange(7)
+    day, n = DAYS[start], {"next_day": 1, "previous_day": -1}.get(kind, rng.randint(1, 6))
+    slots: dict[str, object] = {"day": day}
+    if kind == "weeks_days":
+        slots |= {"w": rng.randint(1, 5), "n": n}
+    elif kind == "relative":
+        given, asked = rng.sample(list(SEEN_FROM_TODAY), 2)
+        n = SEEN_FROM_TODAY[asked] - SEEN_FROM_TODAY[given]
+        slots |= {"given": _verb_behind(given), "asked": _verb_before(asked)}
+    steps = (f"{abs(n)}-0={abs(n)}", _walk(DAYS, start, n))
+    return Draft(f"{start} {n}", KINDS[kind], DAYS[(start + n) % 7], steps, slots)
+
+
+def _verb_behind(day: str) -> str:
+    return f"{day} {'was' if SEEN_FROM_TODAY[day] < 0 else 'is'}"
+
+
+def _verb_before(day: str) -> str:
+    return f"{'was' if SEEN_FROM_TODAY[day] < 0 else 'is'} {day}"
+
+
 def _month(rng: Rng) -> Draft:
     start, n, sign = rng.randrange(12), rng.randint(1, 11), rng.choice((1, -1))
+    kind, slots = "month_after" if sign > 0 else "month_before", {"n": n, "month": MONTHS[start]}
+    if rng.random() < 0.2:
+        kind, n = "next_month" if sign > 0 else "previous_month", 1
     answer = MONTHS[(start + sign * n) % 12]
-    phrasings = KINDS["month_after" if sign > 0 else "month_before"]
-    steps = (_walk(MONTHS, start, sign * n),)
-    return Draft(f"{start} {sign * n}", phrasings, answer, steps, {"n": n, "month": MONTHS[start]})
+    return Draft(f"{start} {sign * n}", KINDS[kind], answer, (_walk(MONTHS, start, sign * n),), slots)
+
+
+def _length(rng: Rng) -> Draft:
+    """How many days a month has: as good as a fact, so its operands are not held out."""
+    month = rng.randrange(12)
+    days = LENGTHS[month]
+    return Draft("", KINDS["days_in"], str(days), (f"{MONTHS[month][:3]}={days}",), {"month": MONTHS[month]})
+
+
+def _between(rng: Rng) -> Draft:
+    """Minutes from one time of day to a later one: whole hours first, then the minutes."""
+    start = rng.randint(0, 22 * 60)
+    n = min(rng.randint(2, 240) if rng.random() < 0.5 else 5 * rng.randint(1, 48), 24 * 60 - 1 - start)
+    (hour, minute), (late, end) = divmod(start, 60), divmod(start + n, 60)
+    if rng.random() < 0.5:
+        minute, end = minute - minute % 5, end - end % 5
+        n = 60 * (late - hour) + end - minute
+        if n <= 0:
+            return _between(rng)
+    hours = late - hour
+    steps = [f"{late}-{hour}={hours}", f"{hours}*60={60 * hours}"]
+    steps += columns.change(60 * hours + end, -minute) if not hours else columns.add(60 * hours, end)
+    if hours:
+        steps += columns.subtract(60 * hours + end, minute)
+    time, until = f"{hour}:{minute:02d}", f"{late}:{end:02d}"
+    return Draft(f"{time} {until}", KINDS["between"], str(n), tuple(steps), {"time": time, "end": until})
 
 
 def _time(rng: Rng) -> Draft:

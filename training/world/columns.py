@@ -30,6 +30,11 @@ def subtract(a: int, b: int) -> Steps:
     return f"{x}-{y}", " ".join(columns)
 
 
+def change(a: int, by: int) -> Steps:
+    """A number and `by` more, or less where that is below zero."""
+    return add(a, by) if by >= 0 else subtract(a, -by)
+
+
 def times_digit(a: int, digit: int) -> str:
     """A number times one digit, with what is carried, and the product: "6*4=24 3*4+2=14 144"."""
     columns, carry = [], 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 Rng = random.Random
 FOLDER = Path(__file__).parent / "phrasings"
-PLAIN, PLAIN_SHARE = 5, 0.2  # the first wordings of a kind are those most people use: they come oftener
+PLAIN, PLAIN_SHARE = 10, 0.25  # the first wordings of a kind are those most people use: they come oftener
 CHOICE = re.compile(r"\[([^\[\]]*)\]")
 
 

@@ -1,4 +1,4 @@
-"""Letters of words: backwards, how often one occurs, how many there are.
+"""Letters of words: backwards, how often one occurs, how many there are, which one stands where.
 
 Half of the training words are made up of random letters, so that the method is learnt and not the word list.
 """
@@ -10,6 +10,9 @@ from training.world.draft import Draft, Rng
 
 KINDS = draft.load("letters")
 WORDS = tuple((Path(__file__).parent.parent / "words.txt").read_text(encoding="utf-8").split())
+VOWELS = "aeiou"
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 COMMON = "eeeeeaaaaiiiioooouunnnrrrtttlllssscdghmpbykfwv"
 
@@ -29,11 +32,13 @@ def letters(rng: Rng) -> Draft:
     word, kind = _word(rng), rng.random()
     numbered = "".join(f"{letter}{place}" for place, letter in enumerate(word, 1))
     slots = {"word": word if rng.random() < 0.92 else word.capitalize()}
-    if kind < 0.4:
+    if kind < 0.37:
         return Draft(word, KINDS["backwards"], word[::-1], (numbered,), slots)
-    if kind < 0.75:
+    if kind < 0.68:
         return _count(rng, word, slots)
-    return Draft(word, KINDS["length"], str(len(word)), (numbered,), slots)
+    if kind < 0.86:
+        return Draft(word, KINDS["length"], str(len(word)), (numbered,), slots)
+    return _vowels(word, slots) if kind < 0.92 else _nth(rng, word, numbered, slots)
 
 
 def _count(rng: Rng, word: str, slots: dict[str, str]) -> Draft:
@@ -43,3 +48,17 @@ def _count(rng: Rng, word: str, slots: dict[str, str]) -> Draft:
         letter = rng.choice(ALPHABET)
     running = "".join(f"{each}{word[:place].count(letter)}" for place, each in enumerate(word, 1))
     return Draft(word, KINDS["count"], str(word.count(letter)), (letter, running), slots | {"letter": letter})
+
+
+def _vowels(word: str, slots: dict[str, str]) -> Draft:
+    running = "".join(f"{each}{sum(word[:place].count(v) for v in VOWELS)}" for place, each in enumerate(word, 1))
+    return Draft(word, KINDS["vowels"], str(sum(word.count(v) for v in VOWELS)), (VOWELS, running), slots)
+
+
+def _nth(rng: Rng, word: str, numbered: str, slots: dict[str, str]) -> Draft:
+    """The letter at a place, counted from the front, or one of the last two."""
+    place = rng.randint(1, min(len(word), 10))
+    nth = rng.choice((ORDINALS[place - 1], f"{place}{SUFFIXES.get(place, 'th')}"))
+    if rng.random() < 0.3:
+        place, nth = rng.choice(((len(word), "last"), (len(word), "last"), (len(word) - 1, "second to last")))
+    return Draft(word, KINDS["nth"], word[place - 1], (numbered,), slots | {"nth": nth})

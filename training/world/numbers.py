@@ -59,9 +59,10 @@ def _which(rng: Rng) -> Draft:
     x, y = aligned((a, b))
     place = next(i for i, pair in enumerate(zip(x, y, strict=True)) if pair[0] != pair[1])
     sign = "<" if x[place] < y[place] else ">"
-    answer = a if (float(a) > float(b)) == larger else b
-    phrasings = COMPARISONS["larger" if larger else "smaller"]
-    return Draft(f"{a} {b}", phrasings, answer, (f"{x} {y}", f"{x[place]}{sign}{y[place]}"), {"a": a, "b": b})
+    kind, answer = "larger" if larger else "smaller", a if (float(a) > float(b)) == larger else b
+    if rng.random() < 0.2:
+        kind, answer = f"is_{kind}", "yes" if answer == a else "no"
+    return Draft(f"{a} {b}", COMPARISONS[kind], answer, (f"{x} {y}", f"{x[place]}{sign}{y[place]}"), {"a": a, "b": b})
 
 
 def aligned(values: list[str] | tuple[str, ...]) -> list[str]:

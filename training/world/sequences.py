@@ -1,9 +1,10 @@
-"""Sequences: what comes next, found from the last two differences."""
+"""Sequences: what comes next or is missing, found from two differences."""
 
 from training.world import columns, draft
 from training.world.draft import Draft, Rng
 
-NEXT = draft.load("sequence")["next"]
+PHRASINGS = draft.load("sequence")
+GAPS = ("_", "__", "__", "___", "?", "...")
 Continued = tuple[list[int], columns.Steps]  # the terms, the asked one last, and how it follows from those before it
 
 
@@ -57,12 +58,34 @@ KINDS = ((_constant, 0.35), (_falling, 0.2), (_multiplied, 0.2), (_divided, 0.07
 
 
 def sequence(rng: Rng) -> Draft:
+    if rng.random() < 0.15:
+        return _missing(rng)
     kind = rng.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
     shown = rng.choice((4, 4, 4, 5)) if kind is not _multiplied else rng.choice((3, 4, 4, 5))
     terms, last = kind(rng, shown)
     listed = ", ".join(map(str, terms[:-1]))
     steps = (_difference(terms[-2], terms[-3]), _glance(terms[-3], terms[-4]), *last)
-    return Draft(listed, NEXT, str(terms[-1]), steps, {"list": listed})
+    return Draft(listed, PHRASINGS["next"], str(terms[-1]), steps, {"list": listed})
+
+
+def _missing(rng: Rng) -> Draft:
+    """A gap inside: the differences of the two pairs of neighbours that are left, then on from the term before the gap."""
+    kind = rng.choices((_constant, _falling, _multiplied), (3, 2, 1))[0]
+    terms, last = kind(rng, 4)
+    gap = rng.randint(1, 3)
+    whole = [place for place in range(4) if gap not in (place, place + 1)]
+    pairs = [(terms[place + 1], terms[place]) for place in whole]
+    before, rule = terms[gap - 1], last[0]
+    amount = int(rule[1:])
+    work: tuple[str, ...] = (columns.times_digit(before, amount),) if amount < 10 else ("0",)
+    if kind is not _multiplied:
+        work = columns.change(before, amount if kind is _constant else -amount)
+    shown = [str(term) for term in terms]
+    shown[gap] = rng.choice(GAPS)
+    listed = ", ".join(shown)
+    key = ", ".join(map(str, terms[:4]))  # held out with the same sequence whose last term is asked for
+    steps = (_difference(*pairs[0]), _glance(*pairs[1]), rule, *work)
+    return Draft(key, PHRASINGS["missing"], str(terms[gap]), steps, {"list": listed})
 
 
 def _glance(a: int, b: int) -> str:
