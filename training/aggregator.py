@@ -7,6 +7,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,14 +22,14 @@ from training.files import write_text
 from training.llama import Member
 from training.references import Part, Spoiler, frame, lesson, load_asked, measure_trust, training_questions, twins_of
 from training.tokenizer import END, answer_ids, prompt_ids
-from training.train import Plan, Run
+from training.train import Plan, Run, together
 from training.world import SKILLS, Question
 from training.world.draft import Rng
 
-QUESTIONS = 30_000
+QUESTIONS = 40_000
 WARM = 0.7
-WIDTHS = (128, 256, 384, 512)
-CHUNK_EXAMPLES = 6_000
+WIDTHS = (128, 256, 384, 512, 640)
+CHUNK_EXAMPLES = 8_000
 
 
 def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
@@ -76,8 +77,8 @@ def reply_to_learn(tokenizer: Tokenizer, question: Question, parts: Sequence[Par
     return [*ids, END], [*weights, 1]
 
 
-def train(work: Path, start: str | None, plan: Plan, name: str) -> None:
-    """Train from a proposer's weights, which already know the tokens, or from chance."""
+def train(work: Path, start: str | None, plan: Plan, name: str, rank: int) -> None:
+    """Train from a proposer's weights, which already know the tokens, or from chance; one worker of perhaps several."""
     torch.manual_seed(plan.seed)
     tokenizer = tokenizers.load(work / "tokenizer.json")
     model = models.load(work / f"{start}.pt").train() if start else models.Llama(models.Shape())
@@ -94,6 +95,7 @@ def main() -> None:
     training.add_argument("--start", help="checkpoint to start from; none: from chance")
     training.add_argument("--minutes", type=float, default=35.0)
     training.add_argument("--seed", type=int, default=5)
+    training.add_argument("--workers", type=int, default=1, help="processes that share the run")
     training.add_argument("--name", default="aggregator", help="name of the checkpoint")
     for step in (sampling, training):
         step.add_argument("--work", type=Path, required=True, help="folder of tokenizer.json and the checkpoints")
@@ -104,7 +106,7 @@ def main() -> None:
         sample_proposer(args.folder, args.work, args.model, args.count)
     else:
         plan = Plan(args.minutes * 60, args.seed, muon_rate=0.015, adam_rate=2e-3)
-        train(args.work, args.start, plan, args.name)
+        together(partial(train, args.work, args.start, plan, args.name), args.workers)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from training.world.beyond import HONEST
 from training.world.draft import Rng
 
 QUESTION_SEED = 4242
-ALONE_SHARE = 0.12
+ALONE_SHARE = 0.1
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
-SPOILT = (0.06, 0.02, 0.09, 0.05, 0.07, 0.04)
+SPOILT = (0.06, 0.02, 0.1, 0.05, 0.07, 0.04)
 TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that instead
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")

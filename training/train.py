@@ -1,16 +1,19 @@
 """Train one model for a number of minutes: `python -m training.train --model p1 --minutes 20 --seed 1 --work FOLDER`.
 
-A checkpoint is kept every five minutes; the same command takes up again where the last one was.
+A checkpoint is kept every five minutes; the same command takes up again where the last one was. Several processes may
+share one run (`together`): each takes its part of every batch, and their gradients are averaged.
 """
 
 import argparse
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, distributed, multiprocessing
 from torch.nn import functional
 
 from training import model as models
@@ -25,6 +28,7 @@ WARM_UP_STEPS = 60
 CONSTANT_SHARE = 0.4
 LEAST_SCALE = 0.02
 LOG_STEPS = 200
+Batch = tuple[Tokens, Mask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,32 @@ def rate_scale(step: int, done: float) -> float:
     return warm * (1.0 if done < CONSTANT_SHARE else max(LEAST_SCALE, (1 - done) / (1 - CONSTANT_SHARE)))
 
 
-def _batches(rows: Rows, tokens: int, chance: np.random.RandomState) -> list[tuple[Tokens, Mask]]:
+def _batches(rows: Rows, tokens: int, chance: np.random.RandomState) -> list[Batch]:
     """Rows of one width in batches of about so many tokens; what does not fill a batch is left out."""
     size = tokens // (rows.tokens.shape[1] - 1)
     order = chance.permutation(len(rows.tokens))[: len(rows.tokens) // size * size]
     return [(rows.tokens[chosen], rows.learnt[chosen]) for chosen in order.reshape(-1, size)]
+
+
+def _shares(batches: list[Batch], workers: int) -> list[list[Batch]]:
+    """Batches of one width, one for each worker at a time, so that none waits long for another."""
+    return [batches[at : at + workers] for at in range(0, len(batches) - workers + 1, workers)]
+
+
+def together(run: Callable[[int], None], workers: int) -> None:
+    """Call `run` with its rank in so many processes that can reach each other; with one, just call it."""
+    if workers == 1:
+        run(0)
+        return
+    with tempfile.TemporaryDirectory() as meeting:
+        multiprocessing.spawn(_worker, (run, workers, f"file://{meeting}/point", torch.get_num_threads()), workers)
+
+
+def _worker(rank: int, run: Callable[[int], None], workers: int, meeting: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=workers)
+    run(rank)
+    distributed.destroy_process_group()
 
 
 class Run:
@@ -66,9 +91,12 @@ class Run:
 
     def __init__(self, model: Llama, plan: Plan, chunks: MakeChunk, checkpoint: Path) -> None:
         self.model, self.plan, self.chunks, self.checkpoint = model, plan, chunks, checkpoint
+        shared = distributed.is_available() and distributed.is_initialized()
+        self.rank, self.workers = (distributed.get_rank(), distributed.get_world_size()) if shared else (0, 1)
         matrices = [p for p in model.blk.parameters() if p.dim() == 2]
         self.optimizer = Optimizer(model, matrices, plan.muon_rate, plan.adam_rate)
         self.progress = Progress()
+        self.counted = 0.0  # processor time of this process when it was last looked at
         self.predict = torch.compile(model, dynamic=False)
         if checkpoint.exists():
             self._restore()
@@ -87,9 +115,9 @@ class Run:
     def _load_chunk(self) -> None:
         chance = np.random.RandomState(self.plan.seed + self.progress.chunk)
         self.batches = [
-            batch
+            share[self.rank]
             for rows in self.chunks(self.progress.chunk)
-            for batch in _batches(rows, self.plan.batch_tokens, chance)
+            for share in _shares(_batches(rows, self.plan.batch_tokens, chance), self.workers)
         ]
         chance.shuffle(self.batches)
 
@@ -110,26 +138,42 @@ class Run:
         loss = (losses * learnt.flatten()).sum() / learnt.sum()
         self.model.zero_grad(set_to_none=True)
         loss.backward()
+        self._average()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step(rate_scale(self.progress.step, self.progress.seconds / self.plan.seconds))
         self.progress.step += 1
         return loss.item()
 
+    def _average(self) -> None:
+        """Count the processor time of this step; average it and the gradients over all workers, so that they agree on both."""
+        now = time.process_time()
+        self.progress.seconds, self.counted = self.progress.seconds + now - self.counted, now
+        if self.workers == 1:
+            return
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        flat = torch.cat([*(g.flatten() for g in gradients), torch.tensor([self.progress.seconds])])
+        distributed.all_reduce(flat)
+        flat /= self.workers
+        self.progress.seconds = flat[-1].item()
+        for gradient, mean in zip(gradients, flat[:-1].split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
     def go(self) -> None:
-        """Train until the processor time is used up; that of earlier runs counts."""
+        """Train until the processor time is used up, that of each worker; that of earlier runs counts."""
         losses: list[float] = []
-        kept = last = time.process_time()
+        kept = self.counted = time.process_time()
         while self.progress.seconds < self.plan.seconds:
             losses.append(self.step())
-            now = time.process_time()
-            self.progress.seconds, last = self.progress.seconds + now - last, now
+            if self.rank:
+                continue
             if self.progress.step % LOG_STEPS == 0:
                 print(f"step {self.progress.step} {self.progress.seconds:.0f} s loss {np.mean(losses):.4f}", flush=True)
                 losses.clear()
-            if now - kept > CHECKPOINT_SECONDS:
+            if self.counted - kept > CHECKPOINT_SECONDS:
                 self.keep()
-                kept = now
-        self.keep()
+                kept = self.counted
+        if not self.rank:
+            self.keep()
 
 
 def main() -> None:
