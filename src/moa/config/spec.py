@@ -15,9 +15,10 @@ class _Strict(BaseModel):
 
 
 class Host(_Strict):
-    """Any server that speaks chat completions. `key` names an environment variable: "env:NAME"."""
+    """Any server that speaks one of the wires. `key` names an environment variable: "env:NAME"."""
 
     base_url: str
+    wire: Literal["chat", "responses", "anthropic", "gemini"] = "chat"
     key: str | None = None
     at_once: int | None = Field(None, ge=1)
 
