@@ -36,9 +36,9 @@ class Mixture:
     Members are Agents, models by name ("groq:llama-3.3-70b-versatile"), or mixtures. `combine` is "synthesise" (the
     aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator; `answers` says of what kind they are:
     "auto", "number", "choice", "json" or "text"), or a function of your own. `need` replies close a layer early, after
-    `grace` more seconds; with fewer than `least` it fails. `deadline` is in seconds, `max_cost` in US dollars per
-    question; of a mixture inside another, those of the outermost hold. `providers` are your own, by host name. With
-    `keep`, runs are kept in the store.
+    `grace` more seconds (None: as long as nearly all calls of those still out take); with fewer than `least` it fails.
+    `deadline` is in seconds, `max_cost` in US dollars per question; of a mixture inside another, those of the outermost
+    hold. `providers` are your own, by host name. With `keep`, runs are kept in the store.
 
     Methods: Wang et al., arXiv 2406.04692 (layers and aggregate-and-synthesize).
 
@@ -55,7 +55,7 @@ class Mixture:
         combine: str | Combine = "synthesise",
         answers: Kind = "auto",
         need: int | None = None,
-        grace: float = 0.0,
+        grace: float | None = 0.0,
         least: int = 1,
         deadline: float | None = None,
         max_cost: float | None = None,
@@ -257,6 +257,8 @@ class Mixture:
             deltas=deltas,
             sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),
             price=self.rig.price,
+            context=self.rig.context,
+            nearly_all=self.rig.nearly_all,
         )
 
     def _ready_store(self) -> Sqlite | None:

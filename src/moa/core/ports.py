@@ -14,12 +14,17 @@ def _ignore(fact: Fact) -> None:
     """Nobody listens."""
 
 
+def _unmarked() -> None:
+    """Nobody waits for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What travels down with a Request.
 
     `deadline` is on the event loop's clock (`loop.time()`), None for none. `want_deltas` asks the wire to stream; each
-    piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1.
+    piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1. `sent` is called when an attempt has its
+    place and goes out. `spare`: somebody else can answer instead, so that nobody waits long for this one.
     """
 
     emit: Callable[[Fact], None] = _ignore
@@ -31,6 +36,8 @@ class Scope:
     role: str = ""
     tenant: str = ""
     attempt: int = 1
+    sent: Callable[[], None] = _unmarked
+    spare: bool = False
 
 
 class Provider(Protocol):

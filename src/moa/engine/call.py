@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moa.core.errors import BadReply, CallError, MoaError, Refused
-from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure
+from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost
+from moa.core.profile import with_room
 from moa.core.prompts import render
 from moa.core.types import Call, Reply, Request, Usage
 from moa.engine.recorder import Recorder
@@ -24,13 +25,16 @@ RUN_ENDED = "the run ended"
 class Run:
     """One run under way: what is needed to carry out its flow, and what it has used so far.
 
-    `deltas` says who is streamed: "none", the "final" step, or "all" calls.
+    `deltas` says who is streamed: "none", the "final" step, or "all" calls. Of a model, `price` is what it costs, `context` the
+    most tokens it takes, and `nearly_all` the seconds within which nearly all its calls end; None where unknown.
     """
 
     provider: Provider
     recorder: Recorder
     deltas: str = "none"
     price: Callable[[str], Price | None] = lambda model: None
+    context: Callable[[str], int | None] = lambda model: None
+    nearly_all: Callable[[str], float | None] = lambda model: None
     tenant: str = ""
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     usage: Usage = Usage()
@@ -92,7 +96,11 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         tenant=run.tenant,
     )
     try:
-        reply = _usable(await _send(run.provider, Request(call, render(call, nonce), nonce), scope), call, ask, run)
+        shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")
+        if note:
+            run.emit(Noted("fitted", note), span)
+        request = Request(shown, render(shown, nonce), nonce)
+        reply = _usable(await _send(run.provider, request, scope), call, ask, run)
     except MoaError as error:
         run.failed += 1
         run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)

@@ -21,7 +21,10 @@ from moa.engine.recorder import Recorder
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all"."""
+    """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all".
+
+    What is known of a model: `price`, `context` and `nearly_all`, as in `Run`.
+    """
 
     flow: Callable[[Conversation], Flow[Reply]]
     conversation: Conversation
@@ -31,6 +34,8 @@ class Order:
     deltas: str = "none"
     sinks: tuple[Sink, ...] = ()
     price: Callable[[str], Price | None] = lambda model: None
+    context: Callable[[str], int | None] = lambda model: None
+    nearly_all: Callable[[str], float | None] = lambda model: None
     tenant: str = ""
     run: str = ""
 
@@ -43,7 +48,8 @@ async def run(order: Order) -> Reply:
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    state = Run(order.provider, Recorder(order.sinks, run=order.run), order.deltas, order.price, order.tenant)
+    recorder = Recorder(order.sinks, run=order.run)
+    state = Run(order.provider, recorder, order.deltas, order.price, order.context, order.nearly_all, order.tenant)
     state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline))
     outcome: Reply | BaseException
     try:
