@@ -10,6 +10,7 @@ tools it speaks. (A call with `tool_choice` "required" is not for it: llama.cpp'
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def write(path: Path) -> None:
     after: dict[int, int] = {}
     for start, script in SCRIPTS.items():
         way = [start, *("".join(letters[byte] for byte in piece.encode()) for piece in script), END]
-        after |= {place[token]: place[following] for token, following in zip(way, way[1:], strict=False)}
+        after |= {place[token]: place[following] for token, following in pairwise(way)}
     assert len(after) < WIDTH
     embedding = [[0.01] * WIDTH for _ in tokens]
     output = [[0.0] * WIDTH for _ in tokens]

@@ -50,7 +50,8 @@ class Machine:
         """Start the calls that may: those of the model that is there first, else of the one that has waited longest."""
         self.waiting = deque((model, turn) for model, turn in self.waiting if not turn.done())
         mine = [one for one in self.waiting if one[0] == self.model]
-        for model, turn in (*mine, *(one for one in self.waiting if one[0] != self.model)):
+        others = [one for one in self.waiting if one[0] != self.model]
+        for model, turn in (*others, *mine) if self.in_a_row >= self.most_in_a_row else (*mine, *others):
             if not turn.done() and self.admits(model):
                 self.start(model)
                 turn.set_result(None)
