@@ -238,7 +238,7 @@ class Mixture:
     def _order(
         self, question: Question, deadline: float | None, max_cost: float | None, deltas: str, sinks: tuple[Sink, ...]
     ) -> Order:
-        from moa.config.budget import affordable
+        from moa.config.budget import affordable, payers
         from moa.engine.watch import Order
 
         conversation = conversation_of(question)
@@ -247,12 +247,13 @@ class Mixture:
         if not self._checked:
             self._check(conversation)
         store = self._ready_store()
-        flow, provider = affordable(self._flow, conversation, self.rig, max_cost, self.name)
+        flow = affordable(self._flow, conversation, self.rig, max_cost, self.name)
         return Order(
             flow=flow,
             conversation=conversation,
-            provider=provider,
+            provider=self.rig,
             mixture=self.name,
+            accounts=payers(self.rig, self.name, max_cost),
             deadline=deadline,
             deltas=deltas,
             sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),

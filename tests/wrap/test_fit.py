@@ -12,7 +12,21 @@ from moa.core.errors import BadRequest, ProviderError
 from moa.core.events import Noted
 from moa.core.ports import Scope
 from moa.core.profile import ABLE, Profile, fitted, with_room
-from moa.core.types import Call, Form, Image, Message, Reply, Request, Sampling, Text, Tool, assistant, system, user
+from moa.core.types import (
+    PLAIN,
+    Call,
+    Form,
+    Image,
+    Message,
+    Reply,
+    Request,
+    Sampling,
+    Text,
+    Tool,
+    assistant,
+    system,
+    user,
+)
 from moa.providers.fake import Fake
 from moa.wrap.attempts import Attempts
 from moa.wrap.fit import Fit
@@ -20,7 +34,7 @@ from moa.wrap.fit import Fit
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, seed=7, max_tokens=64)
 
 
-def asked(*messages: Message, form: Form = Form(), sampling: Sampling = SAMPLING) -> Request:
+def asked(*messages: Message, form: Form = PLAIN, sampling: Sampling = SAMPLING) -> Request:
     call = Call("fake:a", messages or (user("hi"),), sampling=sampling, form=form)
     return Request(call, call.conversation)
 

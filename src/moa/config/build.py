@@ -5,6 +5,7 @@ The order of the wraps, outermost first, and why:
     fallback   chooses the model, and with it the host; each model has attempts of its own
     attempts   one owner of retries and hedges; each attempt waits for a place and has a timeout of its own
     circuit    each attempt passes it, so that a second one is not sent where the first has shown that it is no use
+    budget     each attempt reserves and settles its own money; before the place, so that nobody holds one without
     limit      so many at once per endpoint (one model at a time on a small machine); who waits here is not yet timed
     timeout    one attempt, the wire only
     fit        what the model can take; behind the attempts, since what it refuses is learnt from one
@@ -33,8 +34,11 @@ from moa.core.prices import Price
 from moa.core.types import Reply, Request
 from moa.flows.members import Member
 from moa.flows.topology import MakeFlow, topology
+from moa.stores.ledger import SqliteLedger
+from moa.stores.purse import Purses
 from moa.stores.sqlite import Sqlite
 from moa.wrap.attempts import Attempts
+from moa.wrap.budget import Budget
 from moa.wrap.cache import Cache, Kept
 from moa.wrap.circuit import Circuit, Gates
 from moa.wrap.fallback import Fallback
@@ -68,6 +72,7 @@ class Rig:
         self._prices: dict[str, Price | None] = {}
         self._onions: dict[tuple[str, float], Provider] = {}
         self._store: Sqlite | None = None
+        self._ledger: SqliteLedger | Purses | None = None
         self._top: Provider = Fallback(_Routed(self._onion_of))
         if config.spec.cache.exact:
             self._top = Cache(self._top, Kept(config.spec.cache.size))
@@ -89,6 +94,15 @@ class Rig:
             self._store = open_store(self.config.spec.store, self.environ)
         return self._store
 
+    @property
+    def ledger(self) -> SqliteLedger | Purses:
+        """Where money is kept: where a day has a limit in a file beside the runs, else in memory."""
+        if self._ledger is None:
+            spec = self.config.spec
+            daily = spec.budget.day is not None or any(m.max_cost_per_day is not None for m in spec.mixtures.values())
+            self._ledger = open_ledger(spec.store, self.environ) if daily else Purses()
+        return self._ledger
+
     def price(self, model: str) -> Price | None:
         """What a model costs in US dollars per million tokens; None where nobody knows."""
         if model not in self._prices:
@@ -105,6 +119,8 @@ class Rig:
         await self.wires.aclose()
         if self._store is not None:
             self._store.flush()
+        if isinstance(self._ledger, SqliteLedger):
+            self._ledger.flush()
 
     def _onion_of(self, request: Request) -> Provider:
         """The onion around the wire that a request goes to."""
@@ -118,6 +134,7 @@ class Rig:
         first, between = (limits.first_token, limits.between_tokens) if shared.remote else (None, None)
         onion = Timeout(onion, timeout, first, between, self.paces)
         onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)
+        onion = Budget(onion, self.ledger, self.price)
         onion = Circuit(onion, self._gates, limits.failures, limits.rest)
         onion = Attempts(
             onion,
@@ -173,6 +190,12 @@ def open_store(spec: StoreSpec, environ: Mapping[str, str]) -> Sqlite:
     """The store of a configuration: its file is made by the first run."""
     path = Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
     return Sqlite(path, prompts=spec.prompts, days=spec.days)
+
+
+def open_ledger(spec: StoreSpec, environ: Mapping[str, str]) -> SqliteLedger:
+    """The ledger of a configuration: a file beside its runs, made by the first attempt."""
+    path = Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
+    return SqliteLedger(path.with_name("ledger.db") if not spec.path else path.with_suffix(".ledger.db"))
 
 
 def named(config: Config, name: str | None) -> str:

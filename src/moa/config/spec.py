@@ -75,6 +75,7 @@ class Mixture(_Strict):
     least: int = Field(1, ge=1, strict=True)
     deadline: Seconds | None = None
     max_cost: Dollars | None = None
+    max_cost_per_day: Dollars | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> Mixture:
@@ -145,6 +146,12 @@ class Store(_Strict):
     days: float | None = Field(None, gt=0)
 
 
+class Budget(_Strict):
+    """The most that all runs together may spend, in US dollars a UTC day; `max_cost_per_day` of a mixture is its own."""
+
+    day: Dollars | None = None
+
+
 class Cache(_Strict):
     """Answers to equal calls from memory, at most `size` of them."""
 
@@ -168,6 +175,7 @@ class Spec(_Strict):
     mixtures: dict[str, Mixture] = {}
     limits: Limits = Limits()
     store: Store = Store()
+    budget: Budget = Budget()
     cache: Cache = Cache()
     prices: dict[str, Price] = {}
     profiles: dict[str, Profile] = {}

@@ -11,7 +11,7 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Flow, Outcome, mapped, play
 from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import render
-from moa.core.tokens import most_input
+from moa.core.tokens import most_form, most_input
 from moa.core.types import Call, Conversation, Reply, Usage
 
 ASSUMED_MAX_TOKENS = 4096
@@ -77,9 +77,9 @@ def worst_cost(call: Call, price: Price) -> float:
     """
     if price == FREE:
         return 0.0
-    shown = sum(most_input(message) for message in render(call, "0" * 32))
+    shown = sum(most_input(message) for message in render(call, "0" * 32)) + most_form(call.form)
     unseen = sum(reference.usage.output for reference in call.references if reference.model == PLACEHOLDER)
-    return cost(Usage(input=shown + unseen, output=most_tokens(call)), price)
+    return cost(Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices), price)
 
 
 def most_tokens(call: Call) -> int:

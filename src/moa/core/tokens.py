@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moa.core.types import Conversation, Image, Message, Part, Reply, Text, ToolCall, ToolResult, Usage
+from moa.core.types import Conversation, Form, Image, Message, Part, Reply, Text, ToolCall, ToolResult, Usage
 
 IMAGE_TOKENS = 4096
 """Input tokens an image is taken to cost at most."""
@@ -45,6 +45,12 @@ def most_input(message: Message) -> int:
         IMAGE_TOKENS if isinstance(part, Image) else len(_written(part).encode("utf-8", "replace"))
         for part in message.parts
     )
+
+
+def most_form(form: Form) -> int:
+    """The most tokens that the tools and the schema of a request can be: every byte one."""
+    texts = (form.schema, *(text for tool in form.tools for text in (tool.name, tool.description, tool.parameters)))
+    return sum(len(text.encode("utf-8", "replace")) for text in texts)
 
 
 def _written(part: Text | ToolCall | ToolResult | Image) -> str:

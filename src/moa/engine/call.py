@@ -11,6 +11,7 @@ from typing import Any
 from moa.core.errors import BadReply, CallError, MoaError, Refused
 from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted
 from moa.core.flow import Ask, Fork, Outcome
+from moa.core.money import Account
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost
 from moa.core.profile import with_room
@@ -35,7 +36,9 @@ class Run:
     price: Callable[[str], Price | None] = lambda model: None
     context: Callable[[str], int | None] = lambda model: None
     nearly_all: Callable[[str], float | None] = lambda model: None
+    accounts: tuple[Account, ...] = ()
     tenant: str = ""
+    mixture: str = ""
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     usage: Usage = Usage()
     costs: list[float | None] = field(default_factory=list)
@@ -94,6 +97,8 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         span=span,
         role=call.role,
         tenant=run.tenant,
+        mixture=run.mixture,
+        accounts=run.accounts,
     )
     try:
         shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")

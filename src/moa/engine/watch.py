@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from moa.core.errors import ConfigError, MoaError
 from moa.core.events import TERMINAL, Delta, Event, Fact, Failure, Noted, RunFailed, RunFinished, RunStarted
 from moa.core.flow import Flow
+from moa.core.money import Account
 from moa.core.ports import Provider, Sink
 from moa.core.prices import Price, total
 from moa.core.types import Conversation, Reply
@@ -36,6 +37,7 @@ class Order:
     price: Callable[[str], Price | None] = lambda model: None
     context: Callable[[str], int | None] = lambda model: None
     nearly_all: Callable[[str], float | None] = lambda model: None
+    accounts: tuple[Account, ...] = ()
     tenant: str = ""
     run: str = ""
 
@@ -48,8 +50,17 @@ async def run(order: Order) -> Reply:
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    recorder = Recorder(order.sinks, run=order.run)
-    state = Run(order.provider, recorder, order.deltas, order.price, order.context, order.nearly_all, order.tenant)
+    state = Run(
+        order.provider,
+        Recorder(order.sinks, run=order.run),
+        deltas=order.deltas,
+        price=order.price,
+        context=order.context,
+        nearly_all=order.nearly_all,
+        accounts=order.accounts,
+        tenant=order.tenant,
+        mixture=order.mixture,
+    )
     state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline))
     outcome: Reply | BaseException
     try:
