@@ -295,6 +295,7 @@ def test_what_is_no_completion_is_a_bad_reply(body):
 
 
 def test_an_answer_shorter_than_announced_is_cut():
+    """F13."""
     error, _ = sent(http(200, said("Paris"), content_length="5000"))
     assert isinstance(error, Cut)
 
@@ -463,6 +464,8 @@ def test_the_wait_a_host_asks_for_is_read_and_nonsense_is_not(status, headers, s
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(status):
+    """F17."""
+
     async def main():
         transport = Aiohttp()
         async with (
@@ -522,6 +525,8 @@ def test_a_stream_that_stalls_is_timed_out_with_what_had_come():
 
 
 def test_cancelling_closes_the_connection_to_the_host():
+    """F21."""
+
     async def main():
         begun, closed = asyncio.Event(), asyncio.Event()
 

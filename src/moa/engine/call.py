@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from moa.core.errors import BadReply, CallError, MoaError, Refused
+from moa.core.errors import BadReply, CallError, MoaError
 from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.money import Account
@@ -17,6 +17,7 @@ from moa.core.prices import Price, cost
 from moa.core.profile import with_room
 from moa.core.prompts import render
 from moa.core.types import Call, Reply, Request, Usage
+from moa.core.usable import no_answer
 from moa.engine.recorder import Recorder
 
 RUN_ENDED = "the run ended"
@@ -149,29 +150,14 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run) -> Reply:
         spent = cost(reply.usage, price)
     run.usage += reply.usage
     run.costs.append(spent)
-    if problem := _problem(reply, final=ask.final):
-        provider, _, model = call.model.partition(":")
-        kind = Refused if reply.finish == "content_filter" else BadReply
-        raise kind(problem, provider=provider, model=model, partial=reply.text)
+    if (problem := no_answer(reply, call, final=ask.final)) is not None:
+        raise problem
     notes = (
         (*reply.notes, "cut: the answer ends at its token limit; raise max_tokens")
         if reply.finish == "length"
         else reply.notes
     )
     return replace(reply, cost=spent, agent=call.agent, notes=notes)
-
-
-def _problem(reply: Reply, *, final: bool) -> str:
-    """Why a reply is no answer; empty where it is one. An answer that is cut is still the answer where it is the last word."""
-    if reply.finish == "content_filter":
-        return "the provider's filter cut the answer"
-    if reply.finish == "error":
-        return "the answer broke off with an error"
-    if reply.blank:
-        return f"{'only reasoning, no' if reply.reasoning.strip() else 'an empty'} answer came back"
-    if reply.finish == "length" and not final:
-        return "the answer was cut at its token limit; raise max_tokens"
-    return ""
 
 
 def draw_nonce(call: Call) -> str:

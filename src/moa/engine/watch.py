@@ -120,17 +120,33 @@ def _failed(error: BaseException, state: Run, seconds: float) -> Fact:
     return RunFailed(Failure.of(error), state.usage, total(state.costs), seconds)
 
 
+UNREAD = 256 << 10
+"""Most characters of answers that wait for whoever watches; a reader slower than that ends its run."""
+
+
 class Watching:
-    """The events of a run under way; iterate them to the end, then ask for the `reply`."""
+    """The events of a run under way; iterate them to the end, then ask for the `reply`.
+
+    A slow reader never slows a model: what the proposers say is joined while it waits to be read, and where more than UNREAD
+    characters wait, the run is cancelled.
+    """
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
+        self._unread = 0
         self._wake: asyncio.Event = asyncio.Event()
         self._task: asyncio.Task[Reply] | None = None
         self._ended = False
 
     def add(self, event: Event) -> None:
         """Take one event (this is a Sink)."""
+        if isinstance(event.fact, Delta):
+            self._unread += len(event.fact.text)
+            if self._unread > UNREAD and self._task is not None:
+                self._task.cancel("who watched it read too slowly")
+            if self._events and (joined := _joined(self._events[-1], event)) is not None:
+                self._events[-1] = joined
+                return
         self._events.append(event)
         self._wake.set()
 
@@ -153,6 +169,8 @@ class Watching:
             self._wake.clear()
             await self._wake.wait()
         event = self._events.popleft()
+        if isinstance(event.fact, Delta):
+            self._unread -= len(event.fact.text)
         self._ended = isinstance(event.fact, TERMINAL)
         return event
 
@@ -160,6 +178,15 @@ class Watching:
         """No more events will come."""
         self._ended = True
         self._wake.set()
+
+
+def _joined(last: Event, event: Event) -> Event | None:
+    """Two pieces of one proposer's answer as one, the later one's stamp on it; None where they are not that."""
+    one, two = last.fact, event.fact
+    if not isinstance(one, Delta) or not isinstance(two, Delta) or two.final or last.span != event.span:
+        return None
+    same = (one.what, one.attempt, one.index, one.final) == (two.what, two.attempt, two.index, two.final)
+    return replace(event, fact=replace(one, text=one.text + two.text)) if same and not two.id else None
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from moa.core.errors import ProviderError
 from moa.core.events import Delta, Fact, Noted
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
+from moa.core.usable import no_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Fallback:
             )
             try:
                 reply = await self.inner.send(replace(request, call=replace(call, model=model)), mine)
+                if left > 1 and (problem := no_answer(reply, call, final=scope.final)) is not None:
+                    raise problem
             except ProviderError as error:
                 first = first or error
                 if left == 1 or speaking.begun:
