@@ -45,17 +45,17 @@ class Run:
     costs: list[float | None] = field(default_factory=list)
     failed: int = 0
     streamed: list[str] = field(default_factory=list)
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they were started
 
     def start(self, coroutine: Any) -> asyncio.Task[Any]:
         """A task of this run's group, remembered until it has ended."""
         task = self.group.create_task(coroutine)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks[task] = None
+        task.add_done_callback(self.tasks.pop)
         return task
 
     def stop(self) -> None:
-        """Cancel every task still under way."""
+        """Cancel every task still under way, in the order they were started: a run ends the same way every time."""
         for task in tuple(self.tasks):
             task.cancel(RUN_ENDED)
 
@@ -100,6 +100,7 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         tenant=run.tenant,
         mixture=run.mixture,
         accounts=run.accounts,
+        awaited=lambda: not step.closed,
     )
     try:
         shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")

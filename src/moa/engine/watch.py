@@ -65,8 +65,10 @@ async def run(order: Order) -> Reply:
     outcome: Reply | BaseException
     try:
         async with asyncio.TaskGroup() as state.group:
-            outcome = await _drive(order, state, None if order.deadline is None else started + order.deadline)
-            state.stop()
+            try:
+                outcome = await _drive(order, state, None if order.deadline is None else started + order.deadline)
+            finally:
+                state.stop()
     except BaseExceptionGroup as errors:
         outcome = _first(errors)
     except BaseException as stop:  # cancelled, or the interpreter is told to end

@@ -67,7 +67,7 @@ class Attempts:
         """Whether the next attempt, after that wait, is still worth its while; takes a retry from what is allowed."""
         if not error.retryable and not error.mended:
             return False
-        if not error.sent or (scope.spare and wait > self.patience):
+        if not error.sent or not scope.awaited() or (scope.spare and wait > self.patience):
             return False
         again = asyncio.get_running_loop().time() + wait
         if again - began > self.longest or (scope.deadline is not None and again >= scope.deadline):
@@ -82,6 +82,7 @@ class _Race:
         "_began",
         "_interrupted",
         "_of",
+        "_out",
         "_over",
         "_pace",
         "_request",
@@ -107,10 +108,11 @@ class _Race:
         self._second: asyncio.Task[Reply] | None = None
         self._interrupted = self._over = False
         self._began = 0.0
+        self._out = False  # whether the first attempt has left the limiter
 
     async def run(self) -> Reply:
         """The reply of whichever attempt is first; the failure of the first, where both fail."""
-        loop, scope = asyncio.get_running_loop(), self._scope
+        loop, scope, pace, chance = asyncio.get_running_loop(), self._scope, self._pace, self._of.chance
         self._began = loop.time()
         listening = replace(scope, emit=self._emit_first, sent=self._sent)
         try:
@@ -118,7 +120,10 @@ class _Race:
             self._over = True
             if self._interrupted:  # both came at once: the first is taken
                 self._taken_back()
+            pace.add(loop.time() - self._began)
         except asyncio.CancelledError:
+            if self._out:
+                pace.missed(loop.time() - self._began, chance())
             if not self._interrupted or not self._taken_back():
                 raise
             assert self._second is not None
@@ -135,13 +140,12 @@ class _Race:
                 raise failure from None
         finally:
             await self._end()
-        self._pace.add(loop.time() - self._began)
         return reply
 
     def _sent(self) -> None:
         """The first attempt goes out: from now on it may be slow."""
         loop = asyncio.get_running_loop()
-        self._began = loop.time()
+        self._began, self._out = loop.time(), True
         if self._slow is not None:
             self._task = asyncio.current_task()
             self._timer = loop.call_later(self._slow, self._hedge)
@@ -150,7 +154,7 @@ class _Race:
     def _hedge(self) -> None:
         """The first attempt is slow: send the second."""
         hedges = self._of.hedges
-        if self.elected or self._over or hedges is None or not hedges.spend():
+        if self.elected or self._over or hedges is None or not self._scope.awaited() or not hedges.spend():
             return
         number = self._scope.attempt + 1
         self.attempts = 2

@@ -14,7 +14,7 @@ LEAST = 20
 class Pace:
     """The seconds that the last `most` calls of one model took, from leaving the limiter to the whole answer."""
 
-    most: int = 200
+    most: int = 1000
     _last: deque[float] = field(default_factory=deque, init=False, repr=False)
     _sorted: list[float] = field(default_factory=list, init=False, repr=False)
 
@@ -24,6 +24,16 @@ class Pace:
         insort(self._sorted, seconds)
         if len(self._last) > self.most:
             del self._sorted[bisect_left(self._sorted, self._last.popleft())]
+
+    def missed(self, seconds: float, chance: float) -> None:
+        """One more call, which was stopped after so many seconds: it would have taken longer, as long as one of those that did.
+
+        Without these, models would seem quicker the oftener their slow calls are stopped. (Efron's redistribution to the right,
+        which makes Kaplan and Meier's estimate; `chance` from 0 to 1 chooses which.)
+        """
+        at = bisect_left(self._sorted, seconds)
+        longer = len(self._sorted) - at
+        self.add(self._sorted[at + min(int(chance * longer), longer - 1)] if longer else seconds)
 
     def percentile(self, share: float) -> float | None:
         """The seconds within which that share of the calls ended; None before there are LEAST of them."""
