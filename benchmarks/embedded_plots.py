@@ -19,7 +19,7 @@ import matplotlib as mpl
 
 mpl.use("svg")
 mpl.rcParams.update({"svg.hashsalt": "moa", "svg.fonttype": "path", "font.size": 9, "font.family": "DejaVu Sans"})
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 NAMES = {"alone": "aggregator alone", "any": "any of four"}
 TOTALS = ("seen phrasings", "unseen phrasings", "all")

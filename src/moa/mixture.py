@@ -36,9 +36,9 @@ class Mixture:
     Members are Agents, models by name ("groq:llama-3.3-70b-versatile"), or mixtures. `combine` is "synthesise" (the
     aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator; `answers` says of what kind they are:
     "auto", "number", "choice", "json" or "text"), or a function of your own. `need` replies close a layer early, after
-    `grace` more seconds; with fewer than `least` it fails. `deadline` is in seconds, `max_cost` in US dollars per
-    question; of a mixture inside another, those of the outermost hold. `providers` are your own, by host name. With
-    `keep`, runs are kept in the store.
+    `grace` more seconds (None: as long as nearly all calls of those still out take); with fewer than `least` it fails.
+    `deadline` is in seconds, `max_cost` in US dollars per question; of a mixture inside another, those of the outermost
+    hold. `providers` are your own, by host name. With `keep`, runs are kept in the store.
 
     Methods: Wang et al., arXiv 2406.04692 (layers and aggregate-and-synthesize).
 
@@ -55,7 +55,7 @@ class Mixture:
         combine: str | Combine = "synthesise",
         answers: Kind = "auto",
         need: int | None = None,
-        grace: float = 0.0,
+        grace: float | None = 0.0,
         least: int = 1,
         deadline: float | None = None,
         max_cost: float | None = None,
@@ -238,7 +238,7 @@ class Mixture:
     def _order(
         self, question: Question, deadline: float | None, max_cost: float | None, deltas: str, sinks: tuple[Sink, ...]
     ) -> Order:
-        from moa.config.budget import affordable
+        from moa.config.budget import affordable, payers
         from moa.engine.watch import Order
 
         conversation = conversation_of(question)
@@ -247,16 +247,19 @@ class Mixture:
         if not self._checked:
             self._check(conversation)
         store = self._ready_store()
-        flow, provider = affordable(self._flow, conversation, self.rig, max_cost, self.name)
+        flow = affordable(self._flow, conversation, self.rig, max_cost, self.name)
         return Order(
             flow=flow,
             conversation=conversation,
-            provider=provider,
+            provider=self.rig,
             mixture=self.name,
+            accounts=payers(self.rig, self.name, max_cost),
             deadline=deadline,
             deltas=deltas,
             sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),
             price=self.rig.price,
+            context=self.rig.context,
+            nearly_all=self.rig.nearly_all,
         )
 
     def _ready_store(self) -> Sqlite | None:

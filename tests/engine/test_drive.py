@@ -648,3 +648,23 @@ def test_outcomes_of_calls_that_never_answered_name_their_call() -> None:
     ran = Ran(flow, {"a": "1", "b": Script(hang=True)})
     assert ran.answer is not None
     assert ran.answer.text == "fake:b"
+
+
+def test_a_reader_too_slow_ends_its_run_and_what_proposers_say_is_joined_meanwhile() -> None:
+    """F22: at most 256 KB wait for whoever watches."""
+
+    async def main(size: int) -> tuple[list[Event], int]:
+        talk = Script("word " * (size // 5), interval=0.001)
+        order = Order(ask(A, B), QUESTION, Fake({"a": talk, "b": Script("b")}), deltas="all")
+        async with watch(order) as watching:
+            await asyncio.sleep(1000.0)  # nobody reads meanwhile
+            waiting = len(watching._events)
+            return [event async for event in watching], waiting
+
+    events, waiting = on_virtual_clock(main(50_000))
+    assert isinstance(events[-1].fact, RunFinished)
+    assert waiting < 50
+    assert max(len(event.fact.text) for event in events if isinstance(event.fact, Delta)) > 10_000
+    events, _ = on_virtual_clock(main(300_000))
+    assert isinstance(events[-1].fact, RunFailed)
+    assert events[-1].fact.failure.kind == "CancelledError"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from moa.core.errors import ConfigError
 from moa.providers.hosts import HOSTS, Host
+from providers import scripted_gguf
 
 KEY = "sk-test-canary-7f3a"
 
@@ -46,10 +48,27 @@ def gguf() -> Path:
 @pytest.fixture(scope="session")
 def served(gguf: Path) -> Iterator[Served]:
     """The same model behind llama.cpp's own server on 127.0.0.1, with a key."""
+    with running(gguf) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def talker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A model that calls tools (`scripted_gguf.py`) behind llama.cpp's own server."""
+    pytest.importorskip("xllamacpp")
+    path = tmp_path_factory.mktemp("talker") / "talker.gguf"
+    scripted_gguf.write(path)
+    with running(path) as served:
+        yield served
+
+
+@contextmanager
+def running(path: Path) -> Iterator[Served]:
+    """A file behind llama.cpp's HTTP server."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(gguf)
+    params.model.path = str(path)
     params.n_parallel, params.n_ctx = 4, 4 * 4096
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.n_threads_http, params.cache_ram_mib, params.verbosity, params.ui, params.warmup = 4, 0, -1, False, False
@@ -57,5 +76,5 @@ def served(gguf: Path) -> Iterator[Served]:
     params.api_keys = [KEY]
     params.hostnames = ["127.0.0.1"]
     server = xllamacpp.Server(params)
-    yield Served(f"{server.listening_address}/v1", KEY, gguf)
+    yield Served(f"{server.listening_address}/v1", KEY, path)
     del server

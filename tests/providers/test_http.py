@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
+import socket
 import ssl
 from contextlib import suppress
 
@@ -20,6 +22,7 @@ async def got(transport: Aiohttp, url: str, limit: int = 1 << 20) -> bytes:
 
 
 def test_a_body_that_unpacks_to_more_than_the_limit_is_refused():
+    """F16."""
     bomb = gzip.compress(b"0" * 50_000_000)
 
     async def main():
@@ -80,6 +83,8 @@ def serving(first: list[bytes]):
 
 
 def test_a_kept_connection_the_host_hangs_up_on_is_replaced_unnoticed():
+    """F20."""
+
     async def main():
         transport = Aiohttp()
         connections, serve = serving([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
@@ -156,6 +161,8 @@ def test_a_whole_stream_leaves_its_connection_for_the_next_request():
 
 
 def test_an_unknown_name_is_unreachable():
+    """F19."""
+
     async def main():
         transport = Aiohttp()
         with pytest.raises(Unreachable):
@@ -192,6 +199,8 @@ def served_tls(folder) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("kind", ["a certificate nobody signed", "plain text"])
 def test_without_trusted_tls_nothing_is_sent(tmp_path, kind):
+    """F18."""
+
     async def main():
         heard = []
 
@@ -211,5 +220,92 @@ def test_without_trusted_tls_nothing_is_sent(tmp_path, kind):
                 await got(transport, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
             assert heard == []
             await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_host_that_takes_no_connection_is_unreachable_in_time(monkeypatch):
+    """F19: a listener whose backlog is full answers no SYN, like an address where nobody is."""
+    monkeypatch.setattr("moa.providers._http.CONNECT_SECONDS", 0.3)
+    crowd = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(8):
+            one = socket.socket()
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(listener.getsockname())
+            crowd.append(one)
+
+        async def main():
+            transport = Aiohttp()
+            with pytest.raises(Unreachable):
+                await got(transport, f"http://127.0.0.1:{listener.getsockname()[1]}/")
+            await transport.aclose()
+
+        asyncio.run(main())
+        for one in crowd:
+            one.close()
+
+
+def test_cancelled_calls_leave_the_connections_usable():
+    """F23, small; `benchmarks/faults.py` cancels 20,000."""
+
+    async def slowly(reader, writer):
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                await reader.readuntil(b"{}")
+                await asyncio.sleep(0.005)
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+
+    async def main():
+        rng, transport = random.Random(1), Aiohttp()
+        server = await asyncio.start_server(slowly, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for _ in range(20):
+            tasks = [asyncio.create_task(got(transport, url)) for _ in range(20)]
+            for task in tasks:
+                asyncio.get_running_loop().call_later(rng.random() * 0.008, task.cancel)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert await asyncio.gather(*(got(transport, url) for _ in range(50))) == [b"ok"] * 50
+        await transport.aclose()
+        server.close()
+        await asyncio.sleep(0.1)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
+def test_answers_of_calls_at_once_are_never_mixed():
+    """F33, small; `benchmarks/faults.py` sends 100,000."""
+
+    async def echo(reader, writer):
+        rng = random.Random(writer.get_extra_info("peername")[1])
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+                body = await reader.readexactly(size)
+                await asyncio.sleep(rng.random() * 0.003)
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    async def main():
+        transport = Aiohttp()
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+        async def one(tag: bytes) -> bool:
+            async with transport.request("POST", url, {}, tag) as response:
+                return await response.read(1000) == tag
+
+        for turn in range(10):
+            tags = (b"%d %d" % (turn, number) for number in range(100))
+            assert all(await asyncio.gather(*(one(tag) for tag in tags)))
+        await transport.aclose()
+        server.close()
+        await asyncio.sleep(0.1)
 
     asyncio.run(main())

@@ -17,7 +17,7 @@ from moa.core.types import Call, Image, Message, Reply, Request, Sampling, ToolC
 from moa.providers import gguf as files
 from moa.providers._http import Aiohttp
 from moa.providers.local import Local, _Asked
-from moa.providers.openai import OpenAI
+from moa.providers.remote import Remote
 
 LONG = {"max_tokens": 1500, "temperature": 0.0}
 
@@ -80,7 +80,7 @@ def test_in_process_and_over_http_the_same_request_gives_the_same_text(gguf, ser
     async def over_http(request: Request, scope: Scope) -> Reply:
         transport = Aiohttp()
         try:
-            return await OpenAI(served.host, transport, served.key).send(request, scope)
+            return await Remote(served.host, transport, served.key).send(request, scope)
         finally:
             await transport.aclose()
 

@@ -15,7 +15,7 @@ from moa.core.ports import Scope
 from moa.core.types import Call, Image, Message, Request, Sampling, ToolCall, ToolResult, Usage, assistant, system, user
 from moa.providers._http import Aiohttp
 from moa.providers.hosts import HOSTS, Host, custom
-from moa.providers.openai import OpenAI
+from moa.providers.remote import Remote
 from providers.upstream import STREAM_HEAD, events, http, piece, said, upstream
 
 KEY = "sk-test-canary-7f3a"
@@ -33,7 +33,7 @@ def sent(*answers, request=None, scope=None, host=None, deadline=None):
         transport = Aiohttp()
         async with upstream(*answers) as server:
             place = host or Host("host", "")
-            provider = OpenAI(
+            provider = Remote(
                 Host(**{name: getattr(place, name) for name in Host.__slots__} | {"base_url": server.url}),
                 transport,
                 KEY,
@@ -245,8 +245,15 @@ def test_a_refusal_is_no_answer():
 
 
 @pytest.mark.parametrize("counts", [{}, {"prompt_tokens": None}, {"prompt_tokens": -5}, {"prompt_tokens": 1e300}])
-def test_usage_that_is_missing_or_absurd_counts_as_nothing(counts):
+def test_usage_that_is_missing_or_absurd_is_estimated_and_flagged(counts):
     reply, _ = sent(http(200, said("x") | {"usage": counts}))
+    assert reply.usage.estimated
+    assert 0 < reply.usage.input < 20
+    assert reply.usage.output == 1
+
+
+def test_an_explicit_0_is_0():
+    reply, _ = sent(http(200, said("x") | {"usage": {"prompt_tokens": 0, "completion_tokens": 0}}))
     assert reply.usage == Usage()
 
 
@@ -288,6 +295,7 @@ def test_what_is_no_completion_is_a_bad_reply(body):
 
 
 def test_an_answer_shorter_than_announced_is_cut():
+    """F13."""
     error, _ = sent(http(200, said("Paris"), content_length="5000"))
     assert isinstance(error, Cut)
 
@@ -348,7 +356,7 @@ def test_an_error_inside_a_200_or_a_stream_is_that_error(inside, kind):
 
 @pytest.mark.parametrize("want_deltas", [False, True])
 def test_an_answer_without_end_is_stopped_at_its_limit(monkeypatch, want_deltas):
-    monkeypatch.setattr("moa.providers.openai.LIMIT", 200_000)
+    monkeypatch.setattr("moa.providers.remote.LIMIT", 200_000)
 
     async def endless(reader, writer):
         kind = b"text/event-stream" if want_deltas else b"application/json"
@@ -456,6 +464,8 @@ def test_the_wait_a_host_asks_for_is_read_and_nonsense_is_not(status, headers, s
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(status):
+    """F17."""
+
     async def main():
         transport = Aiohttp()
         async with (
@@ -463,7 +473,7 @@ def test_a_redirect_is_not_followed(status):
             upstream(http(status, "", location=other.url + "/chat/completions")) as server,
         ):
             with pytest.raises(BadReply, match="redirects"):
-                await OpenAI(custom("host", server.url), transport, KEY).send(asked(), Scope())
+                await Remote(custom("host", server.url), transport, KEY).send(asked(), Scope())
             assert other.heads == []
         await transport.aclose()
 
@@ -476,7 +486,7 @@ def test_a_host_that_is_not_there_is_unreachable():
         async with upstream(b"") as server:
             url = server.url
         with pytest.raises(Unreachable, match="host:m:8b"):
-            await OpenAI(custom("host", url), transport, KEY).send(asked(), Scope())
+            await Remote(custom("host", url), transport, KEY).send(asked(), Scope())
         await transport.aclose()
 
     asyncio.run(main())
@@ -507,7 +517,7 @@ def test_a_stream_that_stalls_is_timed_out_with_what_had_come():
         async with upstream(stalls) as server:
             scope = Scope(want_deltas=True, deadline=asyncio.get_running_loop().time() + 0.2)
             with pytest.raises(TimedOut) as caught:
-                await OpenAI(custom("host", server.url), transport, KEY).send(asked(), scope)
+                await Remote(custom("host", server.url), transport, KEY).send(asked(), scope)
             assert caught.value.partial == "half"
         await transport.aclose()
 
@@ -515,6 +525,8 @@ def test_a_stream_that_stalls_is_timed_out_with_what_had_come():
 
 
 def test_cancelling_closes_the_connection_to_the_host():
+    """F21."""
+
     async def main():
         begun, closed = asyncio.Event(), asyncio.Event()
 
@@ -527,7 +539,7 @@ def test_cancelling_closes_the_connection_to_the_host():
         transport = Aiohttp()
         async with upstream(stalls) as server:
             task = asyncio.create_task(
-                OpenAI(custom("host", server.url), transport, KEY).send(asked(), Scope(want_deltas=True))
+                Remote(custom("host", server.url), transport, KEY).send(asked(), Scope(want_deltas=True))
             )
             await begun.wait()
             task.cancel()
@@ -553,13 +565,13 @@ def test_the_key_is_in_no_error_and_no_repr():
         error, _ = sent(echo)
         assert KEY not in str(error)
         assert KEY not in repr(error)
-    assert KEY not in repr(OpenAI(HOSTS["openai"], Aiohttp(), KEY))
+    assert KEY not in repr(Remote(HOSTS["openai"], Aiohttp(), KEY))
 
 
 @pytest.mark.parametrize("key", ["sk-1\r\nX-Evil: 1", "schlüssel", "a\x00b"])
 def test_a_key_no_header_can_hold_is_a_config_error_that_does_not_show_it(key):
     with pytest.raises(ConfigError, match="OPENAI_API_KEY") as caught:
-        OpenAI(HOSTS["openai"], Aiohttp(), key)
+        Remote(HOSTS["openai"], Aiohttp(), key)
     assert key not in str(caught.value)
 
 
@@ -606,7 +618,7 @@ def test_a_stream_gives_the_same_reply_wherever_it_is_cut_into_pieces():
     async def fed(*pieces):
         facts = []
         scope = Scope(facts.append, want_deltas=True)
-        return await OpenAI(custom("host", "http://x/v1"), Pieces(*pieces)).send(asked(), scope), facts
+        return await Remote(custom("host", "http://x/v1"), Pieces(*pieces)).send(asked(), scope), facts
 
     async def main():
         whole, facts = await fed(RECORDED)
@@ -640,7 +652,7 @@ def test_the_models_of_a_host_are_listed():
         async with upstream(
             http(200, {"data": [{"id": "b"}, {"id": "a", "owned_by": "x"}]}), http(200, "<html>"), http(401, {})
         ) as server:
-            provider = OpenAI(custom("host", server.url), transport, KEY)
+            provider = Remote(custom("host", server.url), transport, KEY)
             assert await provider.models() == ("a", "b")
             with pytest.raises(BadReply):
                 await provider.models()
@@ -655,10 +667,10 @@ def test_the_models_of_a_host_are_listed():
 def test_llama_cpps_own_server_is_understood(served):
     async def main():
         transport = Aiohttp()
-        provider = OpenAI(served.host, transport, served.key)
+        provider = Remote(served.host, transport, served.key)
         assert len(await provider.models()) == 1
         with pytest.raises(errors.AuthFailed, match="llamacpp"):
-            await OpenAI(served.host, transport, "wrong-key").send(asked(max_tokens=2), Scope())
+            await Remote(served.host, transport, "wrong-key").send(asked(max_tokens=2), Scope())
         with pytest.raises(ProviderError, match="image input is not supported"):
             await provider.send(asked(user("hi", Image("data:image/png;base64,AAAA"))), Scope())
         await transport.aclose()

@@ -17,7 +17,7 @@ from moa.core.types import Call, Reply, Request, Sampling, user
 from moa.providers._http import Aiohttp
 from moa.providers.fake import Fake
 from moa.providers.local import Local
-from moa.providers.openai import OpenAI
+from moa.providers.remote import Remote
 from moa.providers.replay import Recorded, Replay
 
 QUESTIONS = (
@@ -68,7 +68,7 @@ async def local(get: Callable[[str], Any]) -> AsyncIterator[Subject]:
 @asynccontextmanager
 async def openai(get: Callable[[str], Any]) -> AsyncIterator[Subject]:
     transport, served = Aiohttp(), get("served")
-    yield Subject(OpenAI(served.host, transport, served.key), asked("too long " * 20_000), TooLong)
+    yield Subject(Remote(served.host, transport, served.key), asked("too long " * 20_000), TooLong)
     await transport.aclose()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -62,6 +64,7 @@ WORDS = st.sampled_from(
 @given(st.lists(WORDS, max_size=40).map(b"".join), st.lists(st.integers(0, 200), max_size=12))
 @example(b"\xef\xbb\xbfdata: a\n\n", [1])
 def test_any_bytes_cut_anywhere_give_what_the_standard_says(data, cuts):
+    """F15."""
     places = sorted({cut % (len(data) + 1) for cut in cuts})
     pieces = [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
     assert fed(pieces) == reference(data)
@@ -82,3 +85,58 @@ def test_a_long_line_in_tiny_pieces_is_read_in_one_pass():
     # joined only once: quadratic copying would take minutes here
     data = b"data: " + b"x" * 300_000 + b"\n\n"
     assert len(fed([data[at : at + 1] for at in range(len(data))])[0].data) == 300_000
+
+
+RECORDED = (
+    b': welcome\n\nevent: message_start\ndata: {"a": 1}\n\ndata: one\ndata: two\r\n\r\nid: 7\rdata:tight\r\r'
+    b"retry: 10\ndata: caf\xc3\xa9 \xf0\x9f\x97\xbc\n\n: ping\n\ndata\n\ndata: [DONE]\n\n"
+)
+
+
+def test_ten_thousand_mutated_streams_are_read_as_the_standard_says():
+    rng = random.Random(15)
+    spare = [
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b"\xef\xbb\xbf",
+        b":",
+        b"data:",
+        b"data: ",
+        b"event:",
+        b" ",
+        b"\x00",
+        b"\xff",
+        b"\n\n",
+        b"\r\r",
+    ]
+    for _ in range(10_000):
+        data = bytearray(RECORDED)
+        for _ in range(rng.randint(1, 6)):
+            at = rng.randrange(len(data) + 1)
+            how = rng.randrange(3)
+            if how == 0:
+                data[at:at] = rng.choice(spare)
+            elif how == 1:
+                del data[at : at + rng.randint(1, 5)]
+            else:
+                data[at : at + 1] = bytes([rng.randrange(256)])
+        stream = bytes(data)
+        cuts = sorted(rng.sample(range(len(stream) + 1), rng.randint(0, min(8, len(stream)))))
+        pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+        assert fed(pieces) == reference(stream), stream
+    stream = bytes(RECORDED)
+    assert fed([stream[at : at + 1] for at in range(len(stream))]) == reference(stream)
+
+
+def test_a_line_of_50_megabytes_is_cut_at_its_cap_and_not_held():
+    taken = []
+
+    def pieces():
+        for _ in range(50 * 16):
+            taken.append(65_536)
+            yield b"x" * 65_536
+
+    with pytest.raises(BadReply, match="1048576 bytes"):
+        fed(pieces())
+    assert sum(taken) <= (1 << 20) + 65_536

@@ -16,7 +16,7 @@ from moa.core.errors import MoaError
 
 if TYPE_CHECKING:
     from moa.config.build import Rig
-    from moa.providers.openai import OpenAI
+    from moa.providers.remote import Remote
 
 PATIENCE = 5.0
 """Seconds a host may take to list its models."""
@@ -101,8 +101,8 @@ async def _check(rig: Rig, row: Row) -> Row:
     if row.models:
         return row
     try:
-        # A host of these rows speaks chat completions: it is in the table of hosts or in the file's own.
-        names = await cast("OpenAI", rig.wires.wire(row.host)).models(PATIENCE)
+        # A host of these rows speaks HTTP: it is in the table of hosts or in the file's own.
+        names = await cast("Remote", rig.wires.wire(row.host)).models(PATIENCE)
     except MoaError as error:
         return Row(row.host, row.base_url, row.key, row.local, f"{error.kind}: {error}")
     return Row(row.host, row.base_url, row.key, row.local, "answers", names)

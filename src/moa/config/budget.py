@@ -1,27 +1,26 @@
-"""Fits a question under its max cost before it is asked, and keeps it there while it is answered."""
+"""Fits a question under its max cost before it is asked, and names who pays for it."""
 
 from __future__ import annotations
 
+import secrets
+
 from moa.config.build import Rig
 from moa.core.errors import BudgetExceeded, ConfigError
+from moa.core.money import Account
 from moa.core.plan import CAPS, held, plan
-from moa.core.ports import Provider
 from moa.core.types import Conversation
 from moa.flows.topology import MakeFlow
-from moa.wrap.budget import Budget
 
 
-def affordable(
-    flow: MakeFlow, conversation: Conversation, rig: Rig, max_cost: float | None, name: str
-) -> tuple[MakeFlow, Provider]:
-    """The flow with as many output tokens per call as stay under `max_cost` US dollars in the worst case, and a guarded rig.
+def affordable(flow: MakeFlow, conversation: Conversation, rig: Rig, max_cost: float | None, name: str) -> MakeFlow:
+    """The flow with as many output tokens per call as stay under `max_cost` US dollars in the worst case.
 
     Raises:
         BudgetExceeded: even 1,024 tokens a call are too many.
         ConfigError: a price is unknown.
     """
     if max_cost is None:
-        return flow, rig
+        return flow
     attempts, worst = rig.config.spec.limits.attempts, 0.0
     for fitted in held(flow):
         planned = plan(fitted, conversation, rig.price)
@@ -29,8 +28,22 @@ def affordable(
             raise ConfigError(f"max cost: no price is known for {', '.join(planned.unpriced)}; write it under [prices]")
         worst = planned.worst_cost * attempts
         if worst <= max_cost:
-            return fitted, Budget(rig, max_cost, rig.price, attempts)
+            return fitted
     raise BudgetExceeded(
         f"{name} may cost ${worst:.4f} for this question even at {CAPS[-1][0]} tokens a call, more than ${max_cost:.4f}; "
         "allow more, or take a smaller mixture"
     )
+
+
+def payers(rig: Rig, name: str, max_cost: float | None) -> tuple[Account, ...]:
+    """Who pays for a run of the mixture `name`: everybody's day, its own day, and its max cost, where they are limited."""
+    spec = rig.config.spec
+    own = spec.mixtures[name].max_cost_per_day if name in spec.mixtures else None
+    accounts = []
+    if spec.budget.day is not None:
+        accounts.append(Account("[budget] day", spec.budget.day))
+    if own is not None:
+        accounts.append(Account(f"mixture {name}", own))
+    if max_cost is not None:
+        accounts.append(Account(f"this run ({secrets.token_hex(4)})", max_cost, daily=False))
+    return tuple(accounts)

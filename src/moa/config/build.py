@@ -2,21 +2,28 @@
 
 The order of the wraps, outermost first, and why:
     cache      before everything: a known answer costs nothing, not even a place
-    attempts   one owner of retries; each attempt waits for a place and has a timeout of its own
-    limit      so many at once per endpoint; a call that waits for its place is not yet timed
+    fallback   chooses the model, and with it the host; each model has attempts of its own
+    attempts   one owner of retries and hedges; each attempt waits for a place and has a timeout of its own
+    circuit    each attempt passes it, so that a second one is not sent where the first has shown that it is no use
+    budget     each attempt reserves and settles its own money; before the place, so that nobody holds one without
+    limit      so many at once per endpoint (one model at a time on a small machine); who waits here is not yet timed
     timeout    one attempt, the wire only
+    fit        what the model can take; behind the attempts, since what it refuses is learnt from one
     wire       providers/
+State shared by calls is made here: places and allowances per host, pace, gate and profile per model.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from moa.config.hosts import Wires
 from moa.config.load import Config, nearest, xdg
 from moa.config.prices import price_of
+from moa.config.profiles import Profiles
 from moa.config.spec import Agent as AgentSpec
 from moa.config.spec import Mixture as MixtureSpec
 from moa.config.spec import Store as StoreSpec
@@ -27,11 +34,19 @@ from moa.core.prices import Price
 from moa.core.types import Reply, Request
 from moa.flows.members import Member
 from moa.flows.topology import MakeFlow, topology
+from moa.stores.ledger import SqliteLedger
+from moa.stores.purse import Purses
 from moa.stores.sqlite import Sqlite
 from moa.wrap.attempts import Attempts
+from moa.wrap.budget import Budget
 from moa.wrap.cache import Cache, Kept
+from moa.wrap.circuit import Circuit, Gates
+from moa.wrap.fallback import Fallback
+from moa.wrap.fit import Fit, Learnt
 from moa.wrap.limit import Limit, Places
+from moa.wrap.pace import Allowance, Paces
 from moa.wrap.timeout import Timeout
+from moa.wrap.turns import Machine, Turns
 
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
@@ -50,18 +65,27 @@ class Rig:
         self.environ = os.environ if environ is None else environ
         self.wires = Wires(config.spec, self.environ, own)
         self.timeouts = {name: agent.timeout for name, agent in config.spec.agents.items() if agent.timeout is not None}
-        self._kept = Kept(config.spec.cache.size)
-        self._places: dict[str, Places] = {}
+        self.paces = Paces()
+        self.profiles = Profiles(config.spec.profiles)
+        self._gates, self._learnt = Gates(), Learnt()
+        self._shared: dict[str, _Shared] = {}
         self._prices: dict[str, Price | None] = {}
         self._onions: dict[tuple[str, float], Provider] = {}
         self._store: Sqlite | None = None
+        self._ledger: SqliteLedger | Purses | None = None
+        self._top: Provider = Fallback(_Routed(self._onion_of))
+        if config.spec.cache.exact:
+            self._top = Cache(self._top, Kept(config.spec.cache.size))
 
     async def send(self, request: Request, scope: Scope) -> Reply:
-        """See Provider: hand the request to the host its model names."""
-        host = request.call.model.partition(":")[0]
-        timeout = self.timeouts.get(request.call.agent, self.config.spec.limits.timeout)
-        onion = self._onions.get((host, timeout)) or self._onion(host, timeout)
-        return await onion.send(request, scope)
+        """See Provider."""
+        return await self._top.send(request, scope)
+
+    def context(self, model: str) -> int | None:
+        """The most tokens of a request to a model and its answer together; None where nobody knows."""
+        if self.wires.is_free(model.partition(":")[0]):
+            return self.profiles.written(model).context
+        return self.profiles.of(model).context
 
     @property
     def store(self) -> Sqlite | None:
@@ -70,6 +94,15 @@ class Rig:
             self._store = open_store(self.config.spec.store, self.environ)
         return self._store
 
+    @property
+    def ledger(self) -> SqliteLedger | Purses:
+        """Where money is kept: where a day has a limit in a file beside the runs, else in memory."""
+        if self._ledger is None:
+            spec = self.config.spec
+            daily = spec.budget.day is not None or any(m.max_cost_per_day is not None for m in spec.mixtures.values())
+            self._ledger = open_ledger(spec.store, self.environ) if daily else Purses()
+        return self._ledger
+
     def price(self, model: str) -> Price | None:
         """What a model costs in US dollars per million tokens; None where nobody knows."""
         if model not in self._prices:
@@ -77,27 +110,92 @@ class Rig:
             self._prices[model] = price_of(self.config.spec.prices, (host,) if self.wires.is_free(host) else ())(model)
         return self._prices[model]
 
+    def nearly_all(self, model: str) -> float | None:
+        """The seconds within which 95 of 100 calls of a model end; None while nobody knows."""
+        return self.paces.of(model).percentile(0.95)
+
     async def aclose(self) -> None:
         """Close the connections of the running event loop and write what the store has not written yet."""
         await self.wires.aclose()
         if self._store is not None:
             self._store.flush()
+        if isinstance(self._ledger, SqliteLedger):
+            self._ledger.flush()
+
+    def _onion_of(self, request: Request) -> Provider:
+        """The onion around the wire that a request goes to."""
+        host = request.call.model.partition(":")[0]
+        timeout = self.timeouts.get(request.call.agent, self.config.spec.limits.timeout)
+        return self._onions.get((host, timeout)) or self._onion(host, timeout)
 
     def _onion(self, host: str, timeout: float) -> Provider:
-        limits, own = self.config.spec.limits, self.config.spec.hosts.get(host)
-        at_once = own.at_once if own and own.at_once else limits.at_once
-        places = self._places.setdefault(host, Places(at_once))
-        onion: Provider = Attempts(Limit(Timeout(self.wires.wire(host), timeout), places), most=limits.attempts)
-        if self.config.spec.cache.exact:
-            onion = Cache(onion, self._kept)
+        limits, shared = self.config.spec.limits, self._shared_by(host)
+        onion: Provider = Fit(self.wires.wire(host), self.profiles.written, self._learnt)
+        first, between = (limits.first_token, limits.between_tokens) if shared.remote else (None, None)
+        onion = Timeout(onion, timeout, first, between, self.paces)
+        onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)
+        onion = Budget(onion, self.ledger, self.price)
+        onion = Circuit(onion, self._gates, limits.failures, limits.rest)
+        onion = Attempts(
+            onion,
+            limits.attempts,
+            retries=shared.retries,
+            paces=self.paces,
+            hedges=shared.hedges,
+            percentile=limits.hedge_at,
+        )
         self._onions[host, timeout] = onion
         return onion
+
+    def _shared_by(self, host: str) -> _Shared:
+        """What all onions of a host share. Local servers are neither hedged nor hurried: they would only be slower."""
+        if host not in self._shared:
+            limits, own = self.config.spec.limits, self.config.spec.hosts.get(host)
+            at_once = own.at_once if own and own.at_once else limits.at_once
+            remote = not self.wires.is_free(host)
+            hurried = remote or "first_token" in limits.model_fields_set
+            hedged = limits.hedges > 0 and (remote or "hedges" in limits.model_fields_set)
+            self._shared[host] = _Shared(
+                Places(at_once),
+                Machine(own.at_once or Machine.at_once) if own and own.one_model else None,
+                Allowance(limits.retries),
+                Allowance(limits.hedges, saved=0.0) if hedged else None,
+                hurried,
+            )
+        return self._shared[host]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the calls of one host share."""
+
+    places: Places
+    machine: Machine | None
+    retries: Allowance
+    hedges: Allowance | None
+    remote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Routed:
+    """Hands each request to the onion of the host that its model names."""
+
+    onion: Callable[[Request], Provider]
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        return await self.onion(request).send(request, scope)
 
 
 def open_store(spec: StoreSpec, environ: Mapping[str, str]) -> Sqlite:
     """The store of a configuration: its file is made by the first run."""
     path = Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
     return Sqlite(path, prompts=spec.prompts, days=spec.days)
+
+
+def open_ledger(spec: StoreSpec, environ: Mapping[str, str]) -> SqliteLedger:
+    """The ledger of a configuration: a file beside its runs, made by the first attempt."""
+    path = Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
+    return SqliteLedger(path.with_name("ledger.db") if not spec.path else path.with_suffix(".ledger.db"))
 
 
 def named(config: Config, name: str | None) -> str:
@@ -146,7 +244,13 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = ()) -> MakeFlow:
     aggregator = member(spec.aggregator, "aggregator") if spec.aggregator else None
     try:
         return topology(
-            layers, aggregator, spec.combine, spec.answers, need=spec.need, grace=spec.grace, least=spec.least
+            layers,
+            aggregator,
+            spec.combine,
+            spec.answers,
+            need=spec.need,
+            grace=None if spec.grace == "learnt" else spec.grace,
+            least=spec.least,
         )
     except ConfigError as error:
         raise ConfigError(f"{config.where(f'mixtures.{name}')}.{error}") from None

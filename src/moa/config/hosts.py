@@ -1,4 +1,4 @@
-"""A host's name -> a Provider: chat-completions servers here, everything else by `registry.py`."""
+"""A host's name -> a Provider: whatever answers over HTTP here, everything else by `registry.py`."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Wires:
         """
         own = self._spec.hosts.get(name)
         if own is not None:
-            return custom(name, own.base_url, own.key.removeprefix("env:") if own.key else None)
+            return custom(name, own.base_url, own.key.removeprefix("env:") if own.key else None, own.wire)
         if name in HOSTS:
             return located(HOSTS[name], self._environ)
         known = [*self._spec.hosts, *HOSTS, *names(), *self._made]
@@ -98,12 +98,12 @@ class Wires:
         key = key_of(host, self._environ)
         if key is None and host.key_env and not (host.local and name not in self._spec.hosts):
             raise ConfigError(f"{name} needs a key: set {' or '.join(host.key_env)} in the environment")
-        return self._openai(host, key)
+        return self._remote(host, key)
 
-    def _openai(self, host: Host, key: str | None) -> Provider:
+    def _remote(self, host: Host, key: str | None) -> Provider:
         from moa.providers._http import Aiohttp
-        from moa.providers.openai import OpenAI
+        from moa.providers.remote import Remote
 
         if self._transport is None:
             self._transport = Aiohttp()
-        return OpenAI(host, self._transport, key)
+        return Remote(host, self._transport, key)

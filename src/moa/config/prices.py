@@ -47,3 +47,16 @@ def _known(host: str, model: str) -> Price | None:
     except (LookupError, ValueError):
         return None
     return Price(fresh, written, cached)
+
+
+@lru_cache(maxsize=4096)
+def context_of(model: str) -> int | None:
+    """The most tokens of a request and its answer that genai-prices knows of a model ("host:model"); None where it does not."""
+    from genai_prices import Usage, calc_price
+
+    host, _, name = model.partition(":")
+    try:
+        found = calc_price(Usage(input_tokens=1, output_tokens=1), model_ref=name, provider_id=_NAMES.get(host, host))
+    except (LookupError, ValueError):
+        return None
+    return found.model.context_window

@@ -15,11 +15,16 @@ class _Strict(BaseModel):
 
 
 class Host(_Strict):
-    """Any server that speaks chat completions. `key` names an environment variable: "env:NAME"."""
+    """Any server that speaks one of the wires. `key` names an environment variable: "env:NAME".
+
+    `one_model`: the server's machine holds one model at a time, so that calls of one model go together (`wrap/turns.py`).
+    """
 
     base_url: str
+    wire: Literal["chat", "responses", "anthropic", "gemini"] = "chat"
     key: str | None = None
     at_once: int | None = Field(None, ge=1)
+    one_model: bool = False
 
     @field_validator("key")
     @classmethod
@@ -32,9 +37,13 @@ class Host(_Strict):
 
 
 class Agent(_Strict):
-    """A model with a manner. `model` is "host:model"; `timeout` is in seconds."""
+    """A model with a manner. `model` is "host:model"; `timeout` is in seconds.
+
+    `fallback` are models that are asked in turn where this one has no answer.
+    """
 
     model: str
+    fallback: tuple[str, ...] = ()
     prompt: str = ""
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
@@ -48,7 +57,8 @@ class Agent(_Strict):
 class Mixture(_Strict):
     """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
 
-    Members are names of agents or mixtures, or "host:model". `proposers` and `rounds` write equal layers shortly.
+    Members are names of agents or mixtures, or "host:model". `proposers` and `rounds` write equal layers shortly. `need`
+    replies close a layer early, after `grace` more seconds ("learnt": as long as nearly all calls of those still out take).
     """
 
     description: str = ""
@@ -61,10 +71,11 @@ class Mixture(_Strict):
     combine: Literal["synthesise", "select", "vote"] = "synthesise"
     answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
     need: int | None = Field(None, ge=1, strict=True)
-    grace: float = Field(0.0, ge=0, le=3600)
+    grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
     least: int = Field(1, ge=1, strict=True)
     deadline: Seconds | None = None
     max_cost: Dollars | None = None
+    max_cost_per_day: Dollars | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> Mixture:
@@ -88,11 +99,42 @@ class Mixture(_Strict):
 
 
 class Limits(_Strict):
-    """`timeout` of one call in seconds; `at_once` calls per host; `attempts` of one call, the first included."""
+    """What holds for every call.
+
+    In seconds: `timeout` of one attempt in all, `first_token` before its first piece, `between_tokens` between two pieces, and
+    `rest`, for which a model is not asked after `failures` in a row. `at_once` calls per host; `attempts` of one call, the
+    first included; `retries` and `hedges`, the share of all calls that may be tried again or sent twice; a call is sent
+    twice where it takes longer than `hedge_at` of its model's calls (0 hedges: never).
+    """
 
     timeout: Seconds = 120.0
+    first_token: Seconds | None = 60.0
+    between_tokens: Seconds | None = 30.0
     at_once: int = Field(64, ge=1)
     attempts: int = Field(2, ge=1, le=2)
+    retries: float = Field(0.1, ge=0, le=0.1)
+    hedges: float = Field(0.05, ge=0, le=0.05)
+    hedge_at: float = Field(0.95, ge=0.5, lt=1)
+    failures: int = Field(5, ge=1)
+    rest: Seconds = 30.0
+
+
+class Profile(_Strict):
+    """What a model can do; see core/profile.py. What is not said is as shipped, or taken as given."""
+
+    context: int | None = Field(None, ge=256)
+    system: bool = True
+    in_a_row: bool = True
+    temperature: bool = True
+    top_p: bool = True
+    seed: bool = True
+    stop: bool = True
+    reasoning_effort: bool = True
+    parallel_tools: bool = True
+    logprobs: bool = True
+    tools: bool = True
+    schema_: bool = Field(True, alias="schema")
+    images: bool = True
 
 
 class Store(_Strict):
@@ -102,6 +144,12 @@ class Store(_Strict):
     path: str | None = None
     prompts: bool = True
     days: float | None = Field(None, gt=0)
+
+
+class Budget(_Strict):
+    """The most that all runs together may spend, in US dollars a UTC day; `max_cost_per_day` of a mixture is its own."""
+
+    day: Dollars | None = None
 
 
 class Cache(_Strict):
@@ -127,8 +175,10 @@ class Spec(_Strict):
     mixtures: dict[str, Mixture] = {}
     limits: Limits = Limits()
     store: Store = Store()
+    budget: Budget = Budget()
     cache: Cache = Cache()
     prices: dict[str, Price] = {}
+    profiles: dict[str, Profile] = {}
 
     @field_validator("hosts", "agents", "mixtures", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from moa.core.errors import ConfigError
@@ -14,7 +15,8 @@ class Agent:
 
     `model` is `"host:model"` (`"groq:llama-3.3-70b"`, `"builtin:p1"`). `prompt` is its own system prompt. `framing` says how
     it is shown references: `"fenced"` (default), `"quoted"` (short, without instructions: for small models) or `"paper"`
-    (the layout of arXiv 2406.04692, for reproducing its results). Unset settings are the provider's defaults.
+    (the layout of arXiv 2406.04692, for reproducing its results). `fallback` are models ("host:model") that are asked in turn
+    where this one has no answer. Unset settings are the provider's defaults.
 
     Raises:
         ConfigError: `framing` is none of these, or a setting is no number.
@@ -29,6 +31,7 @@ class Agent:
     seed: int | None = None
     reasoning_effort: str | None = None
     framing: Framing = "fenced"
+    fallback: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.framing not in ("fenced", "quoted", "paper"):
@@ -36,6 +39,9 @@ class Agent:
         for setting in ("temperature", "top_p", "max_tokens", "seed"):
             if not isinstance(getattr(self, setting), int | float | None):
                 raise ConfigError(f"{self.model}: {setting} {getattr(self, setting)!r} is no number")
+        if isinstance(self.fallback, str):
+            raise ConfigError(f"{self.model}: fallback is a list of models, as in fallback=[{self.fallback!r}]")
+        object.__setattr__(self, "fallback", tuple(self.fallback))
         if not self.name:
             object.__setattr__(self, "name", self.model)
 
@@ -76,4 +82,5 @@ class Agent:
             sample=sample,
             agent=self.name,
             role=role,
+            fallbacks=tuple(self.fallback),
         )

@@ -46,7 +46,11 @@ class CallError(MoaError):
 
 
 class ProviderError(CallError):
-    """A provider gave no usable answer. `retry_after` is in seconds."""
+    """A provider gave no usable answer. `retry_after` is in seconds.
+
+    `sent`: whether anything went out. `mended`: what was refused has been learnt, and the same call can go out again
+    without it.
+    """
 
     code = "provider_error"
     retryable: ClassVar[bool] = False
@@ -61,6 +65,8 @@ class ProviderError(CallError):
         retry_after: float | None = None,
         http_status: int | None = None,
         partial: str = "",
+        sent: bool = True,
+        mended: bool = False,
     ) -> None:
         super().__init__(message)
         self.provider = provider
@@ -69,6 +75,8 @@ class ProviderError(CallError):
         self.retry_after = retry_after
         self.http_status = http_status
         self.partial = partial
+        self.sent = sent
+        self.mended = mended
 
     def __str__(self) -> str:
         whose = ":".join(part for part in (self.provider, self.model) if part)

@@ -59,8 +59,8 @@ class Ask:
     calls: tuple[Call, ...]
     need: int | None = None
     """Close the step early once this many have replied (None: when all have ended) …"""
-    grace: float = 0.0
-    """… and this many seconds more have passed."""
+    grace: float | None = 0.0
+    """… and this many seconds more have passed (None: as long as nearly all calls of the models still out take, as learnt)."""
     until: Callable[[Outcomes], bool] | None = None
     """Or as soon as this pure test holds (a vote that is decided)."""
     least: int = 1
@@ -86,7 +86,7 @@ class Fork(Generic[T]):
 
     flows: tuple[Flow[T], ...]
     need: int | None = None
-    grace: float = 0.0
+    grace: float | None = 0.0
     until: Callable[[tuple[T | CallError | None, ...]], bool] | None = None
     least: int = 1
     label: str = ""
@@ -178,7 +178,7 @@ def _answer(ask: Ask, script: _Script) -> Outcomes | CallError:
     for index, call in enumerate(ask.calls):
         outcomes[index] = script.outcome(call)
         so_far = Outcomes(outcomes)
-        needed = ask.need is not None and not ask.grace and len(so_far.replies) >= ask.need
+        needed = ask.need is not None and ask.grace == 0 and len(so_far.replies) >= ask.need
         if needed or (ask.until is not None and ask.until(so_far)):
             break
     done = Outcomes(outcomes)

@@ -11,14 +11,12 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Flow, Outcome, mapped, play
 from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import render
-from moa.core.types import Call, Conversation, Part, Reply, Text, ToolCall, ToolResult, Usage
+from moa.core.tokens import most_form, most_input
+from moa.core.types import Call, Conversation, Reply, Usage
 
 ASSUMED_MAX_TOKENS = 4096
 """Output tokens a call is taken to use at most where its agent sets no max_tokens."""
 
-
-IMAGE_TOKENS = 4096
-"""Input tokens an image is taken to cost at most."""
 
 CAPS = ((4096, False), (4096, True), (2048, True), (1024, True))
 """What a mixture may be held to so that it stays under its max cost, the first that does: see `bounded`."""
@@ -79,19 +77,9 @@ def worst_cost(call: Call, price: Price) -> float:
     """
     if price == FREE:
         return 0.0
-    shown = sum(_most_input(part) for message in render(call, "0" * 32) for part in message.parts)
+    shown = sum(most_input(message) for message in render(call, "0" * 32)) + most_form(call.form)
     unseen = sum(reference.usage.output for reference in call.references if reference.model == PLACEHOLDER)
-    return cost(Usage(input=shown + unseen, output=most_tokens(call)), price)
-
-
-def _most_input(part: Part) -> int:
-    match part:
-        case Text(text) | ToolResult(_, text):
-            return len(text.encode("utf-8", "replace"))
-        case ToolCall():
-            return len((part.name + part.arguments).encode("utf-8", "replace"))
-        case _:
-            return IMAGE_TOKENS
+    return cost(Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices), price)
 
 
 def most_tokens(call: Call) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from moa.core.events import Event, Fact
+from moa.core.money import Account, Entry
 from moa.core.types import Reply, Request
 
 
@@ -14,12 +15,23 @@ def _ignore(fact: Fact) -> None:
     """Nobody listens."""
 
 
+def _unmarked() -> None:
+    """Nobody waits for it."""
+
+
+def _yes() -> bool:
+    """Somebody waits."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What travels down with a Request.
 
     `deadline` is on the event loop's clock (`loop.time()`), None for none. `want_deltas` asks the wire to stream; each
-    piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1.
+    piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1. `sent` is called when an attempt has its
+    place and goes out. `spare`: somebody else can answer instead, so that nobody waits long for this one. `awaited` says whether anybody still waits: the step of a straggler that is kept has
+    closed. `accounts` pay.
     """
 
     emit: Callable[[Fact], None] = _ignore
@@ -30,7 +42,12 @@ class Scope:
     span: int = 0
     role: str = ""
     tenant: str = ""
+    mixture: str = ""
+    accounts: tuple[Account, ...] = ()
     attempt: int = 1
+    sent: Callable[[], None] = _unmarked
+    spare: bool = False
+    awaited: Callable[[], bool] = _yes
 
 
 class Provider(Protocol):
@@ -62,16 +79,17 @@ class Store(Protocol):
 
 
 class Ledger(Protocol):
-    """Keeps money, in US dollars: reserve before a call is sent, settle when it has ended."""
+    """Keeps money, in US dollars: reserve before an attempt is sent, settle when it has ended."""
 
-    def reserve(self, scope: Scope, amount: float) -> str:
-        """Set `amount` aside and return a ticket.
+    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> None:
+        """Set `amount` aside in every account.
 
         Raises:
-            BudgetExceeded: the money allowed does not suffice.
+            BudgetExceeded: one of them does not have so much left; nothing was set aside.
+            StoreFailed: it cannot be known now.
         """
         ...
 
-    def settle(self, ticket: str, amount: float) -> None:
-        """Replace what was set aside by what was spent."""
+    def settle(self, accounts: tuple[Account, ...], reserved: float, entry: Entry) -> None:
+        """Give back what was set aside and write down what was spent; returns at once."""
         ...

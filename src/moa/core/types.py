@@ -107,6 +107,37 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool the client declared. `parameters` is a JSON Schema as text; moa never runs a tool itself."""
+
+    name: str
+    description: str = ""
+    parameters: str = '{"type":"object","properties":{}}'
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What form the answer must have. Only the acting call of a run carries one: proposers are asked for plain text.
+
+    `tool_choice` is "auto", "none", "required" or a tool's name; `schema` is a JSON Schema as text, or "{}" for any JSON
+    object. `choices` > 1 asks for that many answers (`Reply.others`), `logprobs` for as many alternatives per token.
+    """
+
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = ""
+    parallel_tools: bool | None = None
+    schema: str = ""
+    schema_name: str = "answer"
+    strict: bool | None = None
+    choices: int = 1
+    logprobs: int | None = None
+
+
+PLAIN = Form()
+
+
+@dataclass(frozen=True, slots=True)
 class Manner:
     """How an agent speaks: its own system prompt, and how references are shown to it (`core/prompts.py`)."""
 
@@ -116,12 +147,16 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or many calls. `cached` is part of `input`; `reasoning` is part of `output`."""
+    """Tokens of one or many calls. `cached` is part of `input`; `reasoning` is part of `output`.
+
+    `estimated`: the provider gave no usable count for (some of) it, so it was reckoned from the text.
+    """
 
     input: int = 0
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    estimated: bool = False
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -129,7 +164,29 @@ class Usage:
             self.output + other.output,
             self.cached + other.cached,
             self.reasoning + other.reasoning,
+            self.estimated or other.estimated,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Logprob:
+    """How likely a token was (natural logarithm), and the likeliest others in its place, each as text and logarithm."""
+
+    token: str
+    logprob: float
+    top_tokens: tuple[str, ...] = ()
+    top_logprobs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A further answer of a call that asked for several."""
+
+    text: str
+    finish: Finish = "stop"
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    logprobs: tuple[Logprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +194,7 @@ class Reply:
     """What came back for one call.
 
     `cost` is in US dollars, `None` where no price is known. `notes` flags what a reader should know (a fallback, a cut).
+    `others` are the further answers of a call that asked for several.
     """
 
     text: str
@@ -148,6 +206,8 @@ class Reply:
     usage: Usage = Usage()
     cost: float | None = None
     notes: tuple[str, ...] = ()
+    logprobs: tuple[Logprob, ...] = ()
+    others: tuple[Choice, ...] = ()
 
     @property
     def blank(self) -> bool:
@@ -167,7 +227,8 @@ class Call:
     """What a flow wants of one model. Rendered into messages by the engine, just before it is sent.
 
     `references` are the proposals it is given; `task` says in words what to do with them (empty: only show them).
-    `sample` tells equal calls apart, so that no cache or replay folds the samples of Self-MoA into one.
+    `sample` tells equal calls apart, so that no cache or replay folds the samples of Self-MoA into one. `fallbacks` are
+    models ("host:model") that are asked in turn where this one has no answer.
     """
 
     model: str
@@ -179,6 +240,8 @@ class Call:
     sample: int = 0
     agent: str = ""
     role: str = "proposer"
+    form: Form = PLAIN
+    fallbacks: tuple[str, ...] = ()
 
     @cached_property
     def digests(self) -> tuple[tuple[str, str], ...]:
@@ -192,13 +255,15 @@ class Call:
             ("sampling", _shared(self.sampling)),
             ("sample", _digest(str(self.sample))),
             ("prompt version", _digest(PROMPT_VERSION)),
+            *((("form", _shared(self.form)),) if self.form != PLAIN else ()),
         )
 
     @cached_property
     def key(self) -> str:
         """SHA-256 over model, conversation, references, manner, sampling, sample and prompt version (hex).
 
-        Never over the nonce or the display order; `agent` and `role` are names, not content.
+        Also over the form, where one is asked for. Never over the nonce or the display order; `agent`, `role` and
+        `fallbacks` are names, not content.
         """
         return hashlib.sha256("".join(digest for _, digest in self.digests).encode()).hexdigest()
 

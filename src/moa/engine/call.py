@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from moa.core.errors import BadReply, CallError, MoaError, Refused
-from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure
+from moa.core.errors import BadReply, CallError, MoaError
+from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted
 from moa.core.flow import Ask, Fork, Outcome
+from moa.core.money import Account
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost
+from moa.core.profile import with_room
 from moa.core.prompts import render
 from moa.core.types import Call, Reply, Request, Usage
+from moa.core.usable import no_answer
 from moa.engine.recorder import Recorder
 
 RUN_ENDED = "the run ended"
@@ -24,30 +27,35 @@ RUN_ENDED = "the run ended"
 class Run:
     """One run under way: what is needed to carry out its flow, and what it has used so far.
 
-    `deltas` says who is streamed: "none", the "final" step, or "all" calls.
+    `deltas` says who is streamed: "none", the "final" step, or "all" calls. Of a model, `price` is what it costs, `context` the
+    most tokens it takes, and `nearly_all` the seconds within which nearly all its calls end; None where unknown.
     """
 
     provider: Provider
     recorder: Recorder
     deltas: str = "none"
     price: Callable[[str], Price | None] = lambda model: None
+    context: Callable[[str], int | None] = lambda model: None
+    nearly_all: Callable[[str], float | None] = lambda model: None
+    accounts: tuple[Account, ...] = ()
     tenant: str = ""
+    mixture: str = ""
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     usage: Usage = Usage()
     costs: list[float | None] = field(default_factory=list)
     failed: int = 0
     streamed: list[str] = field(default_factory=list)
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they were started
 
     def start(self, coroutine: Any) -> asyncio.Task[Any]:
         """A task of this run's group, remembered until it has ended."""
         task = self.group.create_task(coroutine)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks[task] = None
+        task.add_done_callback(self.tasks.pop)
         return task
 
     def stop(self) -> None:
-        """Cancel every task still under way."""
+        """Cancel every task still under way, in the order they were started: a run ends the same way every time."""
         for task in tuple(self.tasks):
             task.cancel(RUN_ENDED)
 
@@ -90,9 +98,16 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         span=span,
         role=call.role,
         tenant=run.tenant,
+        mixture=run.mixture,
+        accounts=run.accounts,
+        awaited=lambda: not step.closed,
     )
     try:
-        reply = _usable(await _send(run.provider, Request(call, render(call, nonce), nonce), scope), call, ask, run)
+        shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")
+        if note:
+            run.emit(Noted("fitted", note), span)
+        request = Request(shown, render(shown, nonce), nonce)
+        reply = _usable(await _send(run.provider, request, scope), call, ask, run)
     except MoaError as error:
         run.failed += 1
         run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)
@@ -136,29 +151,14 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run) -> Reply:
         spent = cost(reply.usage, price)
     run.usage += reply.usage
     run.costs.append(spent)
-    if problem := _problem(reply, final=ask.final):
-        provider, _, model = call.model.partition(":")
-        kind = Refused if reply.finish == "content_filter" else BadReply
-        raise kind(problem, provider=provider, model=model, partial=reply.text)
+    if (problem := no_answer(reply, call, final=ask.final)) is not None:
+        raise problem
     notes = (
         (*reply.notes, "cut: the answer ends at its token limit; raise max_tokens")
         if reply.finish == "length"
         else reply.notes
     )
     return replace(reply, cost=spent, agent=call.agent, notes=notes)
-
-
-def _problem(reply: Reply, *, final: bool) -> str:
-    """Why a reply is no answer; empty where it is one. An answer that is cut is still the answer where it is the last word."""
-    if reply.finish == "content_filter":
-        return "the provider's filter cut the answer"
-    if reply.finish == "error":
-        return "the answer broke off with an error"
-    if reply.blank:
-        return f"{'only reasoning, no' if reply.reasoning.strip() else 'an empty'} answer came back"
-    if reply.finish == "length" and not final:
-        return "the answer was cut at its token limit; raise max_tokens"
-    return ""
 
 
 def draw_nonce(call: Call) -> str:

@@ -66,7 +66,7 @@ async def _carry_out(
         for task, flow in zip(tasks, rules.flows, strict=True):
             task.add_done_callback(partial(_closed, flow))
     try:
-        in_time = await _until_closed(tasks, step)
+        in_time = await _until_closed(tasks, step, run)
     except BaseException as stop:  # this branch is cancelled, or `until` has a bug: nobody will read what still comes
         step.closed = True
         _stop(tasks, str(stop) if isinstance(stop, asyncio.CancelledError) else RUN_ENDED)
@@ -81,9 +81,10 @@ async def _carry_out(
     return _close(step, results, run, in_time)
 
 
-async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step) -> bool:
+async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run) -> bool:
     """Wait until the step may close; False where its time was used up first."""
     loop, rules, closes = asyncio.get_running_loop(), step.rules, step.closes
+    opened = loop.time()
     pending, in_time = set(tasks), True
     grace_ends: float | None = None
     everyone = rules.need is None and rules.until is None
@@ -99,9 +100,21 @@ async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step) -> bool:
         if rules.until is not None and rules.until(_outcomes(rules, results)):
             break
         if rules.need is not None and grace_ends is None and len(_good(results)) >= rules.need:
-            grace_ends = loop.time() + rules.grace
+            grace_ends = (
+                max(loop.time(), opened + _learnt_grace(rules, results, run))
+                if rules.grace is None
+                else loop.time() + rules.grace
+            )
     step.closed = True
     return in_time
+
+
+def _learnt_grace(rules: Ask | Fork[Any], results: Sequence[Any], run: Run) -> float:
+    """The seconds, from the opening of a step, within which nearly all calls of the models still out end; 0 where nobody knows."""
+    if isinstance(rules, Fork):
+        return 0.0
+    out = [call.model for call, result in zip(rules.calls, results, strict=True) if result is None]
+    return max((run.nearly_all(model) or 0.0 for model in out), default=0.0)
 
 
 def _results(tasks: Iterable[asyncio.Task[Any]]) -> list[Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from moa.core.errors import ConfigError, MoaError
 from moa.core.events import TERMINAL, Delta, Event, Fact, Failure, Noted, RunFailed, RunFinished, RunStarted
 from moa.core.flow import Flow
+from moa.core.money import Account
 from moa.core.ports import Provider, Sink
 from moa.core.prices import Price, total
 from moa.core.types import Conversation, Reply
@@ -21,7 +22,10 @@ from moa.engine.recorder import Recorder
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all"."""
+    """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all".
+
+    What is known of a model: `price`, `context` and `nearly_all`, as in `Run`.
+    """
 
     flow: Callable[[Conversation], Flow[Reply]]
     conversation: Conversation
@@ -31,6 +35,9 @@ class Order:
     deltas: str = "none"
     sinks: tuple[Sink, ...] = ()
     price: Callable[[str], Price | None] = lambda model: None
+    context: Callable[[str], int | None] = lambda model: None
+    nearly_all: Callable[[str], float | None] = lambda model: None
+    accounts: tuple[Account, ...] = ()
     tenant: str = ""
     run: str = ""
 
@@ -43,13 +50,25 @@ async def run(order: Order) -> Reply:
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    state = Run(order.provider, Recorder(order.sinks, run=order.run), order.deltas, order.price, order.tenant)
+    state = Run(
+        order.provider,
+        Recorder(order.sinks, run=order.run),
+        deltas=order.deltas,
+        price=order.price,
+        context=order.context,
+        nearly_all=order.nearly_all,
+        accounts=order.accounts,
+        tenant=order.tenant,
+        mixture=order.mixture,
+    )
     state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline))
     outcome: Reply | BaseException
     try:
         async with asyncio.TaskGroup() as state.group:
-            outcome = await _drive(order, state, None if order.deadline is None else started + order.deadline)
-            state.stop()
+            try:
+                outcome = await _drive(order, state, None if order.deadline is None else started + order.deadline)
+            finally:
+                state.stop()
     except BaseExceptionGroup as errors:
         outcome = _first(errors)
     except BaseException as stop:  # cancelled, or the interpreter is told to end
@@ -103,17 +122,33 @@ def _failed(error: BaseException, state: Run, seconds: float) -> Fact:
     return RunFailed(Failure.of(error), state.usage, total(state.costs), seconds)
 
 
+UNREAD = 256 << 10
+"""Most characters of answers that wait for whoever watches; a reader slower than that ends its run."""
+
+
 class Watching:
-    """The events of a run under way; iterate them to the end, then ask for the `reply`."""
+    """The events of a run under way; iterate them to the end, then ask for the `reply`.
+
+    A slow reader never slows a model: what the proposers say is joined while it waits to be read, and where more than UNREAD
+    characters wait, the run is cancelled.
+    """
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
+        self._unread = 0
         self._wake: asyncio.Event = asyncio.Event()
         self._task: asyncio.Task[Reply] | None = None
         self._ended = False
 
     def add(self, event: Event) -> None:
         """Take one event (this is a Sink)."""
+        if isinstance(event.fact, Delta):
+            self._unread += len(event.fact.text)
+            if self._unread > UNREAD and self._task is not None:
+                self._task.cancel("who watched it read too slowly")
+            if self._events and (joined := _joined(self._events[-1], event)) is not None:
+                self._events[-1] = joined
+                return
         self._events.append(event)
         self._wake.set()
 
@@ -136,6 +171,8 @@ class Watching:
             self._wake.clear()
             await self._wake.wait()
         event = self._events.popleft()
+        if isinstance(event.fact, Delta):
+            self._unread -= len(event.fact.text)
         self._ended = isinstance(event.fact, TERMINAL)
         return event
 
@@ -143,6 +180,15 @@ class Watching:
         """No more events will come."""
         self._ended = True
         self._wake.set()
+
+
+def _joined(last: Event, event: Event) -> Event | None:
+    """Two pieces of one proposer's answer as one, the later one's stamp on it; None where they are not that."""
+    one, two = last.fact, event.fact
+    if not isinstance(one, Delta) or not isinstance(two, Delta) or two.final or last.span != event.span:
+        return None
+    same = (one.what, one.attempt, one.index, one.final) == (two.what, two.attempt, two.index, two.final)
+    return replace(event, fact=replace(one, text=one.text + two.text)) if same and not two.id else None
 
 
 @asynccontextmanager

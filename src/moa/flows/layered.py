@@ -17,12 +17,14 @@ async def layered(
 ) -> Reply:
     """The answer of `layers` to a conversation. `rules` are those of Ask: need, grace, least …
 
-    A layer that fails leaves the references of the layer before; with none at all the aggregator answers alone.
+    A layer that fails leaves the references of the layer before; with none at all the aggregator answers alone. Where a
+    layer closes early (`need`) and another follows, who is late goes on meanwhile, and is read by the layer after that.
     """
     references: Replies = ()
     failure = CallError("there are no proposers")
     for n, layer in enumerate(layers, 1):
-        step = rules | {"label": f"layer {n}", "steps": len(layers) + 2 - n}
+        step = {"keep": rules.get("need") is not None and n < len(layers)} | rules
+        step |= {"label": f"layer {n}", "steps": len(layers) + 2 - n}
         try:
             references = await ask_members(layer, conversation, references, REFINE if references else "", step)
         except CallError as error:

@@ -22,7 +22,8 @@ async def ask_members(
     """The replies of members asked at once, in their order. `step` holds the rules of Ask."""
     if any(not isinstance(member, Agent) for member in members):
         flows = (ask_member(member, conversation, references, task, sample=n) for n, member in numbered(members))
-        return tuple(result for result in await Fork(tuple(flows), **step) if isinstance(result, Reply))
+        rules = {name: rule for name, rule in step.items() if name != "keep"}  # who is late in a fork is stopped
+        return tuple(result for result in await Fork(tuple(flows), **rules) if isinstance(result, Reply))
     agents = ((n, member) for n, member in numbered(members) if isinstance(member, Agent))
     calls = tuple(agent.call(conversation, references, task=task, sample=n) for n, agent in agents)
     outcomes = await Ask(calls, **step)

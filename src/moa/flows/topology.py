@@ -43,7 +43,7 @@ def topology(
     kind: Kind = "auto",
     *,
     need: int | None = None,
-    grace: float = 0.0,
+    grace: float | None = 0.0,
     least: int = 1,
 ) -> MakeFlow:
     """The flow of `layers`, under the rules of Ask; a vote over one layer of agents stops asking as soon as it is decided.

@@ -51,6 +51,9 @@ def failed(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErro
     error.http_status = status
     error.retry_after = retry_after(headers)
     error.request_id = headers.get("x-request-id") or headers.get("request-id") or ""
+    inner = content.get("error") if isinstance(content, dict) else None
+    if isinstance(inner, dict) and isinstance(inner.get("param"), str):
+        error.param = inner["param"]
     return error
 
 
@@ -101,7 +104,12 @@ def _said(content: Any, body: bytes) -> tuple[str, set[str]]:
     inner: dict[str, Any] = error if isinstance(error, dict) else content
     details = inner.get("details")
     where = (inner, content, details if isinstance(details, dict) else {})
-    codes = {str(place[name]).lower() for place in where for name in ("code", "type", "error_code") if place.get(name)}
+    codes = {
+        str(place[name]).lower()
+        for place in where
+        for name in ("code", "type", "status", "error_code")
+        if place.get(name)
+    }
     message = error if isinstance(error, str) else inner.get("message") or inner.get("detail") or ""
     return _short(message if isinstance(message, str) else msgspec.json.encode(message).decode()), codes
 

@@ -1,4 +1,4 @@
-"""The hosts that speak chat completions: address, key and quirks, as data.
+"""The hosts moa knows: address, wire, key and quirks, as data. A new compatible host is one line here.
 
 Nothing here reads the environment by itself: it is passed in. A key is bound to its host; who changes the address by
 `*_BASE_URL` (or `*_API_BASE`) sends the key there knowingly.
@@ -16,22 +16,25 @@ from moa.core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where to send chat completions, with which key, and how this host differs from the rest.
+    """Where to send requests, on which wire ("chat", "responses", "anthropic" or "gemini"), with which key, and how this
+    host differs from the rest.
 
     `key_env` and `base_url_env` name variables in the order they are tried. `max_tokens` and `seed` are the names of those
     fields here. `stream_usage`: whether `stream_options` may be sent. `keep_alive`: whether a connection is kept for the next
-    request. `extra` is sent with every request.
+    request. `extra` is sent with every request. `schema`: a further field in which this host wants the JSON Schema of an answer.
     """
 
     name: str
     base_url: str
     key_env: tuple[str, ...] = ()
     base_url_env: tuple[str, ...] = ()
+    wire: str = "chat"
     local: bool = False
     max_tokens: str = "max_tokens"
     seed: str = "seed"
     stream_usage: bool = True
     keep_alive: bool = True
+    schema: str = ""
     extra: tuple[tuple[str, object], ...] = ()
 
 
@@ -47,6 +50,21 @@ def _local(name: str, port: int, **quirks: object) -> Host:
 
 _ALL = (
     _remote("openai", "https://api.openai.com/v1", max_tokens="max_completion_tokens"),
+    _remote(
+        "openai-responses",
+        "https://api.openai.com/v1",
+        wire="responses",
+        key_env=("OPENAI_API_KEY",),
+        base_url_env=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+    ),
+    _remote("anthropic", "https://api.anthropic.com/v1", wire="anthropic"),
+    _remote(
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        wire="gemini",
+        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        base_url_env=("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"),
+    ),
     _remote("together", "https://api.together.xyz/v1"),
     _remote("groq", "https://api.groq.com/openai/v1", max_tokens="max_completion_tokens"),
     # asks for `usage.cost`, which it leaves out otherwise
@@ -57,11 +75,19 @@ _ALL = (
     _remote("xai", "https://api.x.ai/v1"),
     _remote("fireworks", "https://api.fireworks.ai/inference/v1"),
     _remote("cerebras", "https://api.cerebras.ai/v1", max_tokens="max_completion_tokens"),
+    _remote("sambanova", "https://api.sambanova.ai/v1"),
+    _remote("nebius", "https://api.studio.nebius.com/v1"),
+    _remote("moonshot", "https://api.moonshot.ai/v1"),
+    _remote("zai", "https://api.z.ai/api/paas/v4"),
+    _remote("dashscope", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+    _remote("huggingface", "https://router.huggingface.co/v1", key_env=("HF_TOKEN", "HUGGINGFACE_API_KEY")),
+    _remote("cohere", "https://api.cohere.ai/compatibility/v1"),
+    _remote("deepinfra", "https://api.deepinfra.com/v1/openai"),
     _local("ollama", 11434, base_url_env=("OLLAMA_BASE_URL", "OLLAMA_API_BASE", "OLLAMA_HOST")),
     _local("vllm", 8000),
     _local("lmstudio", 1234, key_env=("LMSTUDIO_API_KEY", "LM_STUDIO_API_KEY")),
-    # its few threads each wait 5 s at a kept connection, while other requests stand in line
-    _local("llamacpp", 8080, keep_alive=False, key_env=("LLAMACPP_API_KEY", "LLAMA_API_KEY")),
+    # its few threads each wait 5 s at a kept connection, while other requests stand in line; its Responses know no text.format
+    _local("llamacpp", 8080, keep_alive=False, schema="json_schema", key_env=("LLAMACPP_API_KEY", "LLAMA_API_KEY")),
 )
 
 HOSTS: Mapping[str, Host] = MappingProxyType({host.name: host for host in _ALL})
@@ -87,15 +113,18 @@ def key_of(host: Host, environ: Mapping[str, str]) -> str | None:
     return next((key for name in host.key_env if (key := environ.get(name, "").strip())), None)
 
 
-def custom(name: str, base_url: str, key_env: str | None = None) -> Host:
-    """A host that is in no table, at `base_url` (up to and without `/chat/completions`).
+def custom(name: str, base_url: str, key_env: str | None = None, wire: str = "chat") -> Host:
+    """A host that is in no table, at `base_url` (up to and without `/chat/completions`, `/responses` or `/messages`).
 
     Raises:
         ConfigError: `base_url` is no http(s) URL.
     """
     base_url = checked(base_url, name)
     near = urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
-    return Host(name, base_url, (key_env,) if key_env else (), local=near)
+    return Host(name, base_url, (key_env,) if key_env else (), wire=wire, local=near)
+
+
+_PATHS = ("/chat/completions", "/responses", "/messages")
 
 
 def checked(address: str, where: str) -> str:
@@ -115,7 +144,8 @@ def checked(address: str, where: str) -> str:
         raise ConfigError(
             f"{where}: the address must hold no password, query or fragment; put the key in an environment variable"
         )
-    return address.rstrip("/").removesuffix("/chat/completions")
+    address = address.rstrip("/")
+    return next((address.removesuffix(path) for path in _PATHS if address.endswith(path)), address)
 
 
 def _ollama(address: str) -> str:

@@ -23,12 +23,12 @@ import msgspec
 from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, TimedOut
 from moa.core.ports import Scope
 from moa.core.types import Reply, Request
-from moa.providers._answer import Answer, Completion
-from moa.providers._chat import Json, body, model_of
-from moa.providers._failure import failed_inside
+from moa.providers._completion import Answer, Completion
+from moa.providers._wire import Json, model_of
 from moa.providers.gguf import builtin as builtin
 from moa.providers.gguf import check
 from moa.providers.hosts import Host
+from moa.providers.openai import Chat
 
 _HOST = Host("local", "", local=True)
 _SMALL = 64 << 20
@@ -133,7 +133,7 @@ class _Asked:
     def content(self, *, stream: bool) -> Json:
         """What to ask; only a stream can be stopped. The prompt cache is off: with it the same request can give another text,
         depending on what was asked before."""
-        return body(self._request, _HOST, stream=stream) | {"cache_prompt": False}
+        return Chat().body(self._request, _HOST, stream=stream) | {"cache_prompt": False}
 
     def take(self, chunk: Json) -> bool:
         """Called by llama.cpp in its thread for every chunk; True stops it. It would swallow what is raised, so nothing is."""
@@ -149,8 +149,6 @@ class _Asked:
             completion = msgspec.convert(chunk, Completion)
         except msgspec.ValidationError as error:
             raise BadReply(f"llama.cpp answered in an unknown shape: {error}") from error
-        if completion.failure:
-            raise failed_inside(completion.failure)
         for delta in self.answer.add(completion):
             if self.scope.want_deltas:
                 self.loop.call_soon_threadsafe(self._pass_on, partial(self.scope.emit, delta))

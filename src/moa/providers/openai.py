@@ -1,24 +1,130 @@
-"""Chat completions of any compatible host: OpenAI's own, the hosts of `hosts.py`, and any other that speaks it."""
+"""Chat completions, the wire that most hosts speak: what is sent. What comes back is read by `_completion.py`.
+
+Also what `local.py` says to llama.cpp. Reference: platform.openai.com/docs/api-reference/chat.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
-from moa.core.errors import BadReply, BadRequest, ConfigError, ProviderError, TimedOut
 from moa.core.ports import Scope
-from moa.core.types import Reply, Request
-from moa.providers._answer import Answer, decoded
-from moa.providers._chat import body, model_of
-from moa.providers._failure import failed, failed_inside
-from moa.providers._http import Response, Transport
-from moa.providers._sse import EventStream
+from moa.core.types import Form, Image, Message, Request, Sampling, Text, Tool, ToolCall, ToolResult
+from moa.providers._completion import Answer
+from moa.providers._wire import Json, model_of, parsed, settings
 from moa.providers.hosts import Host
 
-LIMIT = 32 << 20
-"""Most bytes of one answer."""
+
+class Chat:
+    """The wire; see Wire."""
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """See Wire."""
+        return "chat/completions"
+
+    def headers(self, key: str) -> Mapping[str, str]:
+        """See Wire."""
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def body(self, request: Request, host: Host, *, stream: bool) -> Json:
+        """See Wire."""
+        content: Json = {
+            "model": model_of(request),
+            "messages": [turn for message in request.messages for turn in _turns(message)],
+            **_settings(request.call.sampling, host),
+            **_form(request.call.form),
+            **dict(host.extra),
+        }
+        if stream:
+            content["stream"] = True
+            if host.stream_usage:
+                content["stream_options"] = {"include_usage": True}
+        return content
+
+    def reading(self, scope: Scope, model: str) -> Answer:
+        """See Wire."""
+        return Answer(scope, model)
+
+    def models(self, body: bytes) -> tuple[str, ...]:
+        """See Wire."""
+        return tuple(model.id for model in msgspec.json.decode(body, type=_Models).data)
+
+
+def _settings(sampling: Sampling, host: Host) -> Json:
+    return settings(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        stop=list(sampling.stop) or None,
+        reasoning_effort=sampling.reasoning_effort,
+        **{host.max_tokens: sampling.max_tokens, host.seed: sampling.seed},
+    )
+
+
+def _form(form: Form) -> Json:
+    choice: Any = form.tool_choice or None
+    if choice not in (None, "auto", "none", "required"):
+        choice = {"type": "function", "function": {"name": choice}}
+    return settings(
+        tools=[{"type": "function", "function": _tool(tool)} for tool in form.tools] or None,
+        tool_choice=choice,
+        parallel_tool_calls=form.parallel_tools,
+        response_format=_response_format(form),
+        n=form.choices if form.choices > 1 else None,
+        logprobs=None if form.logprobs is None else True,
+        top_logprobs=form.logprobs or None,
+    )
+
+
+def _tool(tool: Tool) -> Json:
+    parameters = parsed(tool.parameters, f"the parameters of tool {tool.name}")
+    return settings(name=tool.name, description=tool.description or None, parameters=parameters, strict=tool.strict)
+
+
+def _response_format(form: Form) -> Json | None:
+    if not form.schema:
+        return None
+    if form.schema == "{}":
+        return {"type": "json_object"}
+    schema = parsed(form.schema, "the schema of the answer")
+    return {"type": "json_schema", "json_schema": settings(name=form.schema_name, schema=schema, strict=form.strict)}
+
+
+def _turns(message: Message) -> Iterator[Json]:
+    """One of our messages: each tool result is a turn of its own there, before what else was said."""
+    rest = []
+    for part in message.parts:
+        if isinstance(part, ToolResult):
+            yield {"role": "tool", "tool_call_id": part.id, "content": part.content}
+        else:
+            rest.append(part)
+    if rest or not message.parts:
+        yield _turn(message, rest)
+
+
+def _turn(message: Message, parts: list[Text | Image | ToolCall]) -> Json:
+    calls = [part for part in parts if isinstance(part, ToolCall)]
+    said = [part for part in parts if not isinstance(part, ToolCall)]
+    turn: Json = {"role": message.role, "content": _content(said) if said or not calls else None}
+    if calls:
+        turn["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in calls
+        ]
+    return turn
+
+
+def _content(parts: list[Text | Image]) -> str | list[Json]:
+    # Texts alone are joined: every host takes a string, and some put a line end of their own between parts.
+    if all(isinstance(part, Text) for part in parts):
+        return "".join(part.text for part in parts if isinstance(part, Text))
+    return [
+        {"type": "text", "text": part.text}
+        if isinstance(part, Text)
+        else {"type": "image_url", "image_url": {"url": part.url}}
+        for part in parts
+    ]
 
 
 class _Named(msgspec.Struct):
@@ -27,116 +133,3 @@ class _Named(msgspec.Struct):
 
 class _Models(msgspec.Struct):
     data: list[_Named]
-
-
-@dataclass(frozen=True)
-class OpenAI:
-    """A Provider over one host. `transport` is shared by all hosts; who made it closes it."""
-
-    host: Host
-    transport: Transport
-    key: str | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
-            where = " or ".join(self.host.key_env) or self.host.name
-            raise ConfigError(f"{where}: the key holds characters that no HTTP header may; copy it again")
-
-    async def send(self, request: Request, scope: Scope) -> Reply:
-        """See Provider. Streamed only where deltas are wanted."""
-        model = model_of(request)
-        answer = Answer(scope, model)
-        try:
-            content = _encoded(body(request, self.host, stream=scope.want_deltas))
-            async with (
-                asyncio.timeout_at(scope.deadline),
-                self.transport.request("POST", self._url("chat/completions"), self._headers(), content) as response,
-            ):
-                return await _received(response, answer, scope)
-        except TimeoutError:
-            raise self._own(TimedOut("no whole answer before the deadline"), model, answer.text) from None
-        except ProviderError as error:
-            self._own(error, model, answer.text)
-            raise
-
-    async def models(self, seconds: float = 5.0) -> tuple[str, ...]:
-        """The names of the models the host offers, sorted.
-
-        Raises:
-            ProviderError: the host does not answer within `seconds`, or not with a list.
-        """
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self.transport.request("GET", self._url("models"), self._headers()) as response,
-            ):
-                content = await response.read(LIMIT)
-                if response.status != 200:
-                    raise failed(response.status, response.headers, content)
-                return tuple(sorted(model.id for model in msgspec.json.decode(content, type=_Models).data))
-        except TimeoutError:
-            raise self._own(TimedOut(f"no answer within {seconds:g} s")) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._own(BadReply(f"no list of models came back: {error}")) from error
-        except ProviderError as error:
-            self._own(error)
-            raise
-
-    def _url(self, path: str) -> str:
-        return f"{self.host.base_url}/{path}"
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        if not self.host.keep_alive:
-            headers["Connection"] = "close"
-        return headers
-
-    def _own(self, error: ProviderError, model: str = "", partial: str = "") -> ProviderError:
-        """Write into the error whose it is and what had come; never with the key, which some hosts repeat."""
-        error.provider, error.model, error.partial = self.host.name, model, error.partial or partial
-        if self.key and len(self.key) >= 4:
-            error.args = (str(error.args[0]).replace(self.key, "[key]"),)
-        return error
-
-
-def _encoded(content: dict[str, object]) -> bytes:
-    try:
-        return msgspec.json.encode(content)
-    except UnicodeEncodeError as error:
-        raise BadRequest(f"the text is no valid Unicode: {error.reason}") from error
-
-
-async def _received(response: Response, answer: Answer, scope: Scope) -> Reply:
-    if response.status != 200:
-        raise failed(response.status, response.headers, await response.read(LIMIT))
-    if "text/event-stream" in response.headers.get("content-type", ""):
-        return await _streamed(response, answer, scope)
-    completion = decoded(await response.read(LIMIT))
-    if completion.failure:
-        raise failed_inside(completion.failure)
-    if not completion.choices:
-        raise BadReply("the answer holds no choice")
-    for delta in answer.add(completion):
-        if scope.want_deltas:  # asked to stream, this host sent it whole
-            scope.emit(delta)
-    return answer.reply(ended=True)
-
-
-async def _streamed(response: Response, answer: Answer, scope: Scope) -> Reply:
-    events, size = EventStream(), 0
-    while piece := await response.piece():
-        size += len(piece)
-        if size > LIMIT:
-            raise BadReply(f"the stream is longer than {LIMIT} bytes")
-        for event in events.feed(piece):
-            if event.data == b"[DONE]":
-                await response.drain()
-                return answer.reply(ended=True)
-            completion = decoded(event.data)
-            if completion.failure:
-                raise failed_inside(completion.failure)
-            for delta in answer.add(completion):
-                scope.emit(delta)
-    return answer.reply(ended=False)

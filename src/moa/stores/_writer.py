@@ -15,9 +15,12 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any, Generic, TypeVar
 
 from moa.core.errors import MoaError, StoreFailed
 from moa.core.events import TERMINAL, Event
+
+T = TypeVar("T")
 
 BATCH = 256
 """Events of one transaction at most: a few milliseconds of work."""
@@ -29,22 +32,28 @@ RETRY = 1.0
 """Seconds between two tries of a write that fails."""
 
 
-class Writer:
-    """Hands events in batches to `write`, in a daemon thread of its own that is started by the first event.
+def _ends_a_run(item: object) -> bool:
+    return isinstance(item, Event) and isinstance(item.fact, TERMINAL)
+
+
+class Writer(Generic[T]):
+    """Hands what is added in batches to `write`, in a daemon thread of its own that is started by the first item.
 
     `write` raises where nothing of the batch was written. `done` is called in the thread when it ends: by `close`, at
-    the latest when the interpreter exits (`close_at_exit`).
+    the latest when the interpreter exits (`close_at_exit`). `gather` seconds are waited for more to come.
     """
 
-    def __init__(self, write: Callable[[Sequence[Event]], None], done: Callable[[], None], limit: int) -> None:
-        self._write, self._done, self._limit = write, done, limit
+    def __init__(
+        self, write: Callable[[Sequence[T]], None], done: Callable[[], None], limit: int, gather: float = GATHER
+    ) -> None:
+        self._write, self._done, self._limit, self._gather = write, done, limit, gather
         self.closed = False
         self.error: MoaError | None = None
         self._reset()
         _LIVE.add(self)
 
     def _reset(self) -> None:
-        self._pending: deque[Event] = deque()
+        self._pending: deque[T] = deque()
         self._wake = threading.Event()  # there is something to write
         self._rush = threading.Event()  # somebody waits for it, or a run has ended
         self._tried = threading.Condition()  # guards and announces _written and _failures
@@ -56,14 +65,14 @@ class Writer:
         """True while `limit` events wait, while writing fails, and after `close`."""
         return len(self._pending) >= self._limit or self.error is not None or self.closed
 
-    def add(self, event: Event) -> None:
-        """Queue one event."""
-        self._pending.append(event)
+    def add(self, item: T) -> None:
+        """Queue one item."""
+        self._pending.append(item)
         if not self._wake.is_set():
             self._wake.set()
             if self._thread is None:
                 self._start()
-        if isinstance(event.fact, TERMINAL):
+        if _ends_a_run(item):
             self._rush.set()
 
     def settle(self) -> bool:
@@ -124,7 +133,7 @@ class Writer:
         while not self.closed:
             if self.error is None:
                 self._wake.wait()
-                self._rush.wait(GATHER)
+                self._rush.wait(self._gather)
             else:
                 self._rush.wait(RETRY)
             self._wake.clear()
@@ -168,7 +177,7 @@ def _as_ours(error: Exception) -> MoaError:
     )
 
 
-_LIVE: weakref.WeakSet[Writer] = weakref.WeakSet()
+_LIVE: weakref.WeakSet[Writer[Any]] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
@@ -180,7 +189,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def close_at_exit(writer: Writer) -> None:
+def close_at_exit(writer: Writer[Any]) -> None:
     """Close, and say on stderr what could not be written: nobody is left to be told by an exception."""
     try:
         writer.close()

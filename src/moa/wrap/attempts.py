@@ -1,65 +1,212 @@
-"""Tries again: the one owner of attempts, so that no two layers multiply them."""
+"""Tries again, and hedges: the one owner of attempts, so that no two layers multiply them.
+
+A logical call is at most `most` attempts. A second one goes out after a retryable failure, or, hedging, beside the first once that
+takes longer than nearly all calls of its model did ("The Tail at Scale", Dean & Barroso, CACM 2013). The first piece of text that
+passes elects its attempt: the other is cancelled, and from then on nothing is tried again, since two texts must never mix.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from moa.core.errors import ProviderError
-from moa.core.events import CallRetried, Delta, Fact, Failure
+from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
+from moa.wrap.pace import Allowance, Pace, Paces
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Sends once more after a retryable error, at most `most` times in all.
+    """Sends once more after a retryable error, at most `most` times in all, and as long as `retries` allow it.
 
     It waits what the provider asked for (`retry_after`) and, on top, a random part of `backoff` seconds (full jitter). It
-    does not try again once a delta was passed on, since two texts must never mix, nor where that would be after the deadline
-    or more than `longest` seconds after the first attempt began: who hung for two minutes would only hang for four.
+    does not try again where that would be after the deadline, more than `longest` seconds after the first attempt began (who
+    hung for two minutes would only hang for four), or after more than `patience` seconds where somebody else can answer.
+
+    Where there are `hedges`, a call that takes longer than `percentile` of its model's calls gets a second attempt at once.
     """
 
     inner: Provider
     most: int = 2
     backoff: float = 0.5
     longest: float = 60.0
+    patience: float = 1.0
     chance: Callable[[], float] = random.random
+    retries: Allowance = field(default_factory=lambda: Allowance(0.1))
+    paces: Paces = field(default_factory=Paces)
+    hedges: Allowance | None = None
+    percentile: float = 0.95
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider; raises what the last attempt raised."""
-        attempt, began = scope.attempt, asyncio.get_running_loop().time()
+        self.retries.earn()
+        pace = self.paces.of(request.call.model)
+        slow = None
+        if self.hedges is not None and self.most > 1:
+            self.hedges.earn()
+            slow = pace.percentile(self.percentile)
+        loop = asyncio.get_running_loop()
+        attempt, began = scope.attempt, loop.time()
         while True:
-            speaking = _Speaking(scope.emit)
-            plain = attempt == scope.attempt and not scope.want_deltas  # nothing to listen to, nothing to tell
             try:
-                return await self.inner.send(
-                    request, scope if plain else replace(scope, attempt=attempt, emit=speaking.emit)
-                )
+                race = _Race(self, request, scope, pace, attempt, slow if attempt == scope.attempt else None)
+                return await race.run()
             except ProviderError as error:
                 wait = (error.retry_after or 0.0) + self.chance() * self.backoff * 2 ** (attempt - 1)
-                if not error.retryable or attempt >= self.most or speaking.begun or not self._fits(wait, began, scope):
+                attempt += race.attempts
+                if attempt > self.most or race.elected or not self._worth(error, wait, began, scope):
                     raise
-                scope.emit(CallRetried(attempt, wait, Failure.of(error)))
+                scope.emit(CallRetried(attempt - 1, wait, Failure.of(error)))
             await asyncio.sleep(wait)
-            attempt += 1
 
-    def _fits(self, wait: float, began: float, scope: Scope) -> bool:
-        """Whether the next attempt, after that wait, is still worth its while."""
+    def _worth(self, error: ProviderError, wait: float, began: float, scope: Scope) -> bool:
+        """Whether the next attempt, after that wait, is still worth its while; takes a retry from what is allowed."""
+        if not error.retryable and not error.mended:
+            return False
+        if not error.sent or not scope.awaited() or (scope.spare and wait > self.patience):
+            return False
         again = asyncio.get_running_loop().time() + wait
-        return again - began <= self.longest and (scope.deadline is None or again < scope.deadline)
+        if again - began > self.longest or (scope.deadline is not None and again >= scope.deadline):
+            return False
+        return error.mended or self.retries.spend()
 
 
-class _Speaking:
-    """One attempt's emit: notices whether any of its answer was passed on."""
+class _Race:
+    """One attempt, and where it is slow a second beside it."""
 
-    def __init__(self, emit: Callable[[Fact], None]) -> None:
-        self._emit = emit
-        self.begun = False
+    __slots__ = (
+        "_began",
+        "_interrupted",
+        "_of",
+        "_out",
+        "_over",
+        "_pace",
+        "_request",
+        "_scope",
+        "_second",
+        "_slow",
+        "_task",
+        "_timer",
+        "attempts",
+        "elected",
+    )
 
-    def emit(self, fact: Fact) -> None:
-        """Pass a fact on."""
-        self.begun = self.begun or isinstance(fact, Delta)
-        self._emit(fact)
+    def __init__(
+        self, of: Attempts, request: Request, scope: Scope, pace: Pace, attempt: int, slow: float | None
+    ) -> None:
+        self._of, self._request, self._scope, self._pace, self._slow = of, request, scope, pace, slow
+        if attempt != scope.attempt:
+            self._scope = replace(scope, attempt=attempt)
+        self.attempts = 1
+        self.elected = 0  # the number of the attempt whose text is passed on
+        self._task: asyncio.Task[object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._second: asyncio.Task[Reply] | None = None
+        self._interrupted = self._over = False
+        self._began = 0.0
+        self._out = False  # whether the first attempt has left the limiter
+
+    async def run(self) -> Reply:
+        """The reply of whichever attempt is first; the failure of the first, where both fail."""
+        loop, scope, pace, chance = asyncio.get_running_loop(), self._scope, self._pace, self._of.chance
+        self._began = loop.time()
+        listening = replace(scope, emit=self._emit_first, sent=self._sent)
+        try:
+            reply = await self._of.inner.send(self._request, listening)
+            self._over = True
+            if self._interrupted:  # both came at once: the first is taken
+                self._taken_back()
+            pace.add(loop.time() - self._began)
+        except asyncio.CancelledError:
+            if self._out:
+                pace.missed(loop.time() - self._began, chance())
+            if not self._interrupted or not self._taken_back():
+                raise
+            assert self._second is not None
+            reply = await self._second
+        except ProviderError as failure:
+            if self._interrupted and not self._taken_back():
+                raise asyncio.CancelledError from failure
+            self._over = True
+            if self._second is None:
+                raise
+            try:
+                reply = await self._second
+            except ProviderError:
+                raise failure from None
+        finally:
+            await self._end()
+        return reply
+
+    def _sent(self) -> None:
+        """The first attempt goes out: from now on it may be slow."""
+        loop = asyncio.get_running_loop()
+        self._began, self._out = loop.time(), True
+        if self._slow is not None:
+            self._task = asyncio.current_task()
+            self._timer = loop.call_later(self._slow, self._hedge)
+        self._scope.sent()
+
+    def _hedge(self) -> None:
+        """The first attempt is slow: send the second."""
+        hedges = self._of.hedges
+        if self.elected or self._over or hedges is None or not self._scope.awaited() or not hedges.spend():
+            return
+        number = self._scope.attempt + 1
+        self.attempts = 2
+        self._scope.emit(CallHedged(number))
+        scope = replace(self._scope, attempt=number, emit=self._emit_second)
+        self._second = asyncio.get_running_loop().create_task(self._of.inner.send(self._request, scope))
+        self._second.add_done_callback(self._second_ended)
+
+    def _second_ended(self, second: asyncio.Task[Reply]) -> None:
+        if not second.cancelled() and second.exception() is None:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """The second attempt has won: stop waiting for the first."""
+        if not self._over and not self._interrupted and self._task is not None:
+            self._interrupted = True
+            self._task.cancel()
+
+    def _taken_back(self) -> bool:
+        """Whether the cancellation of this task was ours alone."""
+        self._interrupted, self._over = False, True
+        return self._task is not None and self._task.uncancel() == 0
+
+    def _emit_first(self, fact: Fact) -> None:
+        if isinstance(fact, Delta):
+            if self.elected not in (0, self._scope.attempt):
+                return
+            if not self.elected:
+                self.elected = self._scope.attempt
+                if self._second is not None:
+                    self._second.cancel()
+        self._scope.emit(fact)
+
+    def _emit_second(self, fact: Fact) -> None:
+        if isinstance(fact, Delta):
+            number = self._scope.attempt + 1
+            if self.elected not in (0, number):
+                return
+            if not self.elected:
+                self.elected = number
+                self._interrupt()
+        self._scope.emit(fact)
+
+    async def _end(self) -> None:
+        """Whatever happened, nothing of this race goes on."""
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        second = self._second
+        if second is not None:
+            if not second.done():
+                second.cancel()
+                await asyncio.wait((second,))
+            if not second.cancelled():
+                second.exception()  # seen: it is the first's that counts

@@ -49,8 +49,9 @@ class Limit:
         except TimeoutError:
             provider, _, model = request.call.model.partition(":")
             why = f"all {self.places.at_once} places were taken until the deadline; nothing was sent"
-            raise TimedOut(why, provider=provider, model=model) from None
+            raise TimedOut(why, provider=provider, model=model, sent=False) from None
         try:
+            scope.sent()
             return await self.inner.send(request, scope)
         finally:
             places.release()

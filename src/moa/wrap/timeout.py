@@ -1,22 +1,34 @@
-"""Ends an attempt that takes too long."""
+"""Ends an attempt that takes too long: in all, before its first piece, or between two pieces."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from moa.core.errors import TimedOut
 from moa.core.events import Delta, Fact
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
+from moa.wrap.pace import Paces
+
+QUICK = 0.5
+"""A model whose slowest calls take less than this part of `first` is quick: it is asked for whole answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Gives each attempt `seconds` in all, and never more than what is left until the scope's deadline."""
+    """Gives each attempt `seconds` in all, and never more than what is left until the scope's deadline.
+
+    `first` and `between` are the seconds allowed before the first piece of an answer, and between two of them. They need a
+    stream, which costs many times the CPU of a whole answer; so a model known to be quick (by `paces`) is asked for whole
+    answers all the same, and gets `first` for all of it: who always answers in a second and is silent for 30 hangs.
+    """
 
     inner: Provider
     seconds: float
+    first: float | None = None
+    between: float | None = None
+    paces: Paces = field(default_factory=Paces)
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider.
@@ -24,23 +36,78 @@ class Timeout:
         Raises:
             TimedOut: no whole answer in time; carries the text that had been streamed.
         """
-        ends = asyncio.get_running_loop().time() + self.seconds
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self.seconds
         if scope.deadline is not None:
             ends = min(ends, scope.deadline)
-        heard: list[str] = []
-
-        def listen(fact: Fact) -> None:
-            if isinstance(fact, Delta) and fact.what == "text":
-                heard.append(fact.text)
-            scope.emit(fact)
-
-        emit = listen if scope.want_deltas else scope.emit
+        quick = not scope.want_deltas and self.first is not None and self._is_quick(request.call.model)
+        heard = _Heard(scope, self.first, self.between if not quick else None, ends)
+        watched = scope.want_deltas or (self.first is not None and not quick)
+        inner = replace(scope, deadline=ends, want_deltas=watched, emit=heard.emit if watched else scope.emit)
         try:
-            async with asyncio.timeout_at(ends) as timer:
-                return await self.inner.send(request, replace(scope, deadline=ends, emit=emit))
+            async with asyncio.timeout_at(heard.begin(loop)) as timer:
+                heard.timer = timer
+                return await self.inner.send(request, inner)
         except TimeoutError:
             if not timer.expired():  # the provider's own, not ours
                 raise
             provider, _, model = request.call.model.partition(":")
-            why = f"within {self.seconds:g} s" if ends != scope.deadline else "before the deadline"
-            raise TimedOut(f"no whole answer {why}", provider=provider, model=model, partial="".join(heard)) from None
+            raise TimedOut(
+                heard.why(self.seconds, scope.deadline), provider=provider, model=model, partial=heard.text
+            ) from None
+
+    def _is_quick(self, model: str) -> bool:
+        slowest = self.paces.of(model).percentile(1.0)
+        return self.first is not None and slowest is not None and slowest < QUICK * self.first
+
+
+class _Heard:
+    """What one attempt has said so far, and when it must say more."""
+
+    __slots__ = ("_between", "_ends", "_first", "_loop", "_scope", "_silent", "_texts", "timer")
+
+    def __init__(self, scope: Scope, first: float | None, between: float | None, ends: float) -> None:
+        self._scope, self._first, self._between, self._ends = scope, first, between, ends
+        self._texts: list[str] = []
+        self._silent = True
+        self.timer: asyncio.Timeout | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> float:
+        """When the first piece is due."""
+        self._loop = loop
+        return self._ends if self._first is None else min(self._ends, loop.time() + self._first)
+
+    def emit(self, fact: Fact) -> None:
+        """Note a piece, and pass it on where somebody wants it."""
+        if isinstance(fact, Delta):
+            if fact.what == "text":
+                self._texts.append(fact.text)
+            if self._silent or self._between is not None:
+                self._more()
+            if not self._scope.want_deltas:
+                return
+        self._scope.emit(fact)
+
+    def _more(self) -> None:
+        """The next piece is due `between` seconds from now, all of it at the end."""
+        self._silent = False
+        due = self._ends if self._between is None else min(self._ends, self._loop.time() + self._between)
+        if self.timer is not None and not self.timer.expired():
+            self.timer.reschedule(due)
+
+    def why(self, seconds: float, deadline: float | None) -> str:
+        """What was waited for in vain."""
+        now = self._loop.time()
+        if now >= self._ends:
+            return (
+                "no whole answer before the deadline"
+                if self._ends == deadline
+                else f"no whole answer within {seconds:g} s"
+            )
+        if self._silent:
+            return f"not a piece of an answer within {self._first:g} s"
+        return f"the answer stopped for {self._between:g} s"

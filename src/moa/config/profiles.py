@@ -1,0 +1,48 @@
+"""What a model can do: the configuration's own word, then `profiles.toml`, then the context length genai-prices knows."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from moa.config.prices import context_of
+from moa.config.spec import Profile as ProfileSpec
+from moa.core.profile import ABLE, Profile
+
+
+class Profiles:
+    """The Profile of each model, found when it is first asked for."""
+
+    def __init__(self, own: Mapping[str, ProfileSpec]) -> None:
+        self._own = own
+        self._found: dict[str, Profile] = {}
+
+    def written(self, model: str) -> Profile:
+        """The profile of a model ("host:model") as the configuration or `profiles.toml` has it."""
+        if model not in self._found:
+            self._found[model] = self._find(model)
+        return self._found[model]
+
+    def of(self, model: str) -> Profile:
+        """The same, with the context length that genai-prices knows, where none is written."""
+        profile = self.written(model)
+        return profile if profile.context else replace(profile, context=context_of(model))
+
+    def _find(self, model: str) -> Profile:
+        profile = next((Profile(**rules) for name, rules in _shipped().items() if _matches(model, name)), ABLE)
+        own = next((spec for name, spec in self._own.items() if _matches(model, name)), None)
+        return profile if own is None else replace(profile, **own.model_dump(exclude_unset=True, by_alias=True))
+
+
+def _matches(model: str, name: str) -> bool:
+    return fnmatchcase(model.lower(), name.lower())
+
+
+@cache
+def _shipped() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((Path(__file__).parent / "profiles.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,47 @@
+"""Who pays, and what was paid: the values of the ledger. Money is US dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from moa.core.types import Usage
+
+Ended: TypeAlias = Literal["done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who pays, and the most it may spend: in all (a run), or a UTC day (`daily`: a mixture, a key, everybody)."""
+
+    name: str
+    limit: float
+    daily: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One attempt in the ledger. `cost` is None where no price is known; `estimated` where the provider did not say it all."""
+
+    run: str
+    span: int
+    attempt: int
+    role: str
+    agent: str
+    model: str
+    mixture: str
+    tenant: str
+    usage: Usage
+    cost: float | None
+    estimated: bool
+    ended: Ended
+
+
+def by_role(costs: list[tuple[str, float | None]]) -> Mapping[str, float | None]:
+    """The sum of costs of each role; None for a role one of whose costs is unknown."""
+    sums: dict[str, float | None] = {}
+    for role, cost in costs:
+        so_far = sums.get(role, 0.0)
+        sums[role] = None if cost is None or so_far is None else so_far + cost
+    return sums

@@ -1,0 +1,145 @@
+"""What a model can do, and how a request is fitted to it before it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from moa.core.tokens import estimated, estimated_input
+from moa.core.types import Call, Conversation, Image, Message, Reply, Request, Sampling, Text, user
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one model takes. `context` is the most tokens of a request and its answer together; None where nobody knows.
+
+    `system`: a system message. `in_a_row`: two user turns one after the other. The rest: settings, tools, images of that name.
+    """
+
+    context: int | None = None
+    system: bool = True
+    in_a_row: bool = True
+    temperature: bool = True
+    top_p: bool = True
+    seed: bool = True
+    stop: bool = True
+    reasoning_effort: bool = True
+    parallel_tools: bool = True
+    logprobs: bool = True
+    tools: bool = True
+    schema: bool = True
+    images: bool = True
+
+
+ABLE = Profile()
+SETTINGS = ("temperature", "top_p", "seed", "stop", "reasoning_effort")
+"""Settings that may be left out without changing what is asked for."""
+
+
+def fitted(request: Request, profile: Profile) -> tuple[Request, tuple[str, ...]]:
+    """The request as this model can take it, and what was left out or moved for that, in words."""
+    if profile == ABLE:
+        return request, ()
+    sampling, form, dropped = request.call.sampling, request.call.form, []
+    for name in SETTINGS:
+        if not getattr(profile, name) and getattr(sampling, name) not in (None, ()):
+            sampling = replace(sampling, **{name: getattr(Sampling(), name)})
+            dropped.append(name)
+    if not profile.parallel_tools and form.parallel_tools is not None:
+        form = replace(form, parallel_tools=None)
+        dropped.append("parallel_tools")
+    if not profile.logprobs and form.logprobs is not None:
+        form = replace(form, logprobs=None)
+        dropped.append("logprobs")
+    messages = request.messages
+    if not profile.system:
+        messages = without_system(messages)
+    if not profile.in_a_row:
+        messages = merged(messages)
+    notes = [f"{name} is left out: the model does not take it" for name in dropped]
+    if messages != request.messages:
+        notes.append("turns are merged: the model takes no system message or no two turns in a row")
+    if not notes:
+        return request, ()
+    return Request(replace(request.call, sampling=sampling, form=form), messages, request.nonce), tuple(notes)
+
+
+def lacking(request: Request, profile: Profile) -> str:
+    """What the request needs and the model has not; empty where it has everything."""
+    form = request.call.form
+    if not profile.images and any(isinstance(part, Image) for message in request.messages for part in message.parts):
+        return "it takes no images"
+    if not profile.tools and form.tools:
+        return "it calls no tools"
+    return "" if profile.schema or not form.schema else "it follows no JSON schema"
+
+
+def without_system(messages: Conversation) -> Conversation:
+    """What a system message says, put in front of the first user turn."""
+    said = tuple(message.text for message in messages if message.role == "system")
+    rest = tuple(message for message in messages if message.role != "system")
+    if not said:
+        return messages
+    opening = Text("\n\n".join(said) + "\n\n")
+    for place, message in enumerate(rest):
+        if message.role == "user":
+            turn = replace(message, parts=(opening, *message.parts))
+            return (*rest[:place], turn, *rest[place + 1 :])
+    return (user(opening), *rest)
+
+
+def merged(messages: Conversation) -> Conversation:
+    """Neighbouring turns of one role as one turn, their parts one after the other."""
+    found: list[Message] = []
+    for message in messages:
+        if found and found[-1].role == message.role and message.role in ("user", "assistant"):
+            gap = (Text("\n\n"),) if found[-1].text and message.text else ()
+            found[-1] = replace(found[-1], parts=(*found[-1].parts, *gap, *message.parts))
+        else:
+            found.append(message)
+    return tuple(found)
+
+
+ROOM_FOR_ANSWER = 1024
+"""Tokens kept free for the answer where an agent sets no max_tokens."""
+FRAME = 64
+"""Tokens that framing a reference takes at most, about."""
+CUT = "\n[… {dropped} of {all} characters are left out here …]\n"
+
+
+def with_room(call: Call, context: int | None) -> tuple[Call, str]:
+    """The call with its references cut to equal shares of what fits into `context` tokens, and what was done, in words.
+
+    A reference shorter than its share leaves the rest of it to the others. Each is cut in its middle, where a mark stands:
+    answers tend to begin with what they are about and end with what they come to.
+    """
+    if context is None or not call.references:
+        return call, ""
+    answer = call.sampling.max_tokens or min(ROOM_FOR_ANSWER, context // 4)
+    taken = estimated_input(call.conversation) + estimated(call.manner.instructions) + estimated(call.task) + answer
+    room = context - taken - FRAME * (len(call.references) + 2)
+    sizes = [estimated(reference.text) for reference in call.references]
+    if sum(sizes) <= room:
+        return call, ""
+    share = _share(sizes, max(room, 0))
+    references = tuple(_cut(reference, size, share) for reference, size in zip(call.references, sizes, strict=True))
+    count = sum(size > share for size in sizes)
+    note = f"{count} of {len(sizes)} references are cut to about {share} tokens each: the context of {call.model} is {context}"
+    return replace(call, references=references), note
+
+
+def _share(sizes: list[int], room: int) -> int:
+    """The equal share, where what the short ones do not need is given to the long ones."""
+    left, waiting = room, sorted(sizes)
+    while waiting and waiting[0] <= left // len(waiting):
+        left -= waiting.pop(0)
+    return left // len(waiting) if waiting else room
+
+
+def _cut(reference: Reply, size: int, share: int) -> Reply:
+    if size <= share:
+        return reference
+    text = reference.text
+    keep = max(len(text) * share // max(size, 1) - len(CUT), 0)
+    head, tail = keep - keep // 2, keep // 2
+    mark = CUT.format(dropped=len(text) - keep, all=len(text))
+    return replace(reference, text=text[:head] + mark + (text[-tail:] if tail else ""))

@@ -1,0 +1,228 @@
+"""The JSON of chat completions as a Reply: whole or chunk by chunk, from any host.
+
+Hosts leave out, null or rename fields, so every field may be missing; a field of the wrong type is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from moa.core.errors import BadReply
+from moa.core.events import Delta
+from moa.core.ports import Scope
+from moa.core.types import Choice, Finish, Logprob, Reply, Usage
+from moa.providers._failure import failed_inside
+from moa.providers._saying import Saying, counted
+from moa.providers._sse import ServerEvent
+from moa.providers._wire import unlike
+
+FINISHES: Mapping[str, Finish] = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "error": "error",
+}
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: Any = None  # JSON text; some hosts send the object itself
+
+
+class _ToolPiece(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Piece(msgspec.Struct):
+    """A part of a content that is a list: Mistral's reasoning models send those."""
+
+    type: str | None = None
+    text: str | None = None
+    thinking: Any = None
+
+
+class _Said(msgspec.Struct):
+    """What a message or a delta holds."""
+
+    content: str | list[_Piece] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolPiece] | None = None
+
+
+class _Likely(msgspec.Struct):
+    token: str = ""
+    logprob: float = 0.0
+    top_logprobs: list[_Likely] | None = None
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Likely] | None = None
+
+
+class _ChoicePiece(msgspec.Struct):
+    index: int | None = None
+    message: _Said | None = None
+    delta: _Said | None = None
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+    error: Any = None
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: float | None = None
+    reasoning_tokens: float | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: float | None = None  # DeepSeek's name
+    cost: float | None = None  # OpenRouter's, US dollars
+
+
+class Completion(msgspec.Struct):
+    """A completion, or one chunk of it. `error` stands where a host reports a failure inside a 200."""
+
+    model: str | None = None
+    choices: list[_ChoicePiece] | None = None
+    usage: _Usage | None = None
+    error: Any = None
+
+    @property
+    def failure(self) -> Any:
+        """The error object inside, of the whole or of the first choice; None where there is none."""
+        return self.error or next((choice.error for choice in self.choices or () if choice.error), None)
+
+
+_DECODER = msgspec.json.Decoder(Completion)
+
+
+class Answer:
+    """A completion under way; see Reading. The first choice is the answer, further ones become its `others`."""
+
+    def __init__(self, scope: Scope, model: str) -> None:
+        self.ended = False
+        self._scope = scope
+        self._first = Saying(scope, model)
+        self._further: dict[int, Saying] = {}
+
+    @property
+    def text(self) -> str:
+        """See Reading."""
+        return self._first.text
+
+    def whole(self, body: bytes) -> Iterator[Delta]:
+        """See Reading."""
+        completion = _decoded(body)
+        if not completion.failure and not completion.choices:
+            raise BadReply("the answer holds no choice")
+        self.ended = True
+        yield from self.add(completion)
+
+    def event(self, event: ServerEvent) -> Iterator[Delta]:
+        """See Reading."""
+        if event.data == b"[DONE]":
+            self.ended = True
+        else:
+            yield from self.add(_decoded(event.data))
+
+    def add(self, completion: Completion) -> Iterator[Delta]:
+        """Take in a completion or chunk.
+
+        Raises:
+            ProviderError: it is a failure.
+        """
+        if completion.failure:
+            raise failed_inside(completion.failure)
+        first = self._first
+        first.model = completion.model or first.model
+        if completion.usage is not None:
+            first.count(*_counted(completion.usage))
+            first.cost = completion.usage.cost if completion.usage.cost is not None else first.cost
+        for choice in completion.choices or ():
+            if choice.index:
+                for _ in _take(choice, self._further.setdefault(choice.index, Saying(Scope(), first.model))):
+                    pass  # only the first choice is streamed
+            else:
+                yield from _take(choice, first)
+
+    def reply(self, *, ended: bool) -> Reply:
+        """See Reading."""
+        further = (self._further[index].reply(ended=True) for index in sorted(self._further))
+        self._first.others = [
+            Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs) for one in further
+        ]
+        return self._first.reply(ended=ended)
+
+
+def _decoded(data: bytes) -> Completion:
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise unlike("chat completions", error, data) from error
+
+
+def _take(choice: _ChoicePiece, saying: Saying) -> Iterator[Delta]:
+    if choice.finish_reason:
+        saying.finish = FINISHES.get(choice.finish_reason.lower())
+        if saying.finish is None:
+            saying.finish = "stop"
+            saying.notes.append(f"unknown finish reason {choice.finish_reason[:40]!r}")
+    if choice.logprobs is not None:
+        saying.logprobs += [
+            Logprob(
+                one.token, one.logprob,
+                tuple(top.token for top in one.top_logprobs or ()), tuple(top.logprob for top in one.top_logprobs or ()),
+            )
+            for one in choice.logprobs.content or ()
+        ]  # fmt: skip
+    said = choice.message or choice.delta
+    if said is None:
+        return
+    text, thought = _texts(said.content)
+    if thought := said.reasoning_content or said.reasoning or thought:
+        yield saying.thought(thought)
+    if text:
+        yield saying.said(text)
+    if said.refusal:
+        saying.declined(said.refusal)
+    for tool in said.tool_calls or ():
+        function = tool.function or _Function()
+        yield saying.tool(tool.index, tool.id or "", function.name or "", function.arguments)
+
+
+def _texts(content: str | list[_Piece] | None) -> tuple[str, str]:
+    """The text and the reasoning of a content."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    text = "".join(piece.text or "" for piece in content if piece.type != "thinking")
+    return text, "".join(_thoughts(piece.thinking) for piece in content if piece.type == "thinking")
+
+
+def _thoughts(thinking: Any) -> str:
+    if isinstance(thinking, list):
+        return "".join(str(piece.get("text") or "") for piece in thinking if isinstance(piece, dict))
+    return thinking if isinstance(thinking, str) else ""
+
+
+def _counted(usage: _Usage) -> tuple[Usage, bool]:
+    sent, made = usage.prompt_tokens_details or _Details(), usage.completion_tokens_details or _Details()
+    cached = sent.cached_tokens if sent.cached_tokens is not None else usage.prompt_cache_hit_tokens
+    return counted(usage.prompt_tokens, usage.completion_tokens, cached, made.reasoning_tokens)

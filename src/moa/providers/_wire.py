@@ -1,0 +1,110 @@
+"""What a wire is: how a Request becomes JSON, and how the JSON that comes back becomes a Reply. Pure; `remote.py` sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from moa.core.errors import BadReply, BadRequest
+from moa.core.events import Delta
+from moa.core.ports import Scope
+from moa.core.types import Reply, Request
+from moa.providers._sse import ServerEvent
+from moa.providers.hosts import Host
+
+Json: TypeAlias = dict[str, Any]
+
+
+class Reading(Protocol):
+    """One answer under way."""
+
+    ended: bool
+    """Whether the host has marked the end: nothing that matters comes after."""
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        ...
+
+    def whole(self, body: bytes) -> Iterator[Delta]:
+        """Take in an answer that came whole.
+
+        Raises:
+            ProviderError: it is a failure, or not what this wire's answers look like.
+        """
+        ...
+
+    def event(self, event: ServerEvent) -> Iterator[Delta]:
+        """Take in one event of a stream; raises what `whole` raises."""
+        ...
+
+    def reply(self, *, ended: bool) -> Reply:
+        """The whole reply; see `Saying.reply`."""
+        ...
+
+
+class Wire(Protocol):
+    """One way to speak to a model over HTTP."""
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """Where requests go, below the host's base address."""
+        ...
+
+    def headers(self, key: str) -> Mapping[str, str]:
+        """How the key is shown, and what else the wire wants in the header."""
+        ...
+
+    def body(self, request: Request, host: Host, *, stream: bool) -> Json:
+        """The whole request, ready to be encoded."""
+        ...
+
+    def reading(self, scope: Scope, model: str) -> Reading:
+        """What takes in the answer."""
+        ...
+
+    def models(self, body: bytes) -> tuple[str, ...]:
+        """The names in a list of models; raises msgspec.DecodeError where it is none."""
+        ...
+
+
+def model_of(request: Request) -> str:
+    """The model's name at its host: what follows the first colon (`ollama:llama3:8b` is `llama3:8b`)."""
+    name, colon, rest = request.call.model.partition(":")
+    return rest if colon else name
+
+
+def settings(**given: Any) -> Json:
+    """Those that are set."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def parsed(text: str, what: str) -> Any:
+    """JSON text of a call as data.
+
+    Raises:
+        BadRequest: it is no JSON; names `what`.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadRequest(f"{what}: no JSON ({error})") from error
+
+
+def data_url(url: str) -> tuple[str, str] | None:
+    """The media type and the base64 text of a `data:` URL; None for any other."""
+    if not url.startswith("data:"):
+        return None
+    head, _, data = url.removeprefix("data:").partition(",")
+    return head.partition(";")[0] or "image/png", data
+
+
+def glimpse(data: bytes) -> str:
+    """The first words of what came, on one line."""
+    return " ".join(data[:200].decode("utf-8", "replace").split())[:80] or "(empty)"
+
+
+def unlike(wire: str, error: Exception, data: bytes) -> BadReply:
+    """The error that an answer of another shape is."""
+    return BadReply(f"the answer is not what {wire} looks like ({error}): {glimpse(data)}")

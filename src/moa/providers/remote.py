@@ -1,0 +1,136 @@
+"""A model behind HTTP: one request out, one answer back, on whichever wire its host speaks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from moa.core.errors import BadReply, BadRequest, ConfigError, ProviderError, TimedOut
+from moa.core.ports import Scope
+from moa.core.tokens import estimated_usage
+from moa.core.types import Reply, Request
+from moa.providers._failure import failed
+from moa.providers._http import Response, Transport
+from moa.providers._sse import EventStream
+from moa.providers._wire import Reading, Wire, model_of
+from moa.providers.anthropic import Messages
+from moa.providers.gemini import Gemini
+from moa.providers.hosts import Host
+from moa.providers.openai import Chat
+from moa.providers.responses import Responses
+
+WIRES: dict[str, Wire] = {"chat": Chat(), "responses": Responses(), "anthropic": Messages(), "gemini": Gemini()}
+"""Every wire, by the name that a Host gives it."""
+
+LIMIT = 32 << 20
+"""Most bytes of one answer."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A Provider over one host. `transport` is shared by all hosts; who made it closes it."""
+
+    host: Host
+    transport: Transport
+    key: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
+            where = " or ".join(self.host.key_env) or self.host.name
+            raise ConfigError(f"{where}: the key holds characters that no HTTP header may; copy it again")
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        """See Provider. Streamed only where deltas are wanted."""
+        model = model_of(request)
+        wire, stream = WIRES[self.host.wire], scope.want_deltas
+        reading = wire.reading(scope, model)
+        try:
+            content = _encoded(wire.body(request, self.host, stream=stream))
+            url = self._url(wire.path(model, stream=stream))
+            async with (
+                asyncio.timeout_at(scope.deadline),
+                self.transport.request("POST", url, self._headers(), content) as response,
+            ):
+                reply = await _received(response, reading, scope)
+        except TimeoutError:
+            raise self._own(TimedOut("no whole answer before the deadline"), model, reading.text) from None
+        except ProviderError as error:
+            self._own(error, model, reading.text)
+            raise
+        if reply.usage.estimated:
+            return replace(reply, usage=estimated_usage(request.messages, reply))
+        return reply
+
+    async def models(self, seconds: float = 5.0) -> tuple[str, ...]:
+        """The names of the models the host offers, sorted.
+
+        Raises:
+            ProviderError: the host does not answer within `seconds`, or not with a list.
+        """
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self.transport.request("GET", self._url("models"), self._headers()) as response,
+            ):
+                content = await response.read(LIMIT)
+                if response.status != 200:
+                    raise failed(response.status, response.headers, content)
+                return tuple(sorted(WIRES[self.host.wire].models(content)))
+        except TimeoutError:
+            raise self._own(TimedOut(f"no answer within {seconds:g} s")) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._own(BadReply(f"no list of models came back: {error}")) from error
+        except ProviderError as error:
+            self._own(error)
+            raise
+
+    def _url(self, path: str) -> str:
+        return f"{self.host.base_url}/{path}"
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", **WIRES[self.host.wire].headers(self.key or "")}
+        if not self.host.keep_alive:
+            headers["Connection"] = "close"
+        return headers
+
+    def _own(self, error: ProviderError, model: str = "", partial: str = "") -> ProviderError:
+        """Write into the error whose it is and what had come; never with the key, which some hosts repeat."""
+        error.provider, error.model, error.partial = self.host.name, model, error.partial or partial
+        if self.key and len(self.key) >= 4:
+            error.args = (str(error.args[0]).replace(self.key, "[key]"),)
+        return error
+
+
+def _encoded(content: dict[str, object]) -> bytes:
+    try:
+        return msgspec.json.encode(content)
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"the text is no valid Unicode: {error.reason}") from error
+
+
+async def _received(response: Response, reading: Reading, scope: Scope) -> Reply:
+    if response.status != 200:
+        raise failed(response.status, response.headers, await response.read(LIMIT))
+    if "text/event-stream" in response.headers.get("content-type", ""):
+        return await _streamed(response, reading, scope)
+    for delta in reading.whole(await response.read(LIMIT)):
+        if scope.want_deltas:  # asked to stream, this host sent it whole
+            scope.emit(delta)
+    return reading.reply(ended=True)
+
+
+async def _streamed(response: Response, reading: Reading, scope: Scope) -> Reply:
+    events, size = EventStream(), 0
+    while piece := await response.piece():
+        size += len(piece)
+        if size > LIMIT:
+            raise BadReply(f"the stream is longer than {LIMIT} bytes")
+        for event in events.feed(piece):
+            for delta in reading.event(event):
+                scope.emit(delta)
+            if reading.ended:
+                await response.drain()
+                return reading.reply(ended=True)
+    return reading.reply(ended=False)

@@ -1,0 +1,285 @@
+"""The ledger: daily budgets that hold across processes and crashes, and a line for every attempt. SQLite, fully synced.
+
+Each process spends inside *leases*: a lease is a part of an account's day (1 % of its limit, or what one call needs), taken in
+one transaction that sees all other processes' leases, and on disk before anything is reserved in it. So no two processes ever
+promise the same dollar, reserving costs no disk access, and after a crash an open lease counts as spent: never too little.
+
+A day is a UTC day. It never goes back, whatever the wall clock does, so that no budget begins twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moa.core.errors import StoreFailed
+from moa.core.money import Account, Entry
+from moa.stores._trouble import make_private, translated
+from moa.stores._writer import Writer, close_at_exit
+from moa.stores.purse import Purses, exceeded
+
+PART = 0.01
+"""Part of a limit that is leased at a time."""
+
+GATHER = 0.02
+"""Seconds that settled attempts wait for others to be written with; they are on disk within 50 ms."""
+
+BUSY = 5.0
+APPLICATION = 0x6D6F614C  # "moaL"
+
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS leases (
+        holder TEXT NOT NULL,               -- a process
+        account TEXT NOT NULL,
+        day INTEGER NOT NULL,               -- days since 1970, UTC
+        dollars REAL NOT NULL,              -- granted: counts as spent while open
+        used REAL NOT NULL DEFAULT 0,       -- settled
+        open INTEGER NOT NULL DEFAULT 1,
+        PRIMARY KEY (holder, account, day)
+    )""",
+    "CREATE INDEX IF NOT EXISTS leases_account ON leases (account, day)",
+    """CREATE TABLE IF NOT EXISTS entries (
+        id INTEGER PRIMARY KEY, time REAL NOT NULL, day INTEGER NOT NULL, run TEXT, span INTEGER, attempt INTEGER,
+        role TEXT, agent TEXT, model TEXT, mixture TEXT, tenant TEXT, input INTEGER, output INTEGER, cached INTEGER,
+        cost REAL, estimated INTEGER, ended TEXT
+    )""",
+    "CREATE INDEX IF NOT EXISTS entries_day ON entries (day)",
+)
+
+
+@dataclass
+class _Lease:
+    """What this process may still reserve of one account's day."""
+
+    day: int
+    left: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """One attempt to be written, with the leases that paid for it."""
+
+    entry: Entry
+    time: float
+    day: int
+    paid: tuple[tuple[str, int], ...]
+
+
+class SqliteLedger:
+    """A Ledger in the file `path`, which is made at the first use, with mode 0600. Several processes may share it.
+
+    Accounts that are not daily (a run's own limit) live in memory only. `clock` is wall-clock time in Unix seconds.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
+        self.path = Path(path)
+        self.purses = Purses()
+        self._clock, self._process = clock, os.getpid()
+        self._leases: dict[str, _Lease] = {}
+        self._day = 0
+        self._file = _File(self.path, _holder())
+        self._memory, self._disk = threading.Lock(), threading.Lock()  # taken in the order: disk, memory
+        self._writer: Writer[_Settled] = Writer(self._file.write, self._file.close, 100_000, GATHER)
+        weakref.finalize(self, close_at_exit, self._writer)
+
+    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> None:
+        """See Ledger. Waits for the disk only where a lease is used up."""
+        daily = [account for account in accounts if account.daily]
+        while True:
+            with self._memory:
+                short = [account for account in daily if self._lease(account).left < amount]
+                if not short:
+                    self.purses.take(tuple(account for account in accounts if not account.daily), amount)
+                    for account in daily:
+                        self._lease(account).left -= amount
+                    return
+            await asyncio.to_thread(self._extend, short, amount)
+
+    def settle(self, accounts: tuple[Account, ...], reserved: float, entry: Entry) -> None:
+        """See Ledger."""
+        with self._memory:
+            self.purses.settle(tuple(account for account in accounts if not account.daily), reserved, entry)
+            leases = [(account.name, self._lease(account)) for account in accounts if account.daily]
+            for _, lease in leases:
+                lease.left += reserved - (entry.cost or 0.0)
+            paid = tuple((name, lease.day) for name, lease in leases)
+            settled = _Settled(entry, self._clock(), self._today(), paid)
+        self._writer.add(settled)
+
+    def spent(self, account: str, day: int | None = None) -> float:
+        """What an account has spent on a day (days since 1970; None: today), open leases of other processes included."""
+        self._writer.flush()
+        with self._file.reading() as database:
+            return _charged(database, account, self._today() if day is None else day, self._file.holder)
+
+    def flush(self) -> None:
+        """Return when everything settled so far is on disk; raises StoreFailed where it cannot be written."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is settled, give back what is left of the leases, and close the file."""
+        self._writer.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether what is settled cannot be written now: no new run should start."""
+        return self._writer.full
+
+    def _today(self) -> int:
+        self._day = max(self._day, int(self._clock() // 86_400))
+        return self._day
+
+    def _lease(self, account: Account) -> _Lease:
+        if os.getpid() != self._process:  # a child process: what was leased is its parent's
+            self._process, self._leases = os.getpid(), {}
+            self._file.holder = _holder()
+        today = self._today()
+        lease = self._leases.get(account.name)
+        if lease is None or lease.day != today:
+            lease = self._leases[account.name] = _Lease(today)
+        return lease
+
+    def _extend(self, accounts: Sequence[Account], amount: float) -> None:
+        """Lease more for each of them: in a thread, one at a time."""
+        with self._disk:
+            for account in accounts:
+                with self._memory:
+                    lease = self._lease(account)
+                    missing = amount - lease.left
+                if missing <= 0:  # somebody else has leased meanwhile
+                    continue
+                day, granted = self._file.lease(account, lease.day, missing)
+                with self._memory:
+                    self._day = max(self._day, day)
+                    if self._lease(account) is lease:  # else midnight has passed: it is tried again
+                        lease.left += granted
+                        if lease.left < amount:
+                            raise exceeded(account, amount, lease.left)
+
+
+def _holder() -> str:
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+@dataclass(eq=False)
+class _File:
+    """The file: leases are taken in any thread, entries are written by the writer's."""
+
+    path: Path
+    holder: str
+    opened: bool = False
+    _connections: threading.local = field(default_factory=threading.local)
+
+    def lease(self, account: Account, day: int, needed: float) -> tuple[int, float]:
+        """Take a lease of what is needed, or of PART of the limit where there is so much left.
+
+        Returns the day, which is never before the latest one of the file, and the dollars granted.
+        """
+        with self._transaction() as database:
+            (latest,) = database.execute("SELECT coalesce(max(day), 0) FROM leases").fetchone()
+            day = max(day, latest)
+            left = account.limit - _charged(database, account.name, day, None)
+            granted = min(max(needed, PART * account.limit), left) if left >= needed else 0.0
+            if granted > 0:
+                database.execute(
+                    "INSERT INTO leases (holder, account, day, dollars) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET dollars = dollars + excluded.dollars",
+                    (self.holder, account.name, day, granted),
+                )
+        return day, granted
+
+    def write(self, batch: Sequence[_Settled]) -> None:
+        """Write a batch in one transaction, or nothing of it."""
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT INTO entries (time, day, run, span, attempt, role, agent, model, mixture, tenant, input, output, cached, "
+                "cost, estimated, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_row(one) for one in batch],
+            )
+            for one in batch:
+                for account, day in one.paid:
+                    database.execute(
+                        "UPDATE leases SET used = used + ?, dollars = max(dollars, used + ?) "
+                        "WHERE holder = ? AND account = ? AND day = ?",
+                        (one.entry.cost or 0.0, one.entry.cost or 0.0, self.holder, account, day),
+                    )
+
+    def close(self) -> None:
+        """Give back what is left of this process's leases."""
+        if self.opened:
+            with self._transaction() as database:
+                database.execute("UPDATE leases SET open = 0 WHERE holder = ?", (self.holder,))
+            self._connections.database.close()
+            del self._connections.database
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with."""
+        with translated(self.path):
+            yield self._own()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.path):
+            database = self._own()
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+
+    def _own(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        if not hasattr(self._connections, "database"):
+            self._connections.database = _connect(self.path)
+            self.opened = True
+        database: sqlite3.Connection = self._connections.database
+        return database
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    make_private(path)
+    database = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+    try:
+        (owner,) = database.execute("PRAGMA application_id").fetchone()
+        if owner not in (0, APPLICATION):
+            raise StoreFailed(f"{path}: this is another program's database; give moa's ledger a file of its own")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        for statement in SCHEMA:
+            database.execute(statement)
+        database.execute(f"PRAGMA application_id = {APPLICATION:d}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _charged(database: sqlite3.Connection, account: str, day: int, own: str | None) -> float:
+    """What counts as spent: leases that are open as a whole (but `own`, which counts what it used), others as used."""
+    (dollars,) = database.execute(
+        "SELECT coalesce(sum(CASE WHEN open AND holder IS NOT ? THEN dollars ELSE used END), 0) FROM leases "
+        "WHERE account = ? AND day = ?",
+        (own, account, day),
+    ).fetchone()
+    return float(dollars)
+
+
+def _row(one: _Settled) -> tuple[object, ...]:
+    entry = one.entry
+    return (
+        one.time, one.day, entry.run, entry.span, entry.attempt, entry.role, entry.agent, entry.model, entry.mixture,
+        entry.tenant, entry.usage.input, entry.usage.output, entry.usage.cached, entry.cost, entry.estimated, entry.ended,
+    )  # fmt: skip

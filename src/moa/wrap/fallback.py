@@ -1,0 +1,75 @@
+"""Asks the next model where one has no answer, and says so in the reply."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from moa.core.errors import ProviderError
+from moa.core.events import Delta, Fact, Noted
+from moa.core.ports import Provider, Scope
+from moa.core.types import Reply, Request
+from moa.core.usable import no_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Sends to the call's own model, and where that fails to its `fallbacks`, one after the other.
+
+    Each but the last gets its share of the time left. Once a piece of text was passed on there is no falling back: two texts
+    must never mix. A reply of another model carries a note.
+    """
+
+    inner: Provider
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        """See Provider; where all fail, raises what the call's own model raised."""
+        call = request.call
+        if not call.fallbacks:
+            return await self.inner.send(request, scope)
+        models = (call.model, *call.fallbacks)
+        speaking = _Speaking(scope.emit)
+        first: ProviderError | None = None
+        for place, model in enumerate(models):
+            left = len(models) - place
+            mine = replace(
+                scope, emit=speaking.emit, spare=left > 1 or scope.spare, deadline=_share(scope.deadline, left)
+            )
+            try:
+                reply = await self.inner.send(replace(request, call=replace(call, model=model)), mine)
+                if left > 1 and (problem := no_answer(reply, call, final=scope.final)) is not None:
+                    raise problem
+            except ProviderError as error:
+                first = first or error
+                if left == 1 or speaking.begun:
+                    raise first from None
+                scope.emit(
+                    Noted("fallback", f"{models[place + 1]} is asked in place of {model} ({error.kind}: {error})")
+                )
+                continue
+            return (
+                reply if first is None else reply.noted(f"fallback: {model} answered for {call.model} ({first.kind})")
+            )
+        raise AssertionError("unreachable")
+
+
+def _share(deadline: float | None, left: int) -> float | None:
+    """The deadline of one candidate of the `left` ones: an equal share of the time, and the last gets all of it."""
+    if deadline is None or left == 1:
+        return deadline
+    now = asyncio.get_running_loop().time()
+    return now + max(deadline - now, 0.0) / left
+
+
+class _Speaking:
+    """Notices whether any of an answer was passed on."""
+
+    def __init__(self, emit: Callable[[Fact], None]) -> None:
+        self._emit = emit
+        self.begun = False
+
+    def emit(self, fact: Fact) -> None:
+        """Pass a fact on."""
+        self.begun = self.begun or isinstance(fact, Delta)
+        self._emit(fact)

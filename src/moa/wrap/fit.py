@@ -1,0 +1,99 @@
+"""Fits a request to its model before it is sent, and learns once what a model refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from moa.core.errors import BadRequest, TooLong
+from moa.core.events import Noted
+from moa.core.ports import Provider, Scope
+from moa.core.profile import SETTINGS, Profile, fitted, lacking
+from moa.core.types import Reply, Request
+
+_REFUSAL = re.compile(
+    r"unsupported|not supported|does(n't| not) support|not (allowed|permitted|available)|unknown|unrecognized|unexpected"
+    r"|extra (inputs|fields)|invalid (parameter|field)|only the default|not compatible|must be (unset|omitted)",
+    re.IGNORECASE,
+)
+_SYSTEM = re.compile(
+    r"system (role|message|prompt)s? (is|are)?\s*(not supported|unsupported|not allowed)", re.IGNORECASE
+)
+_ALTERNATE = re.compile(r"roles must alternate|alternate between|consecutive (user|messages)", re.IGNORECASE)
+_NAMES = {name: name for name in SETTINGS} | {
+    "topP": "top_p",
+    "stopSequences": "stop",
+    "stop_sequences": "stop",
+    "reasoning": "reasoning_effort",
+    "effort": "reasoning_effort",
+    "thinkingConfig": "reasoning_effort",
+    "parallel_tool_calls": "parallel_tools",
+    "logprobs": "logprobs",
+    "top_logprobs": "logprobs",
+}
+"""What providers call a setting in their errors -> its field in Profile."""
+
+
+@dataclass(eq=False)
+class Learnt:
+    """What models have refused, on top of their profiles; by model ("host:model")."""
+
+    of: dict[str, Profile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Sends a request as `profile` says its model can take it.
+
+    Where the provider refuses a setting, or the order of turns, that is learnt, told, and the error is `mended`: whoever owns
+    the attempts may send once more. What a model cannot do at all (images, tools) is an error before anything is sent.
+    """
+
+    inner: Provider
+    profile: Callable[[str], Profile]
+    learnt: Learnt = field(default_factory=Learnt)
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        """See Provider."""
+        model = request.call.model
+        profile = self.learnt.of.get(model) or self.profile(model)
+        if missing := lacking(request, profile):
+            provider, _, name = model.partition(":")
+            raise BadRequest(f"{missing}; ask another model", provider=provider, model=name, sent=False)
+        fit, notes = fitted(request, profile)
+        for note in notes:
+            scope.emit(Noted("fitted", f"{model}: {note}"))
+        try:
+            return await self.inner.send(fit, scope)
+        except TooLong:
+            raise
+        except BadRequest as error:
+            refused = _refused(error, fit)
+            if refused:
+                self.learnt.of[model] = replace(profile, **{refused: False})
+                error.mended = True
+                scope.emit(Noted("learnt", f"{model} refuses {refused}: it is not sent to it again"))
+            raise
+
+
+def _refused(error: BadRequest, request: Request) -> str:
+    """The field of Profile that an error says is not taken, if the request has it; empty where it says no such thing."""
+    words = str(error.args[0])
+    if _SYSTEM.search(words) and any(message.role == "system" for message in request.messages):
+        return "system"
+    if _ALTERNATE.search(words):
+        roles = [message.role for message in request.messages if message.role in ("user", "assistant")]
+        return "in_a_row" if any(a == b for a, b in pairwise(roles)) else ""
+    named = error.param or ""
+    for name, rule in _NAMES.items():
+        if (named == name or (_REFUSAL.search(words) and re.search(rf"\b{name}\b", words))) and _has(request, rule):
+            return rule
+    return ""
+
+
+def _has(request: Request, rule: str) -> bool:
+    if rule in SETTINGS:
+        return getattr(request.call.sampling, rule) not in (None, ())
+    return getattr(request.call.form, rule) is not None

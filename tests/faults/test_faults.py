@@ -1,0 +1,362 @@
+"""The faults F01 to F36 that concern a client, each under its number, through the whole onion on a virtual clock.
+
+Those that need a socket, a disk or a wire are beside what they test; `test_every_fault_has_a_test` knows where. (F24 to F28, F31
+and F34 concern batches and the server.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clock import run
+from faults.rigged import Rigged, ask
+from moa import Agent
+from moa.core.errors import (
+    AuthFailed,
+    BadReply,
+    BudgetExceeded,
+    Cut,
+    MoaError,
+    OutOfCredit,
+    Overloaded,
+    RateLimited,
+    TimedOut,
+    Unreachable,
+)
+from moa.core.events import CallHedged, CallRetried, RunFailed, RunFinished
+from moa.core.types import Usage
+from moa.providers._failure import retry_after
+from moa.providers.fake import Script
+
+FOUR = ["a", "b", "c", "d"]
+FINE = {name: Script(f"answer of {name}", delay=1.0) for name in (*FOUR, "agg")}
+HANGS = Script(hang=True)
+TESTS = Path(__file__).parent.parent
+
+
+def test_f01_one_that_never_answers_costs_its_share_and_the_others_are_used() -> None:
+    asked, _ = ask(FINE | {"b": HANGS}, [FOUR], deadline=10.0)
+    assert asked.answer == "answer of agg"
+    assert asked.seconds <= 10.1
+    (dead,) = [call for call in asked.view.calls if call.state != "done"]
+    assert (dead.agent, dead.state) == ("b", "failed")
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_f02_with_one_alive_of_many_that_hang_there_is_an_answer_in_time_and_the_dead_are_named(seed: int) -> None:
+    rng = random.Random(seed)
+    names = [f"m{n}" for n in range(rng.randint(2, 7))]
+    alive = rng.choice(names)
+    faults = (HANGS, Overloaded("down"), Script("cut off", cut=1), BadReply("rubbish"), Script(""))
+    scripts: dict[str, Any] = {name: rng.choice(faults) for name in names}
+    scripts |= {alive: Script("alive", delay=rng.random()), "agg": rng.choice((Script("answer", delay=0.5), HANGS))}
+    deadline = rng.uniform(5.0, 60.0)
+    asked, _ = ask(scripts, [names] * rng.randint(1, 3), deadline=deadline)
+    assert asked.answer in ("answer", "alive")
+    assert asked.seconds <= deadline + 0.1
+    assert asked.view.degraded
+    assert {call.agent for call in asked.view.calls if call.state == "failed"} >= set(names) - {alive}
+
+
+def test_f03_with_all_hanging_it_fails_in_time_and_nothing_stays_reserved() -> None:
+    names = dict.fromkeys([*FOUR, "agg"], HANGS)
+    price = {f"h:{name}": {"input": 1.0, "output": 1.0} for name in names}
+    asked, rigged = ask(names, [FOUR], deadline=10.0, max_cost=5.0, prices=price)
+    assert asked.error is not None
+    assert asked.seconds <= 10.1
+    assert len([event for event in asked.events if isinstance(event.fact, RunFailed)]) == 1
+    (purse,) = rigged.rig.ledger._of.values()  # type: ignore[union-attr]
+    assert purse.left == pytest.approx(5.0 - purse.spent)
+
+
+def test_f04_a_provider_that_always_fails_is_sent_little_more_than_it_is_asked() -> None:
+    """At most two attempts of a call, and over a window one retry in ten calls."""
+    rigged = Rigged({"a": Overloaded("down"), "b": "fine"}, limits={"failures": 10_000})
+    mixture = rigged.mixture([["a", "b"]], None)
+
+    async def main() -> list[int]:
+        sent = []
+        for _ in range(1000):
+            before = rigged.asked.count("a")
+            assert (await rigged.ask(mixture)).answer == "fine"
+            sent.append(rigged.asked.count("a") - before)
+        return sent
+
+    sent = run(main())
+    assert max(sent) <= 2
+    assert len(rigged.asked) - 2000 <= 0.1 * 2000 + 10  # of all calls to this host
+
+
+def test_f04_no_backoff_goes_beyond_the_deadline() -> None:
+    asked, _ = ask(FINE | dict.fromkeys("bcd", RateLimited("slow down", retry_after=30.0)), [FOUR], deadline=10.0)
+    assert asked.answer == "answer of agg"
+    assert asked.seconds < 5.0
+
+
+def test_f05_a_provider_that_asks_to_wait_is_left_alone_while_another_answers() -> None:
+    scripts = {"a": lambda now: RateLimited("slow down", retry_after=2.0) if now < 2.0 else "a again", "b": "b"}
+    rigged = Rigged(scripts)
+    mixture = rigged.mixture([[Agent("h:a", name="a", fallback=["h:b"])]], None)
+
+    async def main() -> list[tuple[float, str]]:
+        answers = []
+        for _ in range(30):
+            asked = await rigged.ask(mixture)
+            answers.append((asyncio.get_running_loop().time(), asked.answer))
+            await asyncio.sleep(0.1)
+        return answers
+
+    answers = run(main())
+    assert {answer for when, answer in answers if when < 1.99} == {"b"}
+    assert {answer for when, answer in answers if when > 2.01} == {"a again"}
+    assert [when for when, model in rigged.times if model == "a" and 0 < when < 2.0] == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "2.5"}, 2.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "Sat, 28 Nov 2026 10:00:07 GMT", "date": "Sat, 28 Nov 2026 10:00:00 GMT"}, 7.0),
+        ({"retry-after": "Sat, 28 Nov 2026 09:00:00 GMT", "date": "Sat, 28 Nov 2026 10:00:00 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "1e400"}, None),
+        ({"retry-after": "nan"}, None),
+        ({}, None),
+    ],
+)
+def test_f06_every_spelling_of_retry_after_is_read_or_ignored(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_f06_a_wait_longer_than_the_time_left_is_not_waited() -> None:
+    asked, rigged = ask(FINE | {"b": RateLimited("slow down", retry_after=60.0)}, [FOUR], deadline=10.0)
+    assert asked.answer == "answer of agg"
+    assert rigged.asked.count("b") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [OutOfCredit("insufficient_quota"), OutOfCredit("enforced_spend_limit_reached"), AuthFailed("401")]
+)
+def test_f07_without_credit_nothing_is_tried_again_nor_asked_again(error: MoaError) -> None:
+    rigged = Rigged(FINE | {"b": error})
+    mixture = rigged.mixture([FOUR], "agg")
+
+    async def main() -> None:
+        for _ in range(5):
+            assert (await rigged.ask(mixture)).answer == "answer of agg"
+
+    run(main())
+    assert rigged.asked.count("b") == 1
+
+
+def test_f08_a_provider_that_is_down_is_probed_once_an_interval_and_is_back_within_one() -> None:
+    scripts = {"a": lambda now: Overloaded("529") if now < 60.0 else "a", "b": "b"}
+    rigged = Rigged(scripts, limits={"failures": 3, "rest": 10.0, "retries": 0.0})
+    mixture = rigged.mixture([["a", "b"]], None)
+
+    async def main() -> list[float]:
+        for _ in range(1000):
+            assert (await rigged.ask(mixture)).error is None
+            await asyncio.sleep(0.1)
+        return [when for when, model in rigged.times if model == "a"]
+
+    times = run(main())
+    down = [when for when in times if 1.0 < when < 60.0]
+    assert all(later - earlier >= 9.9 for earlier, later in pairwise(down))
+    assert min(when for when in times if when >= 60.0) <= 70.1
+    assert len([when for when in times if when >= 70.2]) > 250
+
+
+def test_f09_one_whose_first_piece_does_not_come_is_given_up() -> None:
+    asked, _ = ask(FINE | {"b": HANGS}, [FOUR], limits={"first_token": 5.0, "attempts": 1})
+    assert asked.answer == "answer of agg"
+    assert asked.seconds == pytest.approx(6.0)
+    assert "not a piece of an answer within 5 s" in next(call.problem for call in asked.view.calls if call.agent == "b")
+
+
+def test_f09_a_model_known_to_be_quick_is_given_up_as_soon_and_asked_for_whole_answers() -> None:
+    rigged = Rigged(
+        lambda request: HANGS if len(rigged.times) > 100 else Script("x", delay=1.0),
+        limits={"first_token": 5.0, "attempts": 1},
+    )
+    mixture = rigged.mixture([["a"]], None)
+
+    async def main() -> float:
+        for _ in range(101):
+            asked = await rigged.ask(mixture)
+        return asked.seconds
+
+    assert run(main()) == pytest.approx(5.0)
+
+
+def test_f09_hedges_are_few_in_healthy_times_and_none_when_all_are_slow() -> None:
+    def extra(slow: Any) -> float:
+        rigged = Rigged(lambda request: Script("x", delay=slow(len(rigged.times))), limits={"hedges": 0.05})
+        mixture = rigged.mixture([["a"]], None)
+
+        async def main() -> list[Any]:
+            return [
+                event
+                for _ in range(600)
+                for event in (await rigged.ask(mixture)).events
+                if isinstance(event.fact, CallHedged)
+            ]
+
+        return len(run(main())) / 600
+
+    assert 0.01 <= extra(lambda n: 9.0 if n % 30 == 0 else 1.0) <= 0.05
+    assert extra(lambda n: 1.0 if n < 40 else 9.0) <= 0.05
+
+
+def test_f10_an_answer_that_stalls_is_cut_and_kept_as_partial_only() -> None:
+    stalls = Script("one two three four", interval=9.0)
+    asked, _ = ask(FINE | {"b": stalls}, [FOUR], limits={"first_token": 5.0, "between_tokens": 3.0, "attempts": 1})
+    assert asked.answer == "answer of agg"
+    assert asked.seconds == pytest.approx(4.0)
+    (call,) = [call for call in asked.view.calls if call.agent == "b"]
+    assert (call.state, "the answer stopped for 3 s" in call.problem) == ("failed", True)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_f11_a_cut_answer_is_tried_again_where_nothing_was_passed_on(streamed: bool) -> None:
+    scripts = FINE | {"b": lambda now: Script("answer of b", cut=1) if now == 0 else "answer of b"}
+    asked, rigged = ask(scripts, [FOUR])
+    assert asked.answer == "answer of agg"
+    assert rigged.asked.count("b") == 2
+    assert len([event for event in asked.events if isinstance(event.fact, CallRetried)]) == 1
+    assert not asked.view.degraded
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [BadReply("HTML"), Script(""), Script("  \n "), Script("", reasoning="hm"), Script("cut", finish="length")],
+)
+def test_f12_what_is_no_answer_is_counted_and_never_shown_to_the_next_layer(rubbish: Any) -> None:
+    asked, rigged = ask(FINE | {"b": rubbish}, [FOUR], deadline=30.0)
+    assert asked.answer == "answer of agg"
+    (shown,) = [request for request in rigged.fake.asked if request.call.model == "h:agg"]
+    assert [reference.agent for reference in shown.call.references] == ["a", "c", "d"]
+    assert asked.view.degraded
+
+
+def test_f12_another_model_answers_where_one_says_rubbish() -> None:
+    asked, _ = ask({"a": BadReply("HTML"), "b": "fine"}, [[Agent("h:a", name="a", fallback=["h:b"])]], None)
+    assert asked.answer == "fine"
+    assert asked.view.degraded
+    assert asked.noted("fallback")
+
+
+def test_f14_an_answer_without_end_is_cut_at_its_time() -> None:
+    endless = Script("word " * 100_000, interval=0.5)
+    asked, _ = ask(FINE | {"b": endless}, [FOUR], limits={"timeout": 60.0, "first_token": 5.0})
+    assert asked.answer == "answer of agg"
+    assert asked.seconds <= 62.0
+
+
+def test_f30_costs_are_never_reckoned_from_counts_that_make_no_sense() -> None:
+    prices = {"h:a": {"input": 1.0, "output": 1.0}}
+    asked, _ = ask({"a": Script("fine", usage=Usage(0, 0))}, [["a"]], None, prices=prices)
+    assert asked.view.cost == 0.0  # an explicit 0 stays 0
+
+
+@pytest.mark.parametrize(
+    "broken", [Overloaded("down"), Unreachable("gone"), BadReply("rubbish"), Script(""), HANGS, Cut("cut")]
+)
+def test_f32_where_the_aggregator_fails_a_second_one_then_the_proposals_stand_in_and_it_is_said(broken: Any) -> None:
+    agreed = {name: Script("Answer: 4", delay=1.0) for name in "abc"} | {"d": "Answer: 5", "agg": broken}
+    asked, _ = ask(agreed, [FOUR], deadline=20.0)
+    assert (asked.answer, asked.view.degraded) == ("Answer: 4", True)
+    assert asked.noted("fallback")
+    second = Agent("h:agg", name="agg", fallback=["h:two"])
+    asked, _ = ask(agreed | {"two": "Answer: six"}, [FOUR], second, deadline=20.0)
+    assert (asked.answer, asked.view.degraded) == ("Answer: six", True)
+
+
+def test_f35_one_slow_provider_does_not_hold_up_the_others() -> None:
+    rigged = Rigged(FINE, limits={"at_once": 4})
+    slow = Rigged({"s": Script("slow", delay=50.0)})
+    rigged.rig.wires._made["slow"] = slow.fake
+    healthy = rigged.mixture([["a"]], None)
+    held_up = rigged.mixture([[Agent("slow:s", name="s")]], None)
+    slow.fake.scripts = {"slow:s": Script("slow", delay=50.0)}
+
+    async def main() -> list[float]:
+        crowd = [asyncio.create_task(rigged.ask(held_up)) for _ in range(20)]
+        await asyncio.sleep(1.0)
+        times = [(await rigged.ask(healthy)).seconds for _ in range(20)]
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        return times
+
+    assert max(run(main())) == pytest.approx(1.0)
+
+
+def test_f36_a_sink_that_raises_changes_no_answer() -> None:
+    rigged = Rigged(FINE)
+    mixture = rigged.mixture([FOUR], "agg")
+
+    def broken(event: Any) -> None:
+        raise RuntimeError("exporter down")
+
+    async def main() -> tuple[str, list[Any]]:
+        events: list[Any] = []
+        return (await mixture.ask("hi", sinks=(broken, events.append))).text, events
+
+    answer, events = run(main())
+    assert answer == "answer of agg"
+    assert any(isinstance(event.fact, RunFinished) for event in events)
+    assert [event.fact.reason for event in events if getattr(event.fact, "reason", "") == "sink dropped"] == [
+        "sink dropped"
+    ]
+
+
+def test_a_daily_budget_ends_a_run_before_the_call_that_would_pass_it(tmp_path: Path) -> None:
+    prices = {f"h:{name}": {"input": 0.0, "output": 1e6} for name in (*FOUR, "agg")}
+    spoken = {name: Script("two words", usage=Usage(1, 2)) for name in (*FOUR, "agg")}
+    store = {"keep": False, "path": str(tmp_path / "runs.db")}
+    rigged = Rigged(spoken, prices=prices, store=store, budget={"day": 60.0})
+    members = [[Agent(f"h:{name}", name=name, max_tokens=10) for name in FOUR]]
+    mixture = rigged.mixture(members, Agent("h:agg", name="agg", max_tokens=10))
+
+    async def main() -> list[str]:
+        outcomes = []
+        for _ in range(8):
+            asked = await rigged.ask(mixture)
+            outcomes.append(type(asked.error).__name__ if asked.error else asked.answer)
+        return outcomes
+
+    outcomes = asyncio.run(main())  # a real loop: leases are taken in a thread
+    assert outcomes == ["two words"] * 5 + ["BudgetExceeded"] * 3  # ten dollars a run; a next layer may cost forty
+    assert rigged.rig.ledger.spent("[budget] day") <= 60.0  # type: ignore[union-attr]
+    assert issubclass(BudgetExceeded, MoaError)
+    rigged.rig.ledger.close()  # type: ignore[union-attr]
+
+
+ELSEWHERE = {"F13", "F15", "F16", "F17", "F18", "F19", "F20", "F21", "F22", "F23", "F29", "F33"}
+"""Faults whose tests stand beside what they test, with the number in their docstring."""
+
+
+def test_every_fault_has_a_test() -> None:
+    here = {match.upper() for match in re.findall(r"def test_(f\d\d)_", Path(__file__).read_text())}
+    said = {
+        number
+        for path in TESTS.rglob("test_*.py")
+        if path != Path(__file__)
+        for number in re.findall(r'"""[^"]*?\b(F\d\d)\b', path.read_text())
+    }
+    client = {f"F{n:02}" for n in range(1, 37)} - {"F24", "F25", "F26", "F27", "F28", "F31", "F34"}
+    assert here | (said & ELSEWHERE) == client
+    assert isinstance(TimedOut(""), MoaError)

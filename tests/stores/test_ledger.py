@@ -1,0 +1,199 @@
+"""Daily budgets that hold across processes, crashes and clocks, and a line for every attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moa.core.errors import BudgetExceeded, StoreFailed
+from moa.core.money import Account, Entry
+from moa.core.types import Usage
+from moa.stores.ledger import SqliteLedger
+
+DAY = 86_400.0
+ALL = Account("everybody", 10.0)
+
+
+def entry(cost: float | None = 0.0, **more: Any) -> Entry:
+    given = {
+        "run": "r",
+        "span": 1,
+        "attempt": 1,
+        "role": "proposer",
+        "agent": "a",
+        "model": "h:m",
+        "mixture": "x",
+        "tenant": "",
+    }
+    return Entry(**(given | {"usage": Usage(3, 4), "cost": cost, "estimated": False, "ended": "done"} | more))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+def test_money_is_reserved_settled_and_written_down(path: Path) -> None:
+    ledger = SqliteLedger(path, clock=lambda: 100 * DAY)
+
+    async def main() -> None:
+        await ledger.reserve((ALL,), 4.0)
+        with pytest.raises(
+            BudgetExceeded, match=r"may cost \$7\.0000, but of the \$10\.0000 of everybody only .* are left today"
+        ):
+            await ledger.reserve((ALL,), 7.0)
+        ledger.settle((ALL,), 4.0, entry(1.5))
+        await ledger.reserve((ALL,), 7.0)
+        ledger.settle((ALL,), 7.0, entry(2.0, role="aggregator", ended="cancelled", estimated=True))
+
+    asyncio.run(main())
+    assert ledger.spent("everybody") == pytest.approx(3.5)
+    ledger.close()
+    rows = (
+        sqlite3.connect(path)
+        .execute("SELECT day, role, model, input, output, cost, estimated, ended FROM entries")
+        .fetchall()
+    )
+    assert rows == [
+        (100, "proposer", "h:m", 3, 4, 1.5, 0, "done"),
+        (100, "aggregator", "h:m", 3, 4, 2.0, 1, "cancelled"),
+    ]
+    assert path.stat().st_mode & 0o077 == 0
+    again = SqliteLedger(path, clock=lambda: 100 * DAY)
+    assert again.spent("everybody") == pytest.approx(3.5)
+    asyncio.run(again.reserve((ALL,), 6.4))
+    again.close()
+
+
+def test_a_next_day_begins_anew_and_a_clock_that_goes_back_does_not_begin_a_day_again(path: Path) -> None:
+    """F29."""
+    now = 100 * DAY + 5
+
+    async def fill(ledger: SqliteLedger) -> float:
+        spent = 0.0
+        while True:
+            try:
+                await ledger.reserve((ALL,), 1.0)
+            except BudgetExceeded:
+                return spent
+            ledger.settle((ALL,), 1.0, entry(1.0))
+            spent += 1.0
+
+    ledger = SqliteLedger(path, clock=lambda: now)
+    assert asyncio.run(fill(ledger)) == 10.0
+    now += DAY
+    assert asyncio.run(fill(ledger)) == 10.0
+    now -= DAY  # an hour's jump over midnight and back
+    assert asyncio.run(fill(ledger)) == 0.0
+    ledger.close()
+    later = SqliteLedger(path, clock=lambda: now)
+    assert asyncio.run(fill(later)) == 0.0
+    later.close()
+
+
+def test_64_at_once_never_promise_more_than_a_day_has(path: Path) -> None:
+    """G6: calls for ten of which there is money, from 64 tasks, some of which are stopped; two hundred times."""
+
+    async def one(ledger: SqliteLedger, account: Account, number: int) -> bool:
+        try:
+            await ledger.reserve((account, Account(f"run {account.name} {number}", 1.0, daily=False)), 1.0)
+        except BudgetExceeded:
+            return False
+        await asyncio.sleep(0)
+        ledger.settle((account,), 1.0, entry(1.0))
+        return True
+
+    async def main() -> None:
+        for turn in range(200):
+            account = Account(f"key {turn}", 10.0)
+            admitted = await asyncio.gather(*(one(ledger, account, number) for number in range(64)))
+            assert sum(admitted) == 10
+
+    ledger = SqliteLedger(path)
+    asyncio.run(main())
+    assert ledger.spent("key 7") == pytest.approx(10.0)
+    ledger.close()
+
+
+def _spend(path: Path, count: int, crash: bool, gate: Any, results: Any) -> None:
+    async def main() -> int:
+        spent = 0
+        for _ in range(count):
+            try:
+                await ledger.reserve((Account("everybody", 10.0),), 0.01)
+            except BudgetExceeded:
+                break
+            ledger.settle((Account("everybody", 10.0),), 0.01, entry(0.01))
+            spent += 1
+        return spent
+
+    ledger = SqliteLedger(path)
+    gate.wait(30)
+    results.put(asyncio.run(main()))
+    if crash:
+        results.close()
+        results.join_thread()
+        os._exit(9)
+    ledger.close()
+
+
+def test_processes_share_a_day_and_what_a_crashed_one_had_leased_counts_as_spent(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    gate, results = context.Barrier(4), context.Queue()
+    workers = [context.Process(target=_spend, args=(path, 400, number == 0, gate, results)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    counts = [results.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(60)
+    assert sum(counts) <= 1000
+    assert sum(counts) >= 900  # of 1,600 asked for, the day has money for 1,000
+    ledger = SqliteLedger(path)
+    assert 0.01 * sum(counts) - 1e-6 <= ledger.spent("everybody") <= 10.0 + 1e-6
+    ledger.close()
+
+
+def test_a_cost_above_what_was_reserved_is_counted_in_full(path: Path) -> None:
+    ledger = SqliteLedger(path)
+
+    async def main() -> None:
+        await ledger.reserve((ALL,), 1.0)
+        ledger.settle((ALL,), 1.0, entry(9.5))
+        with pytest.raises(BudgetExceeded):
+            await ledger.reserve((ALL,), 1.0)
+
+    asyncio.run(main())
+    assert ledger.spent("everybody") == pytest.approx(9.5)
+    ledger.close()
+
+
+def test_where_the_disk_is_full_or_the_file_is_another_s_no_money_is_promised(tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as database:
+        database.execute("PRAGMA application_id = 7")
+        database.execute("CREATE TABLE t (x)")
+    ledger = SqliteLedger(other)
+    with pytest.raises(StoreFailed, match="another program's database"):
+        asyncio.run(ledger.reserve((ALL,), 1.0))
+    folder = tmp_path / "folder.db"
+    folder.mkdir()
+    with pytest.raises(StoreFailed):
+        asyncio.run(SqliteLedger(folder).reserve((ALL,), 1.0))
+
+
+def test_accounts_without_a_day_need_no_file(path: Path) -> None:
+    ledger, mine = SqliteLedger(path), Account("this run", 1.0, daily=False)
+
+    async def main() -> None:
+        await ledger.reserve((mine,), 0.75)
+        with pytest.raises(BudgetExceeded):
+            await ledger.reserve((mine,), 0.5)
+
+    asyncio.run(main())
+    assert not path.exists()

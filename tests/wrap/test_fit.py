@@ -1,0 +1,171 @@
+"""Requests fitted to what a model can take, and what is learnt from what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from moa.core.errors import BadRequest, ProviderError
+from moa.core.events import Noted
+from moa.core.ports import Scope
+from moa.core.profile import ABLE, Profile, fitted, with_room
+from moa.core.types import (
+    PLAIN,
+    Call,
+    Form,
+    Image,
+    Message,
+    Reply,
+    Request,
+    Sampling,
+    Text,
+    Tool,
+    assistant,
+    system,
+    user,
+)
+from moa.providers.fake import Fake
+from moa.wrap.attempts import Attempts
+from moa.wrap.fit import Fit
+
+SAMPLING = Sampling(temperature=0.5, top_p=0.9, seed=7, max_tokens=64)
+
+
+def asked(*messages: Message, form: Form = PLAIN, sampling: Sampling = SAMPLING) -> Request:
+    call = Call("fake:a", messages or (user("hi"),), sampling=sampling, form=form)
+    return Request(call, call.conversation)
+
+
+class Picky:
+    """A provider that refuses, in its own words, requests that hold something."""
+
+    def __init__(self, words: str, holds: Any, param: str | None = None) -> None:
+        self.words, self.holds, self.param, self.asked = words, holds, param, []  # type: ignore[var-annotated]
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        self.asked.append(request)
+        if self.holds(request):
+            error = BadRequest(self.words)
+            error.param = self.param
+            raise error
+        return Reply("ok")
+
+
+def sent(picky: Picky, request: Request, times: int = 2) -> tuple[list[Any], list[Any]]:
+    """What came of the same request sent so often, through attempts, and what was noted."""
+    facts: list[Any] = []
+
+    async def main() -> list[Any]:
+        provider, outcomes = Attempts(Fit(picky, lambda model: ABLE), chance=lambda: 0.0), []
+        for _ in range(times):
+            try:
+                outcomes.append((await provider.send(request, Scope(facts.append))).text)
+            except ProviderError as error:
+                outcomes.append(error.kind)
+        return outcomes
+
+    return asyncio.run(main()), [fact.reason for fact in facts if isinstance(fact, Noted)]
+
+
+@pytest.mark.parametrize(
+    ("words", "param", "name"),
+    [
+        ("Unsupported value: 'temperature' does not support 0.5 with this model.", "temperature", "temperature"),
+        ("temperature: Extra inputs are not permitted", None, "temperature"),
+        ("Unrecognized request argument supplied: seed", None, "seed"),
+        ("`top_p` is not supported by this model", None, "top_p"),
+    ],
+)
+def test_a_refused_setting_is_learnt_once_told_and_left_out_from_then_on(
+    words: str, param: str | None, name: str
+) -> None:
+    picky = Picky(words, lambda request: getattr(request.call.sampling, name) is not None, param)
+    outcomes, notes = sent(picky, asked(), times=3)
+    assert outcomes == ["ok"] * 3
+    assert len(picky.asked) == 1 + 3
+    assert notes == ["learnt", "fitted", "fitted", "fitted"]
+    rest = replace(picky.asked[-1].call.sampling, **{name: getattr(SAMPLING, name)})
+    assert rest == SAMPLING
+
+
+def test_what_is_refused_for_another_reason_is_not_sent_again() -> None:
+    picky = Picky("temperature must be between 0 and 1", lambda request: True)
+    outcomes, notes = sent(picky, asked(), times=1)
+    assert (outcomes, len(picky.asked), notes) == (["BadRequest"], 1, [])
+
+
+def test_a_system_message_that_is_refused_moves_into_the_first_user_turn() -> None:
+    talk = (system("Be brief."), user("hi"))
+    picky = Picky("System role not supported", lambda request: request.messages[0].role == "system")
+    outcomes, _ = sent(picky, asked(*talk))
+    assert outcomes == ["ok", "ok"]
+    assert picky.asked[-1].messages == (Message("user", (Text("Be brief.\n\n"), Text("hi"))),)
+
+
+def test_turns_in_a_row_that_are_refused_are_merged() -> None:
+    talk = (user("one"), user("two"), assistant("three"), user("four"))
+
+    def twice(request: Request) -> bool:
+        return request.messages[0].role == request.messages[1].role
+
+    picky = Picky("Conversation roles must alternate user/assistant/user/assistant/...", twice)
+    outcomes, _ = sent(picky, asked(*talk))
+    assert outcomes == ["ok", "ok"]
+    assert [message.text for message in picky.asked[-1].messages] == ["one\n\ntwo", "three", "four"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "request_", "words"),
+    [
+        (Profile(images=False), asked(user(Image("data:image/png;base64,A"))), "no images"),
+        (Profile(tools=False), asked(form=Form(tools=(Tool("t"),))), "no tools"),
+        (Profile(schema=False), asked(form=Form(schema="{}")), "no JSON schema"),
+    ],
+)
+def test_what_a_model_cannot_do_is_an_error_before_anything_is_sent(
+    profile: Profile, request_: Request, words: str
+) -> None:
+    fake = Fake()
+    with pytest.raises(BadRequest, match=words) as caught:
+        asyncio.run(Fit(fake, lambda model: profile).send(request_, Scope()))
+    assert not fake.asked
+    assert not caught.value.sent
+
+
+def test_an_able_model_gets_the_very_request() -> None:
+    request = asked(system("s"), user("a"), user("b"))
+    assert fitted(request, ABLE) == (request, ())
+    assert fitted(request, Profile(context=4096)) == (request, ())
+
+
+# --- references that do not fit
+
+
+def test_references_that_fit_are_left_alone() -> None:
+    call = Call("fake:a", (user("hi"),), references=(Reply("short"), Reply("x" * 4000)))
+    assert with_room(call, 8192) == (call, "")
+    assert with_room(call, None) == (call, "")
+
+
+def test_references_that_do_not_fit_get_equal_shares_and_short_ones_give_the_rest_away() -> None:
+    texts = ("short", "a" * 20_000 + "END OF A", "b" * 40_000 + "END OF B")
+    call = Call("fake:a", (user("hi"),), references=tuple(map(Reply, texts)), sampling=Sampling(max_tokens=100))
+    cut, note = with_room(call, 4096)
+    short, a, b = (reference.text for reference in cut.references)
+    assert short == "short"
+    assert a.endswith("END OF A")
+    assert b.endswith("END OF B")
+    assert abs(len(a) - len(b)) < 100
+    assert 12_000 < len(a) + len(b) < 16_000
+    assert "characters are left out here" in a
+    assert note == "2 of 3 references are cut to about 1834 tokens each: the context of fake:a is 4096"
+
+
+def test_nothing_is_left_of_references_where_there_is_no_room_but_it_is_said() -> None:
+    call = Call("fake:a", (user("long " * 5000),), references=(Reply("x" * 1000),) * 3)
+    cut, note = with_room(call, 1024)
+    assert all("of 1000 characters are left out" in reference.text for reference in cut.references)
+    assert note.startswith("3 of 3 references are cut")

@@ -1,0 +1,111 @@
+"""One model at a time on a small machine, on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import groupby
+from typing import Any
+
+import pytest
+
+from clock import run
+from moa.core.errors import TimedOut
+from moa.core.ports import Scope
+from moa.core.types import Call, Reply, Request, user
+from moa.wrap.turns import Machine, Turns
+
+
+class Server:
+    """A machine that loads a model when another is asked for, and fails where two are asked at once."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.running: list[str] = []
+        self.most = 0
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        model = request.call.model
+        assert set(self.running) <= {model}, "two models at once"
+        self.started.append(f"{model} {request.call.sample}")
+        self.running.append(model)
+        self.most = max(self.most, len(self.running))
+        try:
+            await asyncio.sleep(1.0)
+        finally:
+            self.running.remove(model)
+        return Reply(model)
+
+
+def requests(*models: str) -> list[Request]:
+    calls = [Call(model, (user("hi"),), sample=number) for number, model in enumerate(models)]
+    return [Request(call, call.conversation) for call in calls]
+
+
+def test_calls_of_one_model_run_together_and_models_one_after_the_other() -> None:
+    server = Server()
+
+    async def main() -> float:
+        turns = Turns(server, Machine(at_once=2))
+        await asyncio.gather(*(turns.send(request, Scope()) for request in requests(*"abcabcabc")))
+        return asyncio.get_running_loop().time()
+
+    assert run(main()) == 6.0
+    assert [model for model, _ in groupby(name.split()[0] for name in server.started)] == ["a", "b", "c"]
+    assert server.most == 2
+    for model in "abc":
+        mine = [int(name.split()[1]) for name in server.started if name.startswith(model)]
+        assert mine == sorted(mine)
+
+
+def test_a_model_that_never_pauses_does_not_keep_the_others_out() -> None:
+    server = Server()
+
+    async def main() -> float:
+        turns = Turns(server, Machine(at_once=1, most_in_a_row=5))
+        greedy = [asyncio.create_task(turns.send(request, Scope())) for request in requests(*"a" * 50)]
+        await asyncio.sleep(0.5)
+        await turns.send(requests("b")[0], Scope())
+        when = asyncio.get_running_loop().time()
+        await asyncio.gather(*greedy)
+        return when
+
+    assert run(main()) == 6.0
+
+
+def test_who_gives_up_or_is_out_of_time_takes_no_turn() -> None:
+    server = Server()
+
+    async def main() -> list[Any]:
+        turns = Turns(server, Machine(at_once=1))
+        first, second, third = (asyncio.create_task(turns.send(request, Scope())) for request in requests(*"abc"))
+        late = asyncio.create_task(turns.send(requests("d")[0], Scope(deadline=0.5)))
+        await asyncio.sleep(0.7)
+        second.cancel()
+        return await asyncio.gather(first, second, third, late, return_exceptions=True)
+
+    first, second, third, late = run(main())
+    assert (first.text, third.text) == ("a", "c")
+    assert isinstance(second, asyncio.CancelledError)
+    assert isinstance(late, TimedOut)
+    assert not late.sent
+    assert server.started == ["a 0", "c 2"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_cancelled_the_machine_is_free_in_the_end(seed: int) -> None:
+    import random
+
+    rng, server, machine = random.Random(seed), Server(), Machine(at_once=2, most_in_a_row=3)
+
+    async def main() -> None:
+        turns = Turns(server, machine)
+        tasks = [
+            asyncio.create_task(turns.send(request, Scope(deadline=rng.choice((None, rng.random() * 9)))))
+            for request in requests(*(rng.choice("abc") for _ in range(30)))
+        ]
+        for task in rng.sample(tasks, 10):
+            asyncio.get_running_loop().call_later(rng.random() * 8, task.cancel)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(main())
+    assert (machine.running, [turn for _, turn in machine.waiting if not turn.done()], server.running) == (0, [], [])
