@@ -29,9 +29,9 @@ class Scope:
     """What travels down with a Request.
 
     `deadline` is on the event loop's clock (`loop.time()`), None for none. `want_deltas` asks the wire to stream; each
-    piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1. `sent` is called when an attempt has its
-    place and goes out. `spare`: somebody else can answer instead, so that nobody waits long for this one. `awaited` says whether anybody still waits: the step of a straggler that is kept has
-    closed. `accounts` pay.
+    piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1. `sent` is called when an attempt has
+    its place and goes out. `spare`: somebody else can answer instead, so that nobody waits long for this one. `awaited`
+    says whether anybody still waits: the step of a straggler that is kept has closed. `accounts` pay.
     """
 
     emit: Callable[[Fact], None] = _ignore
