@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from command import fake_config, moa_says
+from fake_host import Model, host
 
 
 def _states(home: Path, **env: str) -> tuple[int, dict[str, list[str]]]:
@@ -49,3 +50,12 @@ def test_lines_say_what_to_do_and_no_key(tmp_path: Path) -> None:
     assert ended.code == 0
     assert "canary" not in ended.out + ended.err
     assert all(line.startswith(("ok  ", "warn", "fail")) for line in ended.out.splitlines())
+
+
+def test_a_local_server_with_several_models_is_told_how_to_hold_one_at_a_time(tmp_path: Path) -> None:
+    with host(a=Model(), b=Model()) as here:
+        _, states = _states(tmp_path, OLLAMA_BASE_URL=here.url)
+        assert states["local"] == ["warn"]
+        fake_config(tmp_path, "[hosts.ollama]\none_model = true\n")
+        _, states = _states(tmp_path, OLLAMA_BASE_URL=here.url)
+        assert "local" not in states

@@ -67,6 +67,8 @@ def findings(file: Path | None) -> Iterator[Finding]:
         yield from _config(config)
     keys = _keys()
     yield keys
+    if config is not None:
+        yield from _crowded(config)
     yield from _llama(needed=keys.state != "ok")
     yield _embedded()
     if config is not None:
@@ -131,6 +133,25 @@ def _keys() -> Finding:
     return Finding(
         "keys", "warn", "no key and no local server", "set OPENROUTER_API_KEY (or any other), or start Ollama"
     )
+
+
+ONE_MODEL = ("ollama", "lmstudio", "llamacpp")
+"""Local servers that load a model when it is asked for, and unload another for it."""
+
+
+def _crowded(config: Config) -> Iterator[Finding]:
+    """Local servers with several models on one machine, where nothing says that it holds one at a time."""
+    from moa.config.found import look
+
+    try:
+        servers = look(os.environ).servers
+    except MoaError:
+        return
+    for server in servers:
+        own = config.spec.hosts.get(server.host)
+        if server.host in ONE_MODEL and len(server.models) > 1 and not (own and own.one_model):
+            todo = f"where its GPU holds one at a time, write [hosts.{server.host}] one_model = true: calls of one model go together"
+            yield Finding("local", "warn", f"{server.host} offers {len(server.models)} models on one machine", todo)
 
 
 def _llama(*, needed: bool) -> Iterator[Finding]:

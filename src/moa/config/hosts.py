@@ -78,7 +78,9 @@ class Wires:
             ConfigError: there is no such host.
         """
         own = self._spec.hosts.get(name)
-        if own is not None:
+        if own is not None and own.base_url is None and name not in HOSTS:
+            raise ConfigError(f"hosts.{name}: a base_url is needed, as moa knows no host of this name")
+        if own is not None and own.base_url is not None:
             return custom(name, own.base_url, own.key.removeprefix("env:") if own.key else None, own.wire)
         if name in HOSTS:
             return located(HOSTS[name], self._environ)
@@ -96,7 +98,8 @@ class Wires:
             return made
         host = self.host(name)
         key = key_of(host, self._environ)
-        if key is None and host.key_env and not (host.local and name not in self._spec.hosts):
+        own = self._spec.hosts.get(name)
+        if key is None and host.key_env and not (host.local and (own is None or own.base_url is None)):
             raise ConfigError(f"{name} needs a key: set {' or '.join(host.key_env)} in the environment")
         return self._remote(host, key)
 

@@ -17,10 +17,12 @@ class _Strict(BaseModel):
 class Host(_Strict):
     """Any server that speaks one of the wires. `key` names an environment variable: "env:NAME".
 
+    Of a host that moa knows by name only what differs is said; any other needs its `base_url`.
+
     `one_model`: the server's machine holds one model at a time, so that calls of one model go together (`wrap/turns.py`).
     """
 
-    base_url: str
+    base_url: str | None = None
     wire: Literal["chat", "responses", "anthropic", "gemini"] = "chat"
     key: str | None = None
     at_once: int | None = Field(None, ge=1)
