@@ -31,23 +31,26 @@ class Bare:
         references: list[str] = []
         for _ in range(self.job.layers):
             content = prompt(self.job.question, references)
-            references = await asyncio.gather(*(self._call(content) for _ in range(self.job.width)))
+            references = await asyncio.gather(
+                *(self._call(content, self.job.proposer(n)) for n in range(self.job.width))
+            )
         content = prompt(self.job.question, references)
-        return await (self._stream(content) if self.job.streamed else self._call(content))
+        last = self.job.aggregator
+        return await (self._stream(content, last) if self.job.streamed else self._call(content, last))
 
-    def _request(self, content: str, **more: Any) -> Any:
-        body = {"model": self.job.model, "messages": [{"role": "user", "content": content}], **more}
+    def _request(self, content: str, model: str, **more: Any) -> Any:
+        body = {"model": model, "messages": [{"role": "user", "content": content}], **more}
         url = f"{self.job.base_url}/chat/completions"
         return self.transport.request("POST", url, HEADERS, msgspec.json.encode(body))
 
-    async def _call(self, content: str) -> str:
-        async with self._request(content) as response:
+    async def _call(self, content: str, model: str) -> str:
+        async with self._request(content, model) as response:
             return msgspec.json.decode(await response.read(1 << 20))["choices"][0]["message"]["content"]
 
-    async def _stream(self, content: str) -> str:
+    async def _stream(self, content: str, model: str) -> str:
         pieces: list[str] = []
         rest = b""
-        async with self._request(content, stream=True) as response:
+        async with self._request(content, model, stream=True) as response:
             while piece := await response.piece():
                 *events, rest = (rest + piece).split(b"\n\n")
                 for event in events:

@@ -48,17 +48,15 @@ def aggregator(model: ChatOpenAI, layers: int) -> Callable[[State], Any]:
 
 def compiled(job: Job) -> Any:
     """The graph of a job."""
-    settings = {"model": job.model, "base_url": job.base_url, "api_key": "none"}
-    quiet, last = (
-        ChatOpenAI(**settings, disable_streaming=True),
-        ChatOpenAI(**settings, disable_streaming=not job.streamed),
-    )
+    settings = {"base_url": job.base_url, "api_key": "none"}
+    quiet = [ChatOpenAI(model=job.proposer(n), **settings, disable_streaming=True) for n in range(job.width)]
+    last = ChatOpenAI(model=job.aggregator, **settings, disable_streaming=not job.streamed)
     graph = StateGraph(State)
     before = [START]
     for layer in range(1, job.layers + 1):
         names = [f"p{layer}_{number}" for number in range(job.width)]
-        for name in names:
-            graph.add_node(name, proposer(quiet, layer))
+        for name, model in zip(names, quiet, strict=True):
+            graph.add_node(name, proposer(model, layer))
         for name in names:
             graph.add_edge(before if len(before) > 1 else before[0], name)
         before = names

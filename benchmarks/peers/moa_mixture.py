@@ -23,8 +23,13 @@ base_url = "{base_url}"
 
 [limits]
 timeout = 30.0
+first_token = 10.0
 at_once = 64
 attempts = 2
+hedges = 0.05
+
+[budget]
+day = 1000.0
 
 [store]
 keep = true
@@ -37,15 +42,21 @@ path = "{folder}/runs.db"
 layers = {layers}
 aggregator = "a"
 deadline = 60.0
+{rules}
 """
 
 
 def config_of(job: Job) -> str:
     """The moa.toml of a job: agents p1, p2 … in each layer, and an aggregator `a`."""
     names = [f"p{number}" for number in range(1, job.width + 1)]
-    agents = "\n".join(f'{name} = {{ model = "mock:{job.model}" }}' for name in [*names, "a"])
+    models = [*(job.proposer(number) for number in range(job.width)), job.aggregator]
+    agents = "\n".join(
+        f'{name} = {{ model = "mock:{model}" }}' for name, model in zip([*names, "a"], models, strict=True)
+    )
     layers = [names] * job.layers
-    return CONFIG.format(base_url=job.base_url, folder=job.folder, agents=agents, layers=layers)
+    prices = "".join(f'[prices."mock:{model}"]\ninput = 1.0\noutput = 1.0\n' for model in dict.fromkeys(models))
+    rules = f'need = {job.width - 1}\ngrace = "learnt"' if job.quorum else ""
+    return CONFIG.format(base_url=job.base_url, folder=job.folder, agents=agents, layers=layers, rules=rules) + prices
 
 
 async def streamed(mixture: Mixture, question: str) -> str:

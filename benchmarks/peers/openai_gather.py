@@ -10,17 +10,17 @@ from openai import AsyncOpenAI
 from worker import Contender, Job, prompt, serve
 
 
-async def call(client: AsyncOpenAI, job: Job, content: str) -> str:
+async def call(client: AsyncOpenAI, model: str, content: str) -> str:
     """One answer, whole."""
     messages = [{"role": "user", "content": content}]
-    completion = await client.chat.completions.create(model=job.model, messages=messages)
+    completion = await client.chat.completions.create(model=model, messages=messages)
     return completion.choices[0].message.content
 
 
-async def stream(client: AsyncOpenAI, job: Job, content: str) -> str:
+async def stream(client: AsyncOpenAI, model: str, content: str) -> str:
     """One answer, piece by piece."""
     messages = [{"role": "user", "content": content}]
-    chunks = await client.chat.completions.create(model=job.model, messages=messages, stream=True)
+    chunks = await client.chat.completions.create(model=model, messages=messages, stream=True)
     return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
 
 
@@ -29,8 +29,8 @@ async def mixture(client: AsyncOpenAI, job: Job) -> str:
     references: list[str] = []
     for _ in range(job.layers):
         content = prompt(job.question, references)
-        references = await asyncio.gather(*(call(client, job, content) for _ in range(job.width)))
-    return await (stream if job.streamed else call)(client, job, prompt(job.question, references))
+        references = await asyncio.gather(*(call(client, job.proposer(n), content) for n in range(job.width)))
+    return await (stream if job.streamed else call)(client, job.aggregator, prompt(job.question, references))
 
 
 @asynccontextmanager

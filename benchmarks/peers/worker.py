@@ -24,7 +24,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """`layers` layers of `width` proposers and an aggregator; where `streamed`, the aggregator's answer is."""
+    """`layers` layers of `width` proposers and an aggregator; where `streamed`, the aggregator's answer is.
+
+    `faulty` is the model of the first proposer of each layer, `last` that of the aggregator, where they differ from the others.
+    `quorum`: moa closes a layer when all but one have replied. With `patience` (seconds for each answer) it is only counted
+    how many questions were answered.
+    """
 
     base_url: str
     folder: str
@@ -35,7 +40,20 @@ class Job:
     streamed: bool
     warm_up: int
     count: int
+    faulty: str = ""
+    last: str = ""
+    patience: float = 0.0
+    quorum: bool = False
     question: str = "Which of the rivers of Europe carries the most water to the sea, and how much is it in a year?"
+
+    def proposer(self, number: int) -> str:
+        """The model of a proposer."""
+        return self.faulty if self.faulty and number == 0 else self.model
+
+    @property
+    def aggregator(self) -> str:
+        """The aggregator's model."""
+        return self.last or self.model
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,8 @@ def serve(opened: Callable[[Job], AbstractAsyncContextManager[Contender]]) -> No
 
 async def _done(job: Job, opened: Callable[[Job], AbstractAsyncContextManager[Contender]]) -> dict[str, Any]:
     async with opened(job) as contender:
+        if job.patience:
+            return await _answered(job, contender)
         for _ in range(job.warm_up):
             _check(await contender.ask(), job)
         contender.settled()
@@ -82,6 +102,21 @@ async def _done(job: Job, opened: Callable[[Job], AbstractAsyncContextManager[Co
             _check(answer, job)
         contender.settled()
         return {"seconds": seconds, "cpu": _cpu() - before}
+
+
+async def _answered(job: Job, contender: Contender) -> dict[str, Any]:
+    """How many of the questions were answered as a whole answer, and the seconds each took, answered or not."""
+    answered, seconds, problems = 0, [], []
+    for _ in range(job.warm_up + job.count):
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(job.patience):
+                answered += len((await contender.ask()).split()) == job.words
+        except Exception as error:  # noqa: BLE001 - a peer may raise anything
+            problems.append(f"{type(error).__name__}: {error}"[:200])
+        seconds.append(time.perf_counter() - started)
+    contender.settled()
+    return {"answered": answered, "asked": len(seconds), "seconds": seconds[job.warm_up :], "problems": problems[:3]}
 
 
 def _cpu() -> float:
