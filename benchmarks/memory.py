@@ -1,7 +1,7 @@
 """What moa holds in memory (S5), and whether a thousand mixtures at once are served as fast as 64 (the client half of S9).
 
-Idle, with a thousand mixtures in flight, and after many requests. Each figure is taken in a process of its own, resident memory as Linux counts it. The mixtures are 4 proposers and an aggregator
-against a mock upstream, with everything on.
+Idle, with a thousand mixtures in flight, and after many requests. Each figure is taken in a process of its own, resident
+memory as Linux counts it. The mixtures are 4 proposers and an aggregator against a mock upstream, with everything on.
 
     python benchmarks/memory.py            # a minute
     python benchmarks/memory.py --full     # a million requests
