@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moa.core.errors import ConfigError, MoaError, StoreFailed
@@ -43,12 +44,22 @@ def translated(path: Path) -> Iterator[None]:
         raise failure(path, error) from error
 
 
+_MAKING = threading.Lock()
+
+
 def make_private(path: Path) -> None:
-    """See that `path` exists and that only its owner may read it: mode 0600, in folders that, if new, get 0700."""
+    """See that `path` exists and that only its owner may read it: mode 0600, in folders that, if new, get 0700.
+
+    A file that is there is not opened: closing it would take away the locks that SQLite holds on it in this process, and
+    two writers at once destroy a database (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     missing = [folder for folder in path.parents if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with _MAKING, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         tighten(name)
 

@@ -58,10 +58,11 @@ SCHEMA = (
 
 @dataclass
 class _Lease:
-    """What this process may still reserve of one account's day."""
+    """What this process may still reserve of one account's day, and what it has reserved and not settled."""
 
     day: int
     left: float = 0.0
+    reserved: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,9 @@ class SqliteLedger:
         self.path = Path(path)
         self.purses = Purses()
         self._clock, self._process = clock, os.getpid()
-        self._leases: dict[str, _Lease] = {}
         self._day = 0
         self._file = _File(self.path, _holder())
+        self._leases = self._file.leases
         self._memory, self._disk = threading.Lock(), threading.Lock()  # taken in the order: disk, memory
         self._writer: Writer[_Settled] = Writer(self._file.write, self._file.close, 100_000, GATHER)
         weakref.finalize(self, close_at_exit, self._writer)
@@ -100,7 +101,8 @@ class SqliteLedger:
                 if not short:
                     self.purses.take(tuple(account for account in accounts if not account.daily), amount)
                     for account in daily:
-                        self._lease(account).left -= amount
+                        lease = self._lease(account)
+                        lease.left, lease.reserved = lease.left - amount, lease.reserved + amount
                     return
             await asyncio.to_thread(self._extend, short, amount)
 
@@ -111,6 +113,7 @@ class SqliteLedger:
             leases = [(account.name, self._lease(account)) for account in accounts if account.daily]
             for _, lease in leases:
                 lease.left += reserved - (entry.cost or 0.0)
+                lease.reserved = max(lease.reserved - reserved, 0.0)
             paid = tuple((name, lease.day) for name, lease in leases)
             settled = _Settled(entry, self._clock(), self._today(), paid)
         self._writer.add(settled)
@@ -140,7 +143,8 @@ class SqliteLedger:
 
     def _lease(self, account: Account) -> _Lease:
         if os.getpid() != self._process:  # a child process: what was leased is its parent's
-            self._process, self._leases = os.getpid(), {}
+            self._process = os.getpid()
+            self._leases.clear()
             self._file.holder = _holder()
         today = self._today()
         lease = self._leases.get(account.name)
@@ -172,12 +176,14 @@ def _holder() -> str:
 
 @dataclass(eq=False)
 class _File:
-    """The file: leases are taken in any thread, entries are written by the writer's."""
+    """The file. Leases are taken in any thread and entries written by the writer's, over one connection, one at a time."""
 
     path: Path
     holder: str
-    opened: bool = False
-    _connections: threading.local = field(default_factory=threading.local)
+    leases: dict[str, _Lease] = field(default_factory=dict)
+    _database: sqlite3.Connection | None = None
+    _process: int = 0
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def lease(self, account: Account, day: int, needed: float) -> tuple[int, float]:
         """Take a lease of what is needed, or of PART of the limit where there is so much left.
@@ -215,21 +221,28 @@ class _File:
 
     def close(self) -> None:
         """Give back what is left of this process's leases."""
-        if self.opened:
-            with self._transaction() as database:
-                database.execute("UPDATE leases SET open = 0 WHERE holder = ?", (self.holder,))
-            self._connections.database.close()
-            del self._connections.database
+        if self._database is None or self._process != os.getpid():
+            return
+        with self._transaction() as database:
+            for account, lease in self.leases.items():  # what was promised and never settled counts as spent
+                database.execute(
+                    "UPDATE leases SET used = used + ? WHERE holder = ? AND account = ? AND day = ?",
+                    (lease.reserved, self.holder, account, lease.day),
+                )
+            database.execute("UPDATE leases SET open = 0 WHERE holder = ?", (self.holder,))
+        with self._turn:
+            self._database.close()
+            self._database = None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with."""
-        with translated(self.path):
+        """The connection, to read with."""
+        with translated(self.path), self._turn:
             yield self._own()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with translated(self.path):
+        with translated(self.path), self._turn:
             database = self._own()
             database.execute("BEGIN IMMEDIATE")
             try:
@@ -241,17 +254,20 @@ class _File:
                 raise
 
     def _own(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        if not hasattr(self._connections, "database"):
-            self._connections.database = _connect(self.path)
-            self.opened = True
-        database: sqlite3.Connection = self._connections.database
-        return database
+        """The connection; never a parent process's."""
+        if self._database is None or self._process != os.getpid():
+            _INHERITED.append(self._database)
+            self._database, self._process = _connect(self.path), os.getpid()
+        return self._database
+
+
+_INHERITED: list[sqlite3.Connection | None] = []
+"""Connections of a parent process, which must be neither used nor closed in this one."""
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     make_private(path)
-    database = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+    database = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
     try:
         (owner,) = database.execute("PRAGMA application_id").fetchone()
         if owner not in (0, APPLICATION):
