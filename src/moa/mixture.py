@@ -37,6 +37,7 @@ class Mixture:
     aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator; `answers` says of what kind they are:
     "auto", "number", "choice", "json" or "text"), or a function of your own. `need` replies close a layer early, after
     `grace` more seconds (None: as long as nearly all calls of those still out take); with fewer than `least` it fails.
+    The aggregator reads all references at once, or `window` at a time.
     `deadline` is in seconds, `max_cost` in US dollars per question; of a mixture inside another, those of the outermost
     hold. `providers` are your own, by host name. With `keep`, runs are kept in the store.
 
@@ -57,6 +58,7 @@ class Mixture:
         need: int | None = None,
         grace: float | None = 0.0,
         least: int = 1,
+        window: int | None = None,
         deadline: float | None = None,
         max_cost: float | None = None,
         providers: Mapping[str, Provider] | None = None,
@@ -67,7 +69,7 @@ class Mixture:
 
         members = _members(layers)
         chosen = None if aggregator is None else _member(aggregator, "aggregator")
-        flow = topology(members, chosen, combine, answers, need=need, grace=grace, least=least)
+        flow = topology(members, chosen, combine, answers, need=need, grace=grace, least=least, window=window)
         inner = [
             one for one in (*(member for layer in members for member in layer), chosen) if isinstance(one, Mixture)
         ]

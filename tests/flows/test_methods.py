@@ -184,3 +184,24 @@ def test_late_replies_of_a_kept_step_join_the_next_layer() -> None:
     ask = flow.send(late)
     assert [reference.text for reference in ask.calls[0].references] == ["late", "on time"]
     flow.close()
+
+
+def test_with_a_window_the_aggregator_reads_so_many_at_a_time_its_own_last_answer_first() -> None:
+    """Self-MoA-Seq."""
+    combine = synthesise(Agent("x:agg"), window=3)
+    played = play(combine(QUESTION, replies(*"abcdef")), ["one", "two", "three"])
+    shown = ["".join(reference.text for reference in ask.calls[0].references) for ask in played.asked]
+    assert shown == ["abc", "onede", "twof"]
+    assert (played.answer.text, [ask.final for ask in played.asked]) == ("three", [False, False, True])
+
+
+def test_a_window_as_wide_as_the_references_is_none() -> None:
+    for window in (6, 9, None):
+        played = play(synthesise(Agent("x:agg"), window=window)(QUESTION, replies(*"abcdef")), ["one"])
+        assert len(played.asked) == 1
+
+
+def test_an_aggregator_that_fails_at_its_second_window_leaves_it_to_the_proposals() -> None:
+    played = play(synthesise(Agent("x:agg"), window=2)(QUESTION, replies("4", "5", "4")), ["one", DEAD])
+    assert played.answer.text == "4"
+    assert played.answer.notes[0].startswith("fallback")

@@ -111,3 +111,20 @@ def test_an_attempt_that_took_too_long_is_not_repeated():
     error, _, sent, seconds = ended([Script(failure=errors.TimedOut("hung"), delay=61.0), "Paris"])
     assert isinstance(error, errors.TimedOut)
     assert (sent, seconds) == (1, 61.0)
+
+
+@pytest.mark.parametrize(("left", "sent"), [(0.4, 0), (0.6, 1), (5.0, 1)])
+def test_what_cannot_finish_is_not_started(left, sent):
+    fake = Fake({"a": Script("x", delay=0.1)})
+    attempts = Attempts(fake)
+    for _ in range(30):
+        attempts.paces.of("fake:a").add(1.0)
+
+    async def main():
+        try:
+            return (await attempts.send(REQUEST, Scope(deadline=left))).text
+        except errors.TimedOut as error:
+            return error.sent
+
+    assert run(main()) == ("x" if sent else False)
+    assert len(fake.asked) == sent

@@ -251,6 +251,7 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = ()) -> MakeFlow:
             need=spec.need,
             grace=None if spec.grace == "learnt" else spec.grace,
             least=spec.least,
+            window=spec.window,
         )
     except ConfigError as error:
         raise ConfigError(f"{config.where(f'mixtures.{name}')}.{error}") from None

@@ -60,7 +60,8 @@ class Mixture(_Strict):
     """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
 
     Members are names of agents or mixtures, or "host:model". `proposers` and `rounds` write equal layers shortly. `need`
-    replies close a layer early, after `grace` more seconds ("learnt": as long as nearly all calls of those still out take).
+    replies close a layer early, after `grace` more seconds ("learnt": as long as nearly all calls of those still out take). The
+    aggregator reads all references at once, or `window` at a time.
     """
 
     description: str = ""
@@ -75,6 +76,7 @@ class Mixture(_Strict):
     need: int | None = Field(None, ge=1, strict=True)
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
     least: int = Field(1, ge=1, strict=True)
+    window: int | None = Field(None, ge=2, strict=True)
     deadline: Seconds | None = None
     max_cost: Dollars | None = None
     max_cost_per_day: Dollars | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 
 from moa.core.events import Event
+from moa.core.money import by_role
 from moa.core.types import Usage
 from moa.core.view import CallView, View, fold
 
@@ -44,6 +46,13 @@ class Answer:
     def cost(self) -> float | None:
         """US dollars of all calls; None where a price is unknown."""
         return self.view.cost
+
+    @property
+    def costs(self) -> Mapping[str, float | None]:
+        """US dollars by role: proposer, aggregator, judge …; None where a price is unknown."""
+        return by_role(
+            [(call.role, call.cost) for call in self.view.calls if call.ended is not None and call.state == "done"]
+        )
 
     @property
     def seconds(self) -> float:

@@ -54,12 +54,9 @@ def plan(
     plays = [_asked(flow(conversation), answer) for answer in (_agreeing, _disagreeing(), _failing)]
     longest = max(plays, key=lambda asked: sum(len(ask.calls) for ask in asked))
     played = [[call for ask in asked for call in ask.calls] for asked in plays]
-    unpriced = tuple(dict.fromkeys(call.model for calls in played for call in calls if price(call.model) is None))
-    worst = (
-        None
-        if unpriced
-        else max(sum(worst_cost(call, price(call.model) or FREE) for call in calls) for calls in played)
-    )
+    models = dict.fromkeys(model for calls in played for call in calls for model in (call.model, *call.fallbacks))
+    unpriced = tuple(model for model in models if price(model) is None)
+    worst = None if unpriced else max(sum(_worst_of_all(call, price) for call in calls) for calls in played)
     return Plan(
         steps=tuple(PlannedStep(ask.label, ask.calls, ask.final) for ask in longest),
         least_calls=min(map(len, played)),
@@ -80,6 +77,11 @@ def worst_cost(call: Call, price: Price) -> float:
     shown = sum(most_input(message) for message in render(call, "0" * 32)) + most_form(call.form)
     unseen = sum(reference.usage.output for reference in call.references if reference.model == PLACEHOLDER)
     return cost(Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices), price)
+
+
+def _worst_of_all(call: Call, price: Callable[[str], Price | None]) -> float:
+    """The most a call and its fallbacks can cost: each may be asked, and break off at its last token."""
+    return sum(worst_cost(call, price(model) or FREE) for model in (call.model, *call.fallbacks))
 
 
 def most_tokens(call: Call) -> int:

@@ -6,7 +6,7 @@ import re
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
-from moa.core.flow import Ask, Combine
+from moa.core.flow import Ask, Combine, Flow
 from moa.core.prompts import SELECT, SYNTHESISE, display_order
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import answer_of
@@ -14,19 +14,37 @@ from moa.flows.members import Member, ask_member
 from moa.flows.vote import plurality
 
 
-def synthesise(aggregator: Member) -> Combine:
+def synthesise(aggregator: Member, window: int | None = None) -> Combine:
     """The aggregator reads the references and writes the answer (aggregate-and-synthesize, arXiv 2406.04692).
 
-    Where it fails, the answer that most references give stands in, and the reply says so in its notes.
+    With a `window` it reads that many at a time, its own last answer among them (Self-MoA-Seq, arXiv 2502.00674): for more
+    references than its context has room for. Where it fails, the answer that most references give stands in, and the reply
+    says so in its notes.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
+        shown, *rest = windows(references, window)
         try:
-            return await ask_member(aggregator, conversation, references, SYNTHESISE, "aggregator", final=True)
+            reply = await _aggregate(aggregator, conversation, shown, final=not rest)
+            for place, further in enumerate(rest, 1):
+                reply = await _aggregate(aggregator, conversation, (reply, *further), final=place == len(rest))
+            return reply
         except CallError as error:
             return _instead(references, error)
 
     return combine
+
+
+def windows(references: Replies, size: int | None) -> list[Replies]:
+    """What an aggregator reads at a time: `size` references, then one less each time, since its last answer joins them."""
+    if size is None or len(references) <= size:
+        return [references]
+    step = max(size - 1, 1)
+    return [references[:size], *(references[at : at + step] for at in range(size, len(references), step))]
+
+
+def _aggregate(aggregator: Member, conversation: Conversation, references: Replies, *, final: bool) -> Flow[Reply]:
+    return ask_member(aggregator, conversation, references, SYNTHESISE, "aggregator", final=final)
 
 
 def select(judge: Agent) -> Combine:

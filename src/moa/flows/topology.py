@@ -19,7 +19,7 @@ from moa.flows.vote import by_vote, vote
 MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
 
 
-def combiner(how: str, aggregator: Member | None, kind: Kind = "auto") -> Combine:
+def combiner(how: str, aggregator: Member | None, kind: Kind = "auto", window: int | None = None) -> Combine:
     """The aggregator that "synthesise", "select" or "vote" stands for.
 
     Raises:
@@ -30,7 +30,7 @@ def combiner(how: str, aggregator: Member | None, kind: Kind = "auto") -> Combin
     if aggregator is None:
         raise ConfigError('aggregator: one is needed to synthesise or select; combine = "vote" does without')
     if how == "synthesise":
-        return synthesise(aggregator)
+        return synthesise(aggregator, window)
     if how == "select" and isinstance(aggregator, Agent):
         return select(aggregator)
     raise ConfigError(f'combine: {how!r} is none of "synthesise", "select" (by an agent) and "vote"')
@@ -45,6 +45,7 @@ def topology(
     need: int | None = None,
     grace: float | None = 0.0,
     least: int = 1,
+    window: int | None = None,
 ) -> MakeFlow:
     """The flow of `layers`, under the rules of Ask; a vote over one layer of agents stops asking as soon as it is decided.
 
@@ -57,8 +58,10 @@ def topology(
     for name, number in (("need", need), ("least", least)):
         if number is not None and (not isinstance(number, int) or not 1 <= number <= fewest):
             raise ConfigError(f"{name}: {number!r} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
+    if window is not None and (not isinstance(window, int) or window < 2 or how != "synthesise"):
+        raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1:
         return partial(vote, agents=agents, kind=kind)
-    combine = how if callable(how) else combiner(how, aggregator, kind)
+    combine = how if callable(how) else combiner(how, aggregator, kind, window)
     return partial(layered, layers=layers, combine=combine, need=need, grace=grace, least=least)

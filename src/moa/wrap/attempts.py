@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from moa.core.errors import ProviderError
+from moa.core.errors import ProviderError, TimedOut
 from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
@@ -51,6 +51,8 @@ class Attempts:
             slow = pace.percentile(self.percentile)
         loop = asyncio.get_running_loop()
         attempt, began = scope.attempt, loop.time()
+        if scope.deadline is not None:
+            _refuse_hopeless(request, scope.deadline - began, pace)
         while True:
             try:
                 race = _Race(self, request, scope, pace, attempt, slow if attempt == scope.attempt else None)
@@ -73,6 +75,23 @@ class Attempts:
         if again - began > self.longest or (scope.deadline is not None and again >= scope.deadline):
             return False
         return error.mended or self.retries.spend()
+
+
+HOPELESS = 0.5
+"""A call is not sent where less than this part of the least time that its model ever took is left."""
+
+
+def _refuse_hopeless(request: Request, left: float, pace: Pace) -> None:
+    """Do not start what cannot finish: it would cost money and bring nothing.
+
+    Raises:
+        TimedOut: nothing was sent.
+    """
+    least = pace.percentile(0.0)
+    if least is not None and left < HOPELESS * least:
+        provider, _, model = request.call.model.partition(":")
+        why = f"not sent: {left:.3g} s are left, and no answer of this model ever came in less than {least:.3g} s"
+        raise TimedOut(why, provider=provider, model=model, sent=False)
 
 
 class _Race:
