@@ -239,6 +239,32 @@ def test_f11_a_cut_answer_is_tried_again_where_nothing_was_passed_on(streamed: b
     assert not asked.view.degraded
 
 
+def test_f11_an_answer_cut_after_text_was_passed_on_is_continued_by_a_model_that_can() -> None:
+    def script(request: Any) -> Any:
+        if request.call.model != "h:agg":
+            return "a proposal"
+        return " of the rest" if request.messages[-1].role == "assistant" else Script("the first part", cut=2)
+
+    rigged = Rigged(script, profiles={"h:agg": {"prefill": True}})
+    mixture = rigged.mixture([["a"]], "agg")
+
+    async def main() -> tuple[str, str, list[str]]:
+        pieces, notes = [], []
+        async with mixture.watch("hi") as events:
+            async for event in events:
+                if getattr(event.fact, "final", False) and getattr(event.fact, "what", "") == "text":
+                    pieces.append(event.fact.text)  # type: ignore[union-attr]
+                notes.append(getattr(event.fact, "reason", ""))
+            return "".join(pieces), (await events.reply()).text, notes
+
+    streamed, answer, notes = run(main())
+    assert streamed == answer == "the first of the rest"
+    assert "continued" in notes
+    assert "replaced" not in notes
+    (sent,) = [request for request in rigged.fake.asked if request.messages[-1].role == "assistant"]
+    assert sent.messages[-1].text == "the first"
+
+
 @pytest.mark.parametrize(
     "rubbish",
     [BadReply("HTML"), Script(""), Script("  \n "), Script("", reasoning="hm"), Script("cut", finish="length")],

@@ -3,6 +3,7 @@
 The order of the wraps, outermost first, and why:
     cache      before everything: a known answer costs nothing, not even a place
     fallback   chooses the model, and with it the host; each model has attempts of its own
+    continued  outside the attempts, which never try again once text was passed on; this is no second text but the rest
     attempts   one owner of retries and hedges; each attempt waits for a place and has a timeout of its own
     circuit    each attempt passes it, so that a second one is not sent where the first has shown that it is no use
     budget     each attempt reserves and settles its own money; before the place, so that nobody holds one without
@@ -41,6 +42,7 @@ from moa.wrap.attempts import Attempts
 from moa.wrap.budget import Budget
 from moa.wrap.cache import Cache, Kept
 from moa.wrap.circuit import Circuit, Gates
+from moa.wrap.continued import Continued
 from moa.wrap.fallback import Fallback
 from moa.wrap.fit import Fit, Learnt
 from moa.wrap.limit import Limit, Places
@@ -144,8 +146,8 @@ class Rig:
             hedges=shared.hedges,
             percentile=limits.hedge_at,
         )
-        self._onions[host, timeout] = onion
-        return onion
+        self._onions[host, timeout] = Continued(onion, self.profiles.written)
+        return self._onions[host, timeout]
 
     def _shared_by(self, host: str) -> _Shared:
         """What all onions of a host share. Local servers are neither hedged nor hurried: they would only be slower."""

@@ -139,6 +139,7 @@ class Profile(_Strict):
     tools: bool = True
     schema_: bool = Field(True, alias="schema")
     images: bool = True
+    prefill: bool = False
 
 
 class Store(_Strict):

@@ -12,7 +12,8 @@ from moa.core.types import Call, Conversation, Image, Message, Reply, Request, S
 class Profile:
     """What one model takes. `context` is the most tokens of a request and its answer together; None where nobody knows.
 
-    `system`: a system message. `in_a_row`: two user turns one after the other. The rest: settings, tools, images of that name.
+    `system`: a system message. `in_a_row`: two user turns one after the other. `prefill`: whether it goes on with an assistant
+    turn that the request ends in. The rest: settings, tools, images of that name.
     """
 
     context: int | None = None
@@ -28,6 +29,7 @@ class Profile:
     tools: bool = True
     schema: bool = True
     images: bool = True
+    prefill: bool = False
 
 
 ABLE = Profile()

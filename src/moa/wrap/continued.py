@@ -1,0 +1,57 @@
+"""Goes on with an answer whose stream was cut after some of it was passed on, where the model can continue a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from moa.core.errors import ProviderError
+from moa.core.events import Delta, Fact, Noted
+from moa.core.ports import Provider, Scope
+from moa.core.profile import Profile
+from moa.core.types import Reply, Request, assistant
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """Sends a request; where its answer breaks off in the middle of what was passed on, asks the same model to go on from there.
+
+    Two texts never mix: what comes is the rest of the same one, since the model is given what it had said as the beginning of
+    its own turn (`Profile.prefill`). Once only, and the reply says so.
+    """
+
+    inner: Provider
+    profile: Callable[[str], Profile]
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        """See Provider."""
+        if not scope.final or not scope.want_deltas or not self.profile(request.call.model).prefill:
+            return await self.inner.send(request, scope)
+        heard = _Heard(scope.emit)
+        try:
+            return await self.inner.send(request, replace(scope, emit=heard.emit))
+        except ProviderError as error:
+            if not error.retryable or not heard.text or heard.tools:
+                raise
+            scope.emit(Noted("continued", f"{error}; the same model is asked to go on from there"))
+            begun = replace(request, messages=(*request.messages, assistant(heard.text)))
+            rest = await self.inner.send(begun, replace(scope, attempt=scope.attempt + 1))
+            return replace(rest, text=heard.text + rest.text).noted(
+                "continued: the stream was cut, and the rest written after"
+            )
+
+
+class _Heard:
+    """What was passed on so far."""
+
+    def __init__(self, emit: Callable[[Fact], None]) -> None:
+        self._emit = emit
+        self.text = ""
+        self.tools = False
+
+    def emit(self, fact: Fact) -> None:
+        """Keep a piece, and pass it on."""
+        if isinstance(fact, Delta):
+            self.text += fact.text if fact.what == "text" else ""
+            self.tools = self.tools or fact.what == "tool"
+        self._emit(fact)
