@@ -13,11 +13,11 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
-from moa.core.types import Choice, Finish, Logprob, Reply, Usage
+from moa.core.types import Finish, Logprob, Reply, Usage
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted
+from moa.providers._saying import Saying, counted, several
 from moa.providers._sse import ServerEvent
-from moa.providers._wire import unlike
+from moa.providers._wire import decoded
 
 FINISHES: Mapping[str, Finish] = {
     "stop": "stop",
@@ -112,6 +112,7 @@ class Completion(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(Completion)
+WHAT = "a chat completion"
 
 
 class Answer:
@@ -130,7 +131,7 @@ class Answer:
 
     def whole(self, body: bytes) -> Iterator[Delta]:
         """See Reading."""
-        completion = _decoded(body)
+        completion = decoded(_DECODER, body, WHAT)
         if not completion.failure and not completion.choices:
             raise BadReply("the answer holds no choice")
         self.ended = True
@@ -141,7 +142,7 @@ class Answer:
         if event.data == b"[DONE]":
             self.ended = True
         else:
-            yield from self.add(_decoded(event.data))
+            yield from self.add(decoded(_DECODER, event.data, WHAT))
 
     def add(self, completion: Completion) -> Iterator[Delta]:
         """Take in a completion or chunk.
@@ -165,18 +166,7 @@ class Answer:
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
-        further = (self._further[index].reply(ended=True) for index in sorted(self._further))
-        self._first.others = [
-            Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs) for one in further
-        ]
-        return self._first.reply(ended=ended)
-
-
-def _decoded(data: bytes) -> Completion:
-    try:
-        return _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise unlike("chat completions", error, data) from error
+        return several(self._first, self._further, ended=ended)
 
 
 def _take(choice: _ChoicePiece, saying: Saying) -> Iterator[Delta]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -106,6 +107,13 @@ class Saying:
             reasoning="".join(self._reasoning), usage=self.usage or Usage(estimated=True), cost=self.cost,
             notes=tuple(notes), logprobs=tuple(self.logprobs), others=tuple(self.others),
         )  # fmt: skip
+
+
+def several(first: Saying, further: Mapping[int, Saying], *, ended: bool) -> Reply:
+    """The reply of a call that may have several answers: the first, with the others beside it. Raises what `reply` raises."""
+    others = (further[index].reply(ended=True) for index in sorted(further))
+    first.others = [Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs) for one in others]
+    return first.reply(ended=ended)
 
 
 def counted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from moa.providers._sse import ServerEvent
 from moa.providers.hosts import Host
 
 Json: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 
 
 class Reading(Protocol):
@@ -105,6 +106,13 @@ def glimpse(data: bytes) -> str:
     return " ".join(data[:200].decode("utf-8", "replace").split())[:80] or "(empty)"
 
 
-def unlike(wire: str, error: Exception, data: bytes) -> BadReply:
-    """The error that an answer of another shape is."""
-    return BadReply(f"the answer is not what {wire} looks like ({error}): {glimpse(data)}")
+def decoded(decoder: msgspec.json.Decoder[T], data: bytes, what: str) -> T:
+    """The JSON of an answer, or of a piece of one.
+
+    Raises:
+        BadReply: it is no JSON, or not of this shape; `what` says what it should look like.
+    """
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadReply(f"the answer is not what {what} looks like ({error}): {glimpse(data)}") from error

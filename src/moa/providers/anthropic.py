@@ -19,7 +19,7 @@ from moa.core.types import Finish, Form, Image, Reply, Request, Sampling, Text, 
 from moa.providers._failure import failed_inside
 from moa.providers._saying import Saying, counted
 from moa.providers._sse import ServerEvent
-from moa.providers._wire import Json, data_url, model_of, parsed, settings, unlike
+from moa.providers._wire import Json, data_url, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host
 
 VERSION = "2023-06-01"
@@ -234,7 +234,7 @@ class Answer:
 
     def whole(self, body: bytes) -> Iterator[Delta]:
         """See Reading."""
-        message = _decoded(_WHOLE, body)
+        message = decoded(_WHOLE, body, "a message")
         if message.error:
             raise failed_inside(message.error)
         if message.content is None:
@@ -251,7 +251,7 @@ class Answer:
 
     def event(self, event: ServerEvent) -> Iterator[Delta]:
         """See Reading."""
-        one = _decoded(_EVENT, event.data)
+        one = decoded(_EVENT, event.data, "a message")
         if one.error or one.type == "error":
             raise failed_inside(one.error or {})
         if one.type == "message_start" and one.message is not None:
@@ -303,10 +303,3 @@ class Answer:
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
         return self._saying.reply(ended=ended)
-
-
-def _decoded(decoder: Any, data: bytes) -> Any:
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise unlike("a message", error, data) from error

@@ -15,7 +15,6 @@ from moa.core.errors import BadReply, Refused
 from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.types import (
-    Choice,
     Finish,
     Form,
     Image,
@@ -30,9 +29,9 @@ from moa.core.types import (
     Usage,
 )
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted
+from moa.providers._saying import Saying, counted, several
 from moa.providers._sse import ServerEvent
-from moa.providers._wire import Json, data_url, parsed, settings, unlike
+from moa.providers._wire import Json, data_url, decoded, parsed, settings
 from moa.providers.hosts import Host
 
 SIGNED = "~"
@@ -260,10 +259,7 @@ class Answer:
         yield from self._take(event.data)
 
     def _take(self, data: bytes) -> Iterator[Delta]:
-        try:
-            response = _DECODER.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise unlike("a Gemini answer", error, data) from error
+        response = decoded(_DECODER, data, "a Gemini answer")
         if response.error:
             raise failed_inside(response.error)
         if response.prompt_feedback and response.prompt_feedback.block_reason:
@@ -281,11 +277,7 @@ class Answer:
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
-        further = (self._further[index].reply(ended=True) for index in sorted(self._further))
-        self._first.others = [
-            Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs) for one in further
-        ]
-        return self._first.reply(ended=ended)
+        return several(self._first, self._further, ended=ended)
 
 
 def _said(candidate: _Candidate, saying: Saying) -> Iterator[Delta]:

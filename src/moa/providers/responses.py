@@ -18,7 +18,7 @@ from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, 
 from moa.providers._failure import failed_inside
 from moa.providers._saying import Saying, counted
 from moa.providers._sse import ServerEvent
-from moa.providers._wire import Json, model_of, parsed, settings, unlike
+from moa.providers._wire import Json, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host
 from moa.providers.openai import Chat
 
@@ -189,7 +189,7 @@ class Answer:
 
     def whole(self, body: bytes) -> Iterator[Delta]:
         """See Reading."""
-        response = _decoded(_WHOLE, body)
+        response = decoded(_WHOLE, body, "a response")
         if not response.error and response.output is None:
             raise BadReply("the answer holds no output")
         self._end(response)
@@ -200,7 +200,7 @@ class Answer:
         """See Reading."""
         if event.data == b"[DONE]":
             return
-        one = _decoded(_EVENT, event.data)
+        one = decoded(_EVENT, event.data, "a response")
         saying, kind = self._saying, one.type
         if kind == "error":
             raise failed_inside(one.error or {"code": one.code, "message": one.message})
@@ -250,13 +250,6 @@ class Answer:
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
         return self._saying.reply(ended=ended)
-
-
-def _decoded(decoder: Any, data: bytes) -> Any:
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise unlike("a response", error, data) from error
 
 
 def _likely(one: _Likely) -> Logprob:

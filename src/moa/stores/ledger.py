@@ -23,6 +23,7 @@ from pathlib import Path
 
 from moa.core.errors import StoreFailed
 from moa.core.money import Account, Entry
+from moa.stores._tables import transaction
 from moa.stores._trouble import make_private, translated
 from moa.stores._writer import Writer, close_at_exit
 from moa.stores.purse import Purses, exceeded
@@ -242,16 +243,8 @@ class _File:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with translated(self.path), self._turn:
-            database = self._own()
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
+        with translated(self.path), self._turn, transaction(self._own()) as database:
+            yield database
 
     def _own(self) -> sqlite3.Connection:
         """The connection; never a parent process's."""
