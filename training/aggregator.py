@@ -26,7 +26,7 @@ from training.train import Plan, Run, together
 from training.world import SKILLS, Question
 from training.world.draft import Rng
 
-QUESTIONS = 40_000
+QUESTIONS = 28_000
 WARM = 0.7
 WIDTHS = (128, 256, 384, 512, 640)
 CHUNK_EXAMPLES = 8_000

@@ -15,6 +15,7 @@ from moa.core.conversation import Question, conversation_of
 from moa.core.errors import ConfigError, Overloaded, StoreFailed
 from moa.core.events import Event
 from moa.core.flow import Combine, Flow
+from moa.core.money import Account
 from moa.core.plan import Plan, plan
 from moa.core.ports import Provider, Sink
 from moa.core.types import Conversation, Reply
@@ -169,7 +170,7 @@ class Mixture:
 
         events: list[Event] = []
         order = self._order(question, deadline, max_cost, "none", (*sinks, events.append))
-        async with self._in_use():
+        async with self._in_use(order.accounts):
             reply = await run(order)
         return Answer(reply.text, tuple(events))
 
@@ -199,7 +200,7 @@ class Mixture:
         from moa.engine.watch import watch
 
         order = self._order(question, deadline, max_cost, "all" if proposers else "final", ())
-        async with self._in_use(), watch(order) as watching:
+        async with self._in_use(order.accounts), watch(order) as watching:
             yield watching
 
     def plan(self, question: Question = "What is 347 + 85?") -> Plan:
@@ -220,12 +221,14 @@ class Mixture:
         await self._left()
 
     @asynccontextmanager
-    async def _in_use(self) -> AsyncIterator[None]:
-        """While a question is answered. The last to leave an event loop closes its connections."""
+    async def _in_use(self, accounts: tuple[Account, ...]) -> AsyncIterator[None]:
+        """While a question is answered and `accounts` pay. The last to leave an event loop closes its connections."""
         self._in_use_by[_loop()] += 1
         try:
             yield
         finally:
+            if accounts:
+                self.rig.ledger.forget(accounts)
             try:
                 await self._left()
             except StoreFailed as error:  # the answer was paid for: it is not lost with its record
@@ -279,7 +282,9 @@ class Mixture:
     def _check(self, conversation: Conversation) -> None:
         """See that every model can be called: a missing key or file is an error before any call."""
         calls = [call for step in plan(self._flow, conversation, lambda model: None).steps for call in step.calls]
-        for agent, model in dict.fromkeys((call.agent, call.model) for call in calls):
+        for agent, model in dict.fromkeys(
+            (call.agent, model) for call in calls for model in (call.model, *call.fallbacks)
+        ):
             config = self.rig.config
             where = config.where(f"agents.{agent}.model") if agent in config.spec.agents else f"agent {agent}"
             self.rig.wires.check(model, where)

@@ -34,6 +34,7 @@ from moa.core.events import CallHedged, CallRetried, RunFailed, RunFinished
 from moa.core.types import Usage
 from moa.providers._failure import retry_after
 from moa.providers.fake import Script
+from moa.stores.purse import Purses
 
 FOUR = ["a", "b", "c", "d"]
 FINE = {name: Script(f"answer of {name}", delay=1.0) for name in (*FOUR, "agg")}
@@ -65,7 +66,8 @@ def test_f02_with_one_alive_of_many_that_hang_there_is_an_answer_in_time_and_the
     assert {call.agent for call in asked.view.calls if call.state == "failed"} >= set(names) - {alive}
 
 
-def test_f03_with_all_hanging_it_fails_in_time_and_nothing_stays_reserved() -> None:
+def test_f03_with_all_hanging_it_fails_in_time_and_nothing_stays_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Purses, "forget", lambda self, accounts: None)
     names = dict.fromkeys([*FOUR, "agg"], HANGS)
     price = {f"h:{name}": {"input": 1.0, "output": 1.0} for name in names}
     asked, rigged = ask(names, [FOUR], deadline=10.0, max_cost=5.0, prices=price)

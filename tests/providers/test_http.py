@@ -309,3 +309,34 @@ def test_answers_of_calls_at_once_are_never_mixed():
         await asyncio.sleep(0.1)
 
     asyncio.run(main())
+
+
+def test_a_kept_connection_that_breaks_after_a_while_is_not_taken_for_a_stale_one(monkeypatch):
+    """The host had read the request, and may have worked on it: sending it again is not for the transport to decide."""
+    monkeypatch.setattr("moa.providers._http.STALE_SECONDS", 0.05)
+    seen = []
+
+    async def serve(reader, writer):
+        for n in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            seen.append(n)
+            if n:
+                await asyncio.sleep(0.15)
+                break
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await writer.drain()
+        writer.close()
+
+    async def main():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            transport = Aiohttp()
+            async with transport.request("POST", url, {}) as response:
+                assert await response.read(10) == b"ok"
+            with pytest.raises(Cut):
+                async with transport.request("POST", url, {}):
+                    pass
+            await transport.aclose()
+
+    asyncio.run(main())
+    assert seen == [0, 1]

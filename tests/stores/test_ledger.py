@@ -197,3 +197,57 @@ def test_accounts_without_a_day_need_no_file(path: Path) -> None:
 
     asyncio.run(main())
     assert not path.exists()
+
+
+def test_what_was_reserved_before_midnight_buys_nothing_after_it(path: Path) -> None:
+    now = [100 * DAY - 60]
+    ledger = SqliteLedger(path, clock=lambda: now[0])
+
+    async def main() -> float:
+        for _ in range(10):
+            await ledger.reserve((ALL,), 1.0)
+        now[0] = 100 * DAY + 60
+        for _ in range(10):
+            ledger.settle((ALL,), 1.0, entry(0.0))
+        spent = 0.0
+        for _ in range(30):
+            try:
+                await ledger.reserve((ALL,), 1.0)
+            except BudgetExceeded:
+                break
+            ledger.settle((ALL,), 1.0, entry(1.0))
+            spent += 1.0
+        return spent
+
+    assert asyncio.run(main()) == 10.0
+    assert ledger.spent("everybody") == pytest.approx(10.0)
+    ledger.close()
+
+
+def test_what_is_settled_after_midnight_counts_on_the_new_day_without_a_lease_of_it(path: Path) -> None:
+    now = [100 * DAY - 60]
+    ledger = SqliteLedger(path, clock=lambda: now[0])
+    asyncio.run(ledger.reserve((ALL,), 4.0))
+    now[0] = 100 * DAY + 60
+    ledger.settle((ALL,), 4.0, entry(3.0))
+    assert ledger.spent("everybody") == pytest.approx(3.0)
+    ledger.close()
+
+
+def test_money_that_another_task_reserves_meanwhile_is_no_end_of_the_budget(path: Path) -> None:
+    """Between the lease for one call and its reserving, others take from it: there is money left all the same."""
+    ledger = SqliteLedger(path, clock=lambda: 100 * DAY)
+    leased, taken = ledger._file.lease, []
+
+    def lease(account: Account, day: int, needed: float) -> tuple[int, float]:
+        found = leased(account, day, needed)
+        if not taken:
+            taken.append(True)
+            with ledger._memory:
+                ledger._lease(account).left -= 0.5
+        return found
+
+    ledger._file.lease = lease  # type: ignore[method-assign]
+    asyncio.run(ledger.reserve((ALL,), 1.0))
+    assert taken
+    ledger.close()

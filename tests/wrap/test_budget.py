@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from clock import run
-from moa.core.errors import BudgetExceeded, Cut, Overloaded
+from moa.core.errors import BudgetExceeded, Cut, Overloaded, ProviderError, Refused, TimedOut
+from moa.core.events import Wasted
 from moa.core.money import Account, Entry
+from moa.core.plan import ASSUMED_MAX_TOKENS
 from moa.core.ports import Scope
 from moa.core.prices import Price
 from moa.core.types import Call, Reply, Request, Sampling, Usage, user
@@ -17,6 +20,8 @@ from moa.providers.fake import Fake, Script
 from moa.stores.purse import Purses
 from moa.wrap.attempts import Attempts
 from moa.wrap.budget import Budget
+from moa.wrap.limit import Limit, Places
+from moa.wrap.timeout import Timeout
 
 CALL = Call("fake:a", (user("hi"),), sampling=Sampling(max_tokens=100))
 REQUEST = Request(CALL, CALL.conversation)
@@ -133,3 +138,68 @@ def test_a_call_that_was_cancelled_is_paid_for_what_had_come() -> None:
     (entry,) = paying.purses.entries
     assert (entry.usage.output, entry.estimated, entry.ended) == (4, True, "cancelled")
     assert (paying.spent, paying.left) == (pytest.approx(4.0), pytest.approx(146.0))
+
+
+def test_a_call_that_never_went_out_costs_nothing() -> None:
+    """Who waits for a place and is stopped has used nothing."""
+    fake, purses = Fake({"a": Script("late", hang=True)}), Purses(keep=True)
+    budget = Budget(Limit(fake, Places(1)), purses, lambda model: Price(input=1e6))
+
+    async def main() -> None:
+        tasks = [asyncio.create_task(budget.send(REQUEST, Scope())) for _ in range(5)]
+        await asyncio.sleep(1.0)
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    run(main())
+    assert sorted(entry.usage.input > 0 for entry in purses.entries) == [False] * 4 + [True]
+
+
+def test_what_a_call_said_to_its_timeout_alone_is_paid_when_it_is_stopped() -> None:
+    """Nobody wants its pieces, but it was streamed so that its silence shows."""
+    fake, purses = Fake({"a": Script("one two three four five", interval=1.0)}), Purses(keep=True)
+    budget = Budget(Timeout(fake, 60.0, first=5.0), purses, lambda model: PER_TOKEN)
+    facts: list[Any] = []
+
+    async def main() -> None:
+        task = asyncio.create_task(budget.send(REQUEST, Scope(facts.append)))
+        await asyncio.sleep(3.5)
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(main())
+    (entry,) = purses.entries
+    assert entry.usage.output > 0
+    assert entry.estimated
+    assert facts == [Wasted(entry.usage, entry.cost)]
+
+
+@pytest.mark.parametrize("fault", [TimedOut("no answer"), Cut("the connection broke")])
+def test_an_attempt_that_went_out_and_broke_has_used_its_input(fault: ProviderError) -> None:
+    purses = Purses(keep=True)
+    budget = Budget(Limit(Fake({"a": fault}), Places(1)), purses, lambda model: Price(input=1e6))
+    with pytest.raises(type(fault)):
+        run(budget.send(REQUEST, Scope()))
+    (entry,) = purses.entries
+    assert entry.usage.input > 0
+    assert entry.estimated
+
+
+def test_a_refusal_costs_what_the_provider_says() -> None:
+    refusal = Refused("no")
+    refusal.usage = Usage(10, 20)
+    purses = Purses(keep=True)
+    with pytest.raises(Refused):
+        run(Budget(Fake({"a": refusal}), purses, lambda model: PER_TOKEN).send(REQUEST, Scope()))
+    assert [(entry.usage, entry.cost) for entry in purses.entries] == [(Usage(10, 20), 20.0)]
+
+
+def test_a_call_without_a_limit_of_tokens_is_held_to_what_was_reserved_for_it() -> None:
+    paying = Paying(1e4)
+    call = replace(CALL, sampling=Sampling())
+    run(paying.budget.send(Request(call, call.conversation), paying.scope))
+    (asked,) = paying.fake.asked
+    assert asked.call.sampling.max_tokens == ASSUMED_MAX_TOKENS
+    run(paying.budget.send(Request(call, call.conversation), Scope()))  # nobody pays: nothing is held
+    assert paying.fake.asked[-1].call.sampling.max_tokens is None

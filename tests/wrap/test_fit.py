@@ -169,3 +169,12 @@ def test_nothing_is_left_of_references_where_there_is_no_room_but_it_is_said() -
     cut, note = with_room(call, 1024)
     assert all("of 1000 characters are left out" in reference.text for reference in cut.references)
     assert note.startswith("3 of 3 references are cut")
+
+
+def test_a_value_that_is_not_liked_is_not_taken_for_a_setting_that_is_refused() -> None:
+    picky = Picky("decimal above maximum value: expected a value <= 2", lambda request: True, "temperature")
+    fit = Fit(picky, lambda model: ABLE)
+    with pytest.raises(BadRequest) as caught:
+        asyncio.run(fit.send(asked(), Scope()))
+    assert not caught.value.mended
+    assert not fit.learnt.of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clock import run
-from moa.core.errors import Cut, Overloaded, ProviderError
+from moa.core.errors import BudgetExceeded, Cut, Overloaded, ProviderError
 from moa.core.events import CallHedged, CallRetried, Delta
 from moa.core.ports import Scope
 from moa.core.types import Call, Reply, Request, user
@@ -164,3 +164,37 @@ def test_a_pace_knows_its_percentiles_over_its_last_calls() -> None:
     for _ in range(100):
         pace.add(7.0)
     assert pace.percentile(1.0) == 7.0
+
+
+def test_a_first_attempt_that_speaks_and_is_cut_beside_a_second_is_cut() -> None:
+    """The second was stopped when the first spoke: its end says nothing about the call."""
+    outcome, facts, fake, _ = hedged(
+        Script("one two three", delay=2.0, interval=1.0, cut=2), Script("other", delay=9.0), want_deltas=True
+    )
+    assert isinstance(outcome, Cut)
+    assert [fact.text.strip() for fact in facts if isinstance(fact, Delta)] == ["one", "two"]
+    assert len(fake.asked) == 2
+
+
+class Poor:
+    """Lets the first attempt through, and has no money for another."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        if scope.attempt > 1:
+            raise BudgetExceeded("no money")
+        scope.sent()
+        reply: Reply = await self.inner.send(request, scope)
+        return reply
+
+
+@pytest.mark.parametrize("delay", [0.0, 2.0])
+def test_no_money_for_a_second_attempt_fails_the_call_and_not_the_run(delay: float) -> None:
+    """Whether it is one more or one beside it."""
+    fake = Fake({"a": Script(delay=delay, failure=Overloaded("down"))})
+    attempts = Attempts(Poor(fake), paces=known(), hedges=Allowance(0.0, saved=1.0), chance=lambda: 0.0)
+    with pytest.raises(Overloaded):
+        run(attempts.send(REQUEST, Scope()))
+    assert len(fake.asked) == 1

@@ -109,3 +109,25 @@ def test_whatever_is_cancelled_the_machine_is_free_in_the_end(seed: int) -> None
 
     run(main())
     assert (machine.running, [turn for _, turn in machine.waiting if not turn.done()], server.running) == (0, [], [])
+
+
+def test_a_turn_that_comes_as_its_deadline_passes_is_given_on() -> None:
+    machine, server = Machine(at_once=1), Server()
+
+    async def main() -> None:
+        turns, (first, late, last) = Turns(server, machine), requests(*"aba")
+        tasks = [
+            asyncio.create_task(turns.send(first, Scope())),
+            asyncio.create_task(turns.send(late, Scope(deadline=1.0))),
+        ]
+        await asyncio.wait(tasks)
+        await turns.send(last, Scope())
+
+    run(main())
+    assert machine.running == 0
+
+
+def test_who_gets_a_turn_goes_out() -> None:
+    out: list[bool] = []
+    run(Turns(Server(), Machine()).send(requests("a")[0], Scope(sent=lambda: out.append(True))))
+    assert out == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from moa.config.load import nearest
@@ -80,10 +81,14 @@ class Wires:
         own = self._spec.hosts.get(name)
         if own is not None and own.base_url is None and name not in HOSTS:
             raise ConfigError(f"hosts.{name}: a base_url is needed, as moa knows no host of this name")
+        key = own.key.removeprefix("env:") if own is not None and own.key else None
         if own is not None and own.base_url is not None:
-            return custom(name, own.base_url, own.key.removeprefix("env:") if own.key else None, own.wire)
+            wire = own.wire or (HOSTS[name].wire if name in HOSTS else "chat")
+            return custom(name, own.base_url, key, wire, like=HOSTS.get(name))
         if name in HOSTS:
-            return located(HOSTS[name], self._environ)
+            host = located(HOSTS[name], self._environ)
+            wire = own.wire if own is not None and own.wire else host.wire
+            return replace(host, wire=wire, key_env=(key,) if key else host.key_env)
         known = [*self._spec.hosts, *HOSTS, *names(), *self._made]
         raise ConfigError(f'no host "{name}"{nearest(name, known)}; hosts are {", ".join(dict.fromkeys(known))}')
 

@@ -17,13 +17,14 @@ class _Strict(BaseModel):
 class Host(_Strict):
     """Any server that speaks one of the wires. `key` names an environment variable: "env:NAME".
 
-    Of a host that moa knows by name only what differs is said; any other needs its `base_url`.
+    Of a host that moa knows by name only what differs is said; any other needs its `base_url`, and its wire where that is not
+    "chat". A key goes to its own address only: who says another `base_url` names the key for it, too.
 
     `one_model`: the server's machine holds one model at a time, so that calls of one model go together (`wrap/turns.py`).
     """
 
     base_url: str | None = None
-    wire: Literal["chat", "responses", "anthropic", "gemini"] = "chat"
+    wire: Literal["chat", "responses", "anthropic", "gemini"] | None = None
     key: str | None = None
     at_once: int | None = Field(None, ge=1)
     one_model: bool = False

@@ -50,9 +50,9 @@ class Answer:
     @property
     def costs(self) -> Mapping[str, float | None]:
         """US dollars by role: proposer, aggregator, judge …; None where a price is unknown."""
-        return by_role(
-            [(call.role, call.cost) for call in self.view.calls if call.ended is not None and call.state == "done"]
-        )
+        calls = self.view.calls
+        paid = [(call.role, call.cost) for call in calls if call.ended is not None and call.state == "done"]
+        return by_role(paid + [(call.role, call.wasted) for call in calls if call.wasted != 0.0])
 
     @property
     def seconds(self) -> float:

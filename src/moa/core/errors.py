@@ -15,7 +15,10 @@ Cancellation is not in the tree; nobody swallows it. Foreign exceptions are tran
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from moa.core.types import Usage
 
 
 class MoaError(Exception):
@@ -49,11 +52,12 @@ class ProviderError(CallError):
     """A provider gave no usable answer. `retry_after` is in seconds.
 
     `sent`: whether anything went out. `mended`: what was refused has been learnt, and the same call can go out again
-    without it.
+    without it. `usage`: what the provider says it has cost all the same.
     """
 
     code = "provider_error"
     retryable: ClassVar[bool] = False
+    usage: Usage | None = None
 
     def __init__(
         self,

@@ -117,6 +117,14 @@ class CallHedged:
 
 
 @dataclass(frozen=True, slots=True)
+class Wasted:
+    """An attempt that gave no reply has used this all the same: it was cut, stopped, or came second. `cost` is in US dollars."""
+
+    usage: Usage
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallFinished:
     """A call came back with a reply, `seconds` after it started. `late`: its step had closed before."""
 
@@ -187,6 +195,7 @@ Fact: TypeAlias = (
     | CacheHit
     | CallRetried
     | CallHedged
+    | Wasted
     | CallFinished
     | CallFailed
     | CallCancelled

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from moa.core.events import Event, Fact
+from moa.core.events import Delta, Event, Fact
 from moa.core.money import Account, Entry
 from moa.core.types import Reply, Request
 
@@ -31,7 +31,8 @@ class Scope:
     `deadline` is on the event loop's clock (`loop.time()`), None for none. `want_deltas` asks the wire to stream; each
     piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1. `sent` is called when an attempt has
     its place and goes out. `spare`: somebody else can answer instead, so that nobody waits long for this one. `awaited`
-    says whether anybody still waits: the step of a straggler that is kept has closed. `accounts` pay.
+    says whether anybody still waits: the step of a straggler that is kept has closed. `accounts` pay. `heard` is called with
+    each piece that came where nobody wants deltas.
     """
 
     emit: Callable[[Fact], None] = _ignore
@@ -48,6 +49,7 @@ class Scope:
     sent: Callable[[], None] = _unmarked
     spare: bool = False
     awaited: Callable[[], bool] = _yes
+    heard: Callable[[Delta], None] = _ignore
 
 
 class Provider(Protocol):
@@ -92,4 +94,8 @@ class Ledger(Protocol):
 
     def settle(self, accounts: tuple[Account, ...], reserved: float, entry: Entry) -> None:
         """Give back what was set aside and write down what was spent; returns at once."""
+        ...
+
+    def forget(self, accounts: tuple[Account, ...]) -> None:
+        """The run these belong to has ended: those that are not daily pay no more."""
         ...

@@ -10,6 +10,12 @@ IMAGE_TOKENS = 4096
 IMAGE_GUESS = 1000
 """Input tokens an image is estimated at."""
 
+TURN_MOST = 16
+"""Tokens that a chat template adds to each message at most."""
+
+TOOLS_MOST = 600
+"""Tokens that a host adds at most to tell a model how to call tools."""
+
 TURN = 4
 """Tokens that a chat template adds to each message, about."""
 
@@ -40,8 +46,8 @@ def estimated_usage(messages: Conversation, reply: Reply) -> Usage:
 
 
 def most_input(message: Message) -> int:
-    """The most tokens a message can be: every byte of its text one, an image IMAGE_TOKENS."""
-    return sum(
+    """The most tokens a message can be: every byte of its text one, an image IMAGE_TOKENS, and what the template adds."""
+    return TURN_MOST + sum(
         IMAGE_TOKENS if isinstance(part, Image) else len(_written(part).encode("utf-8", "replace"))
         for part in message.parts
     )
@@ -50,7 +56,7 @@ def most_input(message: Message) -> int:
 def most_form(form: Form) -> int:
     """The most tokens that the tools and the schema of a request can be: every byte one."""
     texts = (form.schema, *(text for tool in form.tools for text in (tool.name, tool.description, tool.parameters)))
-    return sum(len(text.encode("utf-8", "replace")) for text in texts)
+    return sum(len(text.encode("utf-8", "replace")) for text in texts) + (TOOLS_MOST if form.tools else 0)
 
 
 def _written(part: Text | ToolCall | ToolResult | Image) -> str:

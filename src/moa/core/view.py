@@ -20,6 +20,7 @@ from moa.core.events import (
     RunStarted,
     StepFinished,
     StepStarted,
+    Wasted,
 )
 from moa.core.types import Conversation, Usage
 
@@ -28,7 +29,10 @@ State: TypeAlias = Literal["running", "retrying", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """One call: who, how it stands, what it has said so far. `cost` is in US dollars, times are Unix seconds."""
+    """One call: who, how it stands, what it has said so far. `cost` is in US dollars, times are Unix seconds.
+
+    `wasted` is what attempts without a reply have cost on top of it; None where a price is unknown.
+    """
 
     span: int
     step: int
@@ -43,6 +47,7 @@ class CallView:
     usage: Usage = Usage()
     cost: float | None = None
     cached: bool = False
+    wasted: float | None = 0.0
     problem: str = ""
 
 
@@ -145,6 +150,9 @@ def _next(call: CallView, event: Event) -> CallView:
             return replace(call, state="cancelled", ended=event.time, problem=fact.reason)
         case CallRetried():
             return replace(call, state="retrying", text="", tokens=0, problem=str(fact.failure))
+        case Wasted():
+            wasted = None if call.wasted is None or fact.cost is None else call.wasted + fact.cost
+            return replace(call, wasted=wasted)
         case CacheHit():
             return replace(call, cached=True)
         case _:

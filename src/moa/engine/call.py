@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moa.core.errors import BadReply, CallError, MoaError
-from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted
+from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted, Wasted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.money import Account
 from moa.core.ports import Provider, Scope
@@ -60,9 +60,12 @@ class Run:
             task.cancel(RUN_ENDED)
 
     def emit(self, fact: Fact, span: int) -> None:
-        """Record a fact of a call; what the final step streams is remembered."""
+        """Record a fact of a call; what the final step streams is remembered, and what was spent in vain counted."""
         if isinstance(fact, Delta) and fact.final and fact.what == "text":
             self.streamed.append(fact.text)
+        elif isinstance(fact, Wasted):
+            self.usage += fact.usage
+            self.costs.append(fact.cost)
         self.recorder.emit(fact, span)
 
 

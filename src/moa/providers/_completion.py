@@ -15,7 +15,7 @@ from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.types import Finish, Logprob, Reply, Usage
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted, several
+from moa.providers._saying import Saying, counted, sensible, several
 from moa.providers._sse import ServerEvent
 from moa.providers._wire import decoded
 
@@ -156,7 +156,8 @@ class Answer:
         first.model = completion.model or first.model
         if completion.usage is not None:
             first.count(*_counted(completion.usage))
-            first.cost = completion.usage.cost if completion.usage.cost is not None else first.cost
+            cost = sensible(completion.usage.cost)
+            first.cost = first.cost if cost is None else cost
         for choice in completion.choices or ():
             if choice.index:
                 for _ in _take(choice, self._further.setdefault(choice.index, Saying(Scope(), first.model))):

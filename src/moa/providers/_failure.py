@@ -34,6 +34,7 @@ _LONG_WORDS = re.compile(
     r"|(prompt|input|request) is too (long|large)",
     re.IGNORECASE,
 )
+_MODERATED = re.compile(r"\b(flagged|moderation)\b", re.IGNORECASE)  # of the input, not of the key
 _STATUS_OF = (  # for an error inside a 200, which has no status of its own; the first that occurs in its code or type
     ("rate_limit", 429), ("too_many_requests", 429), ("overloaded", 529), ("authentication", 401), ("permission", 403),
     ("invalid_api_key", 401), ("invalid_request", 400), ("not_found", 404), ("timeout", 504),
@@ -70,7 +71,7 @@ def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderEr
     text = f"{message or 'no reason given'} ({kind[:80]})"
     if status == 402 or codes & _NO_CREDIT:
         return OutOfCredit(text)
-    if codes & _REFUSED:
+    if codes & _REFUSED or (status == 403 and _MODERATED.search(message)):
         return Refused(text)
     if codes & _TOO_LONG or status == 413 or (status in (400, 422) and _LONG_WORDS.search(message)):
         return TooLong(text)
@@ -131,7 +132,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return seconds
     try:
         wait = parsedate_to_datetime(after) - parsedate_to_datetime(headers.get("date", ""))
-    except (TypeError, ValueError):  # no date, no Date, or one with and one without a time zone
+    except (TypeError, ValueError, OverflowError):  # no date, no Date, or one with and one without a time zone
         return None
     return max(wait.total_seconds(), 0.0)
 

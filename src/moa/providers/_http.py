@@ -21,6 +21,8 @@ from moa.core.errors import BadReply, BadRequest, Cut, ProviderError, TimedOut, 
 
 CONNECT_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 30.0
+STALE_SECONDS = 0.5
+"""A used connection that breaks later than this had been open: the request may have been read, and is not sent again here."""
 DRAIN_SECONDS = 0.05
 
 
@@ -156,13 +158,15 @@ class _Connector(aiohttp.TCPConnector):
     async def past_stale_ones(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send a request; again while the connection was a used one and broke before the first byte of an answer."""
-        while True:
-            try:
-                return await handler(request)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                if request not in self._on_used:
-                    raise
+        """Send a request; once more where the connection was a used one and broke at once: then it was never read."""
+        clock = asyncio.get_running_loop().time
+        sent = clock()
+        try:
+            return await handler(request)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if request not in self._on_used or clock() - sent > STALE_SECONDS:
+                raise
+        return await handler(request)
 
 
 class _Response:
@@ -194,7 +198,7 @@ class _Response:
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._inner.content.readany()
-        except TimeoutError:
+        except (TimeoutError, aiohttp.ClientError, OSError):
             pass  # the connection is closed instead of kept: the answer itself is complete
 
 

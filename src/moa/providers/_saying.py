@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -11,6 +12,9 @@ from moa.core.errors import Cut, Refused
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
 from moa.core.types import Choice, Finish, Logprob, Reply, ToolCall, Usage
+
+MOST_COST = 1e6
+"""US dollars that no call can cost."""
 
 
 class Saying:
@@ -82,6 +86,11 @@ class Saying:
         if odd:
             self._scope.emit(Noted("usage", "the host's token counts make no sense; they were estimated"))
 
+    def _refused(self, why: str) -> Refused:
+        error = Refused(why)
+        error.usage = self.usage
+        return error
+
     def reply(self, *, ended: bool) -> Reply:
         """The whole reply. `ended`: the host marked the end, even if it did not say why it stopped.
 
@@ -97,9 +106,9 @@ class Saying:
         tools = tuple(ToolCall(held[0], held[1], held[2] or "{}") for held in self._tools)
         if not text.strip() and not tools:
             if self._refusal:
-                raise Refused(f"the model declined: {''.join(self._refusal)[:300]}")
+                raise self._refused(f"the model declined: {''.join(self._refusal)[:300]}")
             if self.finish == "content_filter":
-                raise Refused("the host's filter withheld the answer")
+                raise self._refused("the host's filter withheld the answer")
         usual: Finish = "tool_calls" if tools else "stop"
         notes = self.notes if self.finish else [*self.notes, "the host gave no finish reason"]
         return Reply(
@@ -109,10 +118,17 @@ class Saying:
         )  # fmt: skip
 
 
+def sensible(cost: float | None) -> float | None:
+    """What a host says a call has cost, in US dollars; None where it says nothing, or nothing that can be."""
+    return cost if cost is not None and 0 <= cost < MOST_COST else None
+
+
 def several(first: Saying, further: Mapping[int, Saying], *, ended: bool) -> Reply:
     """The reply of a call that may have several answers: the first, with the others beside it. Raises what `reply` raises."""
-    others = (further[index].reply(ended=True) for index in sorted(further))
-    first.others = [Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs) for one in others]
+    for index in sorted(further):
+        with suppress(Refused):  # a further answer that was withheld costs the first nothing
+            one = further[index].reply(ended=True)
+            first.others.append(Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs))
     return first.reply(ended=ended)
 
 

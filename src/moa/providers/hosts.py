@@ -113,15 +113,18 @@ def key_of(host: Host, environ: Mapping[str, str]) -> str | None:
     return next((key for name in host.key_env if (key := environ.get(name, "").strip())), None)
 
 
-def custom(name: str, base_url: str, key_env: str | None = None, wire: str = "chat") -> Host:
-    """A host that is in no table, at `base_url` (up to and without `/chat/completions`, `/responses` or `/messages`).
+def custom(name: str, base_url: str, key_env: str | None = None, wire: str = "chat", like: Host | None = None) -> Host:
+    """A host at `base_url` (up to and without `/chat/completions`, `/responses` or `/messages`), with the quirks of `like`.
 
     Raises:
         ConfigError: `base_url` is no http(s) URL.
     """
     base_url = checked(base_url, name)
     near = urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
-    return Host(name, base_url, (key_env,) if key_env else (), wire=wire, local=near)
+    host = Host(name, base_url, (key_env,) if key_env else (), wire=wire, local=near)
+    if like is None:
+        return host
+    return replace(like, base_url=base_url, key_env=host.key_env, wire=wire, local=near)
 
 
 _PATHS = ("/chat/completions", "/responses", "/messages")

@@ -16,7 +16,7 @@ from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, Tool, ToolCall, ToolResult, Usage
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted
+from moa.providers._saying import Saying, counted, sensible
 from moa.providers._sse import ServerEvent
 from moa.providers._wire import Json, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host
@@ -244,7 +244,7 @@ class Answer:
         )
         if response.usage is not None:
             saying.count(*_counted(response.usage))
-            saying.cost = response.usage.cost
+            saying.cost = sensible(response.usage.cost)
         self.ended = True
 
     def reply(self, *, ended: bool) -> Reply:

@@ -113,11 +113,18 @@ class SqliteLedger:
             self.purses.settle(tuple(account for account in accounts if not account.daily), reserved, entry)
             leases = [(account.name, self._lease(account)) for account in accounts if account.daily]
             for _, lease in leases:
-                lease.left += reserved - (entry.cost or 0.0)
-                lease.reserved = max(lease.reserved - reserved, 0.0)
+                back = min(
+                    reserved, lease.reserved
+                )  # nothing of what was reserved from yesterday's lease, or a parent's
+                lease.left += back - (entry.cost or 0.0)
+                lease.reserved -= back
             paid = tuple((name, lease.day) for name, lease in leases)
             settled = _Settled(entry, self._clock(), self._today(), paid)
         self._writer.add(settled)
+
+    def forget(self, accounts: tuple[Account, ...]) -> None:
+        """See Ledger."""
+        self.purses.forget(accounts)
 
     def spent(self, account: str, day: int | None = None) -> float:
         """What an account has spent on a day (days since 1970; None: today), open leases of other processes included."""
@@ -167,7 +174,7 @@ class SqliteLedger:
                     self._day = max(self._day, day)
                     if self._lease(account) is lease:  # else midnight has passed: it is tried again
                         lease.left += granted
-                        if lease.left < amount:
+                        if granted < missing and lease.left < amount:  # else others have reserved meanwhile
                             raise exceeded(account, amount, lease.left)
 
 
@@ -214,10 +221,11 @@ class _File:
             )
             for one in batch:
                 for account, day in one.paid:
+                    cost = one.entry.cost or 0.0
                     database.execute(
-                        "UPDATE leases SET used = used + ?, dollars = max(dollars, used + ?) "
-                        "WHERE holder = ? AND account = ? AND day = ?",
-                        (one.entry.cost or 0.0, one.entry.cost or 0.0, self.holder, account, day),
+                        "INSERT INTO leases (holder, account, day, dollars, used) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+                        "SET used = used + excluded.used, dollars = max(dollars, used + excluded.used)",
+                        (self.holder, account, day, cost, cost),
                     )
 
     def close(self) -> None:

@@ -54,9 +54,11 @@ class Purses:
             purse = self._of[account.name] = Purse(account.limit, account.limit)
         return purse
 
-    def forget(self, account: Account) -> None:
-        """An account that pays no more: its run has ended."""
-        self._of.pop(account.name, None)
+    def forget(self, accounts: tuple[Account, ...]) -> None:
+        """See Ledger."""
+        for account in accounts:
+            if not account.daily:
+                self._of.pop(account.name, None)
 
 
 def exceeded(account: Account, amount: float, left: float) -> BudgetExceeded:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from moa.core.errors import ProviderError, TimedOut
+from moa.core.errors import Halt, ProviderError, TimedOut
 from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
@@ -51,13 +51,21 @@ class Attempts:
             slow = pace.percentile(self.percentile)
         loop = asyncio.get_running_loop()
         attempt, began = scope.attempt, loop.time()
+        last: ProviderError | None = None
         if scope.deadline is not None:
             _refuse_hopeless(request, scope.deadline - began, pace)
         while True:
             try:
-                race = _Race(self, request, scope, pace, attempt, slow if attempt == scope.attempt else None)
+                race = _Race(
+                    self, request, scope, pace, attempt, slow if attempt == scope.attempt < self.most else None
+                )
                 return await race.run()
+            except Halt:
+                if last is None:
+                    raise
+                raise last from None  # no money for another attempt: the call has failed, the run goes on
             except ProviderError as error:
+                last = error
                 wait = (error.retry_after or 0.0) + self.chance() * self.backoff * 2 ** (attempt - 1)
                 attempt += race.attempts
                 if attempt > self.most or race.elected or not self._worth(error, wait, began, scope):
@@ -151,11 +159,11 @@ class _Race:
             if self._interrupted and not self._taken_back():
                 raise asyncio.CancelledError from failure
             self._over = True
-            if self._second is None:
+            if self._second is None or self.elected == self._scope.attempt:
                 raise
             try:
                 reply = await self._second
-            except ProviderError:
+            except (ProviderError, Halt):
                 raise failure from None
         finally:
             await self._end()

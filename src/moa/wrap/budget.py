@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from moa.core.errors import BudgetExceeded, ProviderError
-from moa.core.events import Delta, Fact
+from moa.core.errors import BudgetExceeded, Cut, ProviderError, TimedOut
+from moa.core.events import Delta, Fact, Wasted
 from moa.core.money import Ended, Entry
-from moa.core.plan import worst_cost
+from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost
 from moa.core.tokens import estimated, estimated_input
@@ -19,9 +19,10 @@ from moa.core.types import Reply, Request, Usage
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Reserves each attempt's worst cost with the scope's accounts, and settles what it used: the provider's own figure, else
-    its usage at the model's price, else, for one that was cut or cancelled, what had been heard of it, estimated.
+    its usage at the model's price, else, for one that was cut or cancelled, what had been heard of it, estimated. A call that
+    sets no max_tokens is sent with as many as were reserved.
 
-    An attempt that the provider refused or failed to answer (an HTTP error) costs nothing.
+    An attempt that the provider refused or failed to answer (an HTTP error), or that never went out, costs nothing.
     """
 
     inner: Provider
@@ -38,23 +39,28 @@ class Budget:
         worst = self._worst(request, price, scope)
         if worst:
             await self.ledger.reserve(scope.accounts, worst)
-        heard = _Heard(scope.emit)
-        listening = replace(scope, emit=heard.emit) if scope.want_deltas else scope
-        usage, ended, own = Usage(), "failed", None
+            request = _within(request)
+        heard = _Heard(scope)
+        listening = replace(
+            scope, emit=heard.emit if scope.want_deltas else scope.emit, heard=heard.count, sent=heard.out
+        )
+        usage, spent, ended = Usage(), None, "failed"
         try:
             reply = await self.inner.send(request, listening)
-            usage, ended, own = reply.usage, "done", reply.cost
-            return reply
+            usage, spent, ended = reply.usage, reply.cost, "done"
         except ProviderError as error:
-            if error.partial or heard.size:
-                usage = _used(request, max(estimated(error.partial), heard.tokens))
+            usage = _used_by(error, request, heard)
             raise
         except asyncio.CancelledError:
-            usage, ended = _used(request, heard.tokens), "cancelled"
+            usage, ended = _used(request, heard.tokens) if heard.sent or heard.size else Usage(), "cancelled"
             raise
         finally:
-            spent = own if own is not None else None if price is None else cost(usage, price)
+            if spent is None and price is not None:
+                spent = cost(usage, price)
             self.ledger.settle(scope.accounts, worst, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
+            if ended != "done" and usage != Usage():
+                scope.emit(Wasted(usage, spent))
+        return reply if reply.cost == spent else replace(reply, cost=spent)
 
     def _worst(self, request: Request, price: Price | None, scope: Scope) -> float:
         if not scope.accounts:
@@ -64,6 +70,24 @@ class Budget:
                 f"no price is known for {request.call.model}, so its cost cannot be bounded; write it under [prices]"
             )
         return worst_cost(request.call, price)
+
+
+def _within(request: Request) -> Request:
+    """The request, held to as many output tokens as were reserved."""
+    call = request.call
+    if call.sampling.max_tokens is not None:
+        return request
+    return replace(request, call=replace(call, sampling=replace(call.sampling, max_tokens=most_tokens(call))))
+
+
+def _used_by(error: ProviderError, request: Request, heard: _Heard) -> Usage:
+    """What an attempt that failed has used: nothing where the provider refused it (an HTTP error) or it never went out."""
+    if error.usage is not None:
+        return error.usage
+    if error.partial or heard.size:
+        return _used(request, max(estimated(error.partial), heard.tokens))
+    broke = isinstance(error, TimedOut | Cut) and error.http_status is None
+    return _used(request, 0) if broke and error.sent and heard.sent else Usage()
 
 
 def _used(request: Request, output: int) -> Usage:
@@ -80,10 +104,11 @@ def _entry(request: Request, scope: Scope, usage: Usage, spent: float | None, en
 
 
 class _Heard:
-    """How much of an answer was heard."""
+    """Whether an attempt went out, and how much of its answer was heard."""
 
-    def __init__(self, emit: Callable[[Fact], None]) -> None:
-        self._emit = emit
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self.sent = False
         self.size = 0
 
     @property
@@ -91,8 +116,17 @@ class _Heard:
         """About how many tokens that is."""
         return -(-self.size // 4)
 
+    def out(self) -> None:
+        """It has its place, and goes out."""
+        self.sent = True
+        self._scope.sent()
+
+    def count(self, piece: Delta) -> None:
+        """Count a piece that nobody wants."""
+        self.size += len(piece.text)
+
     def emit(self, fact: Fact) -> None:
         """Count a piece, and pass it on."""
         if isinstance(fact, Delta):
             self.size += len(fact.text)
-        self._emit(fact)
+        self._scope.emit(fact)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from moa.core.errors import ProviderError
-from moa.core.events import Delta, Fact, Noted
+from moa.core.events import CallHedged, Delta, Fact, Noted
 from moa.core.ports import Provider, Scope
 from moa.core.profile import Profile
 from moa.core.types import Reply, Request, assistant
@@ -27,7 +27,7 @@ class Continued:
         """See Provider."""
         if not scope.final or not scope.want_deltas or not self.profile(request.call.model).prefill:
             return await self.inner.send(request, scope)
-        heard = _Heard(scope.emit)
+        heard = _Heard(scope.emit, scope.attempt)
         try:
             return await self.inner.send(request, replace(scope, emit=heard.emit))
         except ProviderError as error:
@@ -35,7 +35,7 @@ class Continued:
                 raise
             scope.emit(Noted("continued", f"{error}; the same model is asked to go on from there"))
             begun = replace(request, messages=(*request.messages, assistant(heard.text)))
-            rest = await self.inner.send(begun, replace(scope, attempt=scope.attempt + 1))
+            rest = await self.inner.send(begun, replace(scope, attempt=heard.attempt + 1))
             return replace(rest, text=heard.text + rest.text).noted(
                 "continued: the stream was cut, and the rest written after"
             )
@@ -44,8 +44,9 @@ class Continued:
 class _Heard:
     """What was passed on so far."""
 
-    def __init__(self, emit: Callable[[Fact], None]) -> None:
+    def __init__(self, emit: Callable[[Fact], None], attempt: int) -> None:
         self._emit = emit
+        self.attempt = attempt  # the last that was sent
         self.text = ""
         self.tools = False
 
@@ -54,4 +55,6 @@ class _Heard:
         if isinstance(fact, Delta):
             self.text += fact.text if fact.what == "text" else ""
             self.tools = self.tools or fact.what == "tool"
+        if isinstance(fact, Delta | CallHedged):
+            self.attempt = max(self.attempt, fact.attempt)
         self._emit(fact)

@@ -72,7 +72,7 @@ class Fit:
         except BadRequest as error:
             refused = _refused(error, fit)
             if refused:
-                self.learnt.of[model] = replace(profile, **{refused: False})
+                self.learnt.of[model] = replace(self.learnt.of.get(model) or profile, **{refused: False})
                 error.mended = True
                 scope.emit(Noted("learnt", f"{model} refuses {refused}: it is not sent to it again"))
             raise
@@ -86,9 +86,11 @@ def _refused(error: BadRequest, request: Request) -> str:
     if _ALTERNATE.search(words):
         roles = [message.role for message in request.messages if message.role in ("user", "assistant")]
         return "in_a_row" if any(a == b for a, b in pairwise(roles)) else ""
+    if not _REFUSAL.search(words):  # it may only dislike the value
+        return ""
     named = error.param or ""
     for name, rule in _NAMES.items():
-        if (named == name or (_REFUSAL.search(words) and re.search(rf"\b{name}\b", words))) and _has(request, rule):
+        if (named == name or re.search(rf"\b{name}\b", words)) and _has(request, rule):
             return rule
     return ""
 

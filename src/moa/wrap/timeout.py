@@ -89,6 +89,7 @@ class _Heard:
             if self._silent or self._between is not None:
                 self._more()
             if not self._scope.want_deltas:
+                self._scope.heard(fact)
                 return
         self._scope.emit(fact)
 

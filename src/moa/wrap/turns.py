@@ -76,6 +76,7 @@ class Turns:
         else:
             await self._turn(model, request, scope)
         try:
+            scope.sent()
             return await self.inner.send(request, scope)
         finally:
             machine.end()
@@ -89,10 +90,16 @@ class Turns:
             async with asyncio.timeout_at(scope.deadline):
                 await turn
         except TimeoutError:
+            _give_on(turn, machine)
             provider, _, name = request.call.model.partition(":")
             why = "its model did not get its turn on this machine before the deadline; nothing was sent"
             raise TimedOut(why, provider=provider, model=name, sent=False) from None
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # the turn had come, and is given on
-                machine.end()
+            _give_on(turn, machine)
             raise
+
+
+def _give_on(turn: asyncio.Future[None], machine: Machine) -> None:
+    """Let in the next where a turn came to somebody who has just stopped waiting."""
+    if turn.done() and not turn.cancelled():
+        machine.end()
