@@ -263,3 +263,18 @@ def test_the_registry_finds_what_ships_and_nothing_else() -> None:
     assert {"builtin", "local", "fake"} <= set(names())
     assert find("fake") is not None
     assert find("nothing-of-that-name") is None
+
+
+def test_of_a_known_host_only_what_differs_is_said(tmp_path: Path) -> None:
+    """Its wire and quirks stay; its key goes to no other address than its own."""
+    text = """
+[hosts.anthropic]
+base_url = "https://proxy.example/v1"
+[hosts.openai]
+key = "env:WORK_KEY"
+wire = "responses"
+"""
+    wires = Rig(config(tmp_path, text), {"ANTHROPIC_API_KEY": "sk-1", "OPENAI_API_KEY": "sk-2"}).wires
+    proxied, own = wires.host("anthropic"), wires.host("openai")
+    assert (proxied.wire, proxied.base_url, proxied.key_env) == ("anthropic", "https://proxy.example/v1", ())
+    assert (own.wire, own.key_env, own.max_tokens) == ("responses", ("WORK_KEY",), "max_completion_tokens")

@@ -22,6 +22,7 @@ from moa.core.errors import (
     AuthFailed,
     BadReply,
     BudgetExceeded,
+    ConfigError,
     Cut,
     MoaError,
     OutOfCredit,
@@ -388,3 +389,63 @@ def test_every_fault_has_a_test() -> None:
     client = {f"F{n:02}" for n in range(1, 37)} - {"F24", "F25", "F26", "F27", "F28", "F31", "F34"}
     assert here | (said & ELSEWHERE) == client
     assert isinstance(TimedOut(""), MoaError)
+
+
+def test_f12_a_fallback_that_cannot_be_called_is_an_error_before_anything_is_sent() -> None:
+    agent = Agent("h:a", name="a", fallback=["groq:x"])
+    asked, rigged = ask({"a": Overloaded("down")}, [[agent]], None)
+    assert isinstance(asked.error, ConfigError)
+    assert "GROQ_API_KEY" in str(asked.error)
+    assert not rigged.asked
+
+
+def test_g4_what_a_run_says_it_cost_is_what_the_ledger_has() -> None:
+    """Also what was cut, retried, hedged, stopped, or answered by another model at another price."""
+    scripts = {
+        "a": [Script("one two three four", interval=0.1, failure=Cut("cut", partial="one two")), "fine again"],
+        "b": Script("slow", delay=60.0),
+        "c": Overloaded("down"),
+        "d": "the fallback of c",
+        "agg": "answer",
+    }
+    played: dict[str, int] = {}
+
+    def line(request: Any) -> Any:
+        name = request.call.model.removeprefix("h:")
+        script = scripts[name]
+        if isinstance(script, list):
+            played[name] = played.get(name, -1) + 1
+            return script[min(played[name], len(script) - 1)]
+        return script
+
+    prices = {f"h:{name}": {"input": 1.0, "output": 10.0 * (place + 1)} for place, name in enumerate(scripts)}
+    rigged = Rigged(line, prices=prices)
+    rigged.rig.ledger.keep = True  # type: ignore[union-attr]
+    agents = ["a", "b", Agent("h:c", name="c", fallback=["h:d"])]
+    asked = run(rigged.ask(rigged.mixture([agents], "agg", need=2), max_cost=1.0))
+    assert asked.answer == "answer"
+    entries = rigged.rig.ledger.entries  # type: ignore[union-attr]
+    assert {entry.ended for entry in entries} == {"done", "failed", "cancelled"}
+    billed = sum(entry.cost for entry in entries)
+    assert asked.view.cost == pytest.approx(billed)
+    assert sum(call.cost or 0.0 for call in asked.view.calls) + sum(
+        call.wasted or 0.0 for call in asked.view.calls
+    ) == pytest.approx(billed)
+
+
+def test_f11_an_answer_that_goes_on_is_sent_once_more_and_no_oftener() -> None:
+    """Whatever was tried before it: neither tried again nor hedged, and numbered after all of them."""
+    lines = [Overloaded("down"), Script("one two three", cut=1), Overloaded("down"), "never"]
+
+    def script(request: Any) -> Any:
+        return lines[rigged.asked.count("agg") - 1] if request.call.model == "h:agg" else "a proposal"
+
+    rigged = Rigged(script, profiles={"h:agg": {"prefill": True}})
+    mixture = rigged.mixture([["a"]], "agg")
+
+    async def main() -> None:
+        async with mixture.watch("hi") as events:
+            assert (await events.reply()).text == "a proposal"
+
+    run(main())
+    assert rigged.asked.count("agg") == 3

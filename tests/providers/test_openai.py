@@ -252,6 +252,29 @@ def test_usage_that_is_missing_or_absurd_is_estimated_and_flagged(counts):
     assert reply.usage.output == 1
 
 
+@pytest.mark.parametrize(("cost", "told"), [(0.25, 0.25), (0, 0.0), (-500, None), (1e300, None)])
+def test_a_cost_that_no_call_can_have_is_none(cost, told):
+    reply, _ = sent(http(200, said("x") | {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "cost": cost}}))
+    assert reply.cost == told
+
+
+def test_a_refusal_says_what_it_has_used():
+    error, _ = sent(http(200, said(None, refusal="no") | {"usage": {"prompt_tokens": 7, "completion_tokens": 3}}))
+    assert error.usage == Usage(7, 3)
+
+
+def test_input_that_a_host_moderates_is_refused_and_says_nothing_of_the_key():
+    error, _ = sent(http(403, {"error": {"message": "this model requires moderation and your input was flagged"}}))
+    assert isinstance(error, Refused)
+
+
+def test_an_answer_whose_host_breaks_off_after_its_end_is_whole():
+    body = events(said("whole", "stop"), "[DONE]")
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99999\r\n\r\n"
+    reply, _ = sent(head + body, scope=Scope(want_deltas=True))
+    assert reply.text == "whole"
+
+
 def test_an_explicit_0_is_0():
     reply, _ = sent(http(200, said("x") | {"usage": {"prompt_tokens": 0, "completion_tokens": 0}}))
     assert reply.usage == Usage()
@@ -454,6 +477,7 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({"retry_after_ms": "inf", "retry_after": "4"}, 4.0),
         ({}, None),
         ({"retry_after": "Wed, 99 Oct 2026 07:28:30 GMT", "date": DATE}, None),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 +99999999999999999999", "date": DATE}, None),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
