@@ -102,6 +102,17 @@ def table(results: Results) -> str:
     return "\n".join(lines)
 
 
+def has_both_wordings(results: Results) -> bool:
+    """Whether some questions are in wordings that training showed and some in others."""
+    return len({result.question.seen_phrasing for result in results}) > 1
+
+
+def unseen_gap(results: Results) -> float:
+    """Points by which the mixture is worse in unseen wordings than in seen ones."""
+    seen, unseen = ([result for result in results if result.question.seen_phrasing is kind] for kind in (True, False))
+    return share(seen, "mixture") - share(unseen, "mixture") if seen and unseen else 0.0
+
+
 def by_agreement(results: Results) -> str:
     """Vote and mixture by how many proposers are right."""
     lines = [f"{'proposers right':18}{'of all':>9}{'vote':>9}{'mixture':>9}"]
@@ -120,6 +131,8 @@ def totals(results: Results) -> str:
         "mixture above best single": lambda some: share(some, "mixture") - best_single(some),
         "mixture above vote": lambda some: share(some, "mixture") - share(some, "vote"),
     }
+    if has_both_wordings(results):
+        measures["unseen below seen wordings"] = unseen_gap
     lines = []
     for name, measure in measures.items():
         low, high = interval(measure, results)

@@ -38,11 +38,13 @@ from benchmarks._graded import (
     best_single,
     by_agreement,
     by_wording,
+    has_both_wordings,
     interval,
     rows_of,
     share,
     table,
     totals,
+    unseen_gap,
     with_interval,
 )  # fmt: skip
 from benchmarks._report import Figure, arguments, report, tell
@@ -64,7 +66,7 @@ DEADLINE = 2.0
 HARDER = ("random, same skill", "liar with new working")
 """Members whose answers look right: what they said to another question of the same kind, or to the same with one digit changed.
 Shown; they have no bar of their own."""
-SEED = 20261123
+SEED = 20261128
 """Of the questions on which the figures of the card were measured, once."""
 
 
@@ -181,7 +183,7 @@ async def twins(results: Results, folder: Path | None) -> dict[str, str]:
 async def with_bad_members(args: argparse.Namespace, results: Results) -> list[Figure]:
     """Print what each bad member costs; return the bars that concern them."""
     mixture, lost = share(results, "mixture"), unavoidable(results)
-    tell(args, f"\n{'one proposer is':24}{'mixture':>24}{'loss':>7}{'unavoidable':>13}{'seconds':>9}")
+    tell(args, f"\n{'one proposer is':24}{'mixture':>24}{'loss':>22}{'unavoidable':>13}{'seconds':>9}")
     found = []
     for name, player in bad_members(results, await twins(results, args.folder)).items():
         started = time.perf_counter()
@@ -189,7 +191,11 @@ async def with_bad_members(args: argparse.Namespace, results: Results) -> list[F
         each = (time.perf_counter() - started) * AT_ONCE / len(results)
         loss = mixture - share(played, "mixture")
         right = with_interval(lambda some: share(some, "mixture"), played)
-        tell(args, f"{name:24}{right:>24}{loss:7.1f}{lost:13.1f}{each:9.2f}")
+        pairs = list(zip(results, played, strict=True))
+        lost_points = with_interval(
+            lambda some: share([a for a, _ in some], "mixture") - share([b for _, b in some], "mixture"), pairs
+        )
+        tell(args, f"{name:24}{right:>24}{lost_points:>22}{lost:13.1f}{each:9.2f}")
         figure = name.replace(", ", "_").replace(" ", "_")
         found.append(Figure(f"{figure}.loss_above_unavoidable.points", loss - lost, 3, due=name not in HARDER))
     return found
@@ -199,9 +205,12 @@ async def with_other_layers(args: argparse.Namespace, results: Results) -> dict[
     """Print what two layers, and references that are empty, come to."""
     second = await play(results, Player(said_by(results)), args.folder, again=True)
     empty = await play(results, Player(lambda question, member: ""), args.folder)
-    alone = share(results, "alone")
-    tell(args, f"\ntwo layers of proposers: {share(second, 'mixture'):.1f}")
-    tell(args, f"empty references: {share(empty, 'mixture'):.1f}; the aggregator alone: {alone:.1f}")
+    two, none = (with_interval(lambda some: share(some, "mixture"), played) for played in (second, empty))
+    tell(args, f"\ntwo layers of proposers: {two}")
+    tell(
+        args,
+        f"empty references: {none}; the aggregator alone: {with_interval(lambda some: share(some, 'alone'), results)}",
+    )
     return {"two layers": share(second, "mixture"), "empty references": share(empty, "mixture")}
 
 
@@ -233,12 +242,16 @@ def cold_start() -> float:
         return time.perf_counter() - started
 
 
+def called_beyond(results: Results) -> float:
+    """Per cent of the questions from their own world that got the honest sentence."""
+    own = [result for result in results if result.question.answer != HONEST]
+    return 100 * mean(result.said.get("mixture", "").strip() == HONEST for result in own) if own else 0.0
+
+
 def figures(results: Results, foreign: Results, rate: float) -> list[Figure]:
     """The bars that concern answers, and time."""
-    own = [result for result in results if result.question.answer != HONEST]
-    shy = 100 * mean(result.said["mixture"].strip() == HONEST for result in own)
-    apart = [row for name, row in rows_of(results).items() if name.endswith("seen phrasings")]
-    gap = [share(seen, "mixture") - share(unseen, "mixture") for seen, unseen in itertools.pairwise(apart)]
+    shy = called_beyond(results)
+    gap = [unseen_gap(results)] if has_both_wordings(results) else []
     mixture = share(results, "mixture")
     return [
         Figure("mixture.above_best_single.points", mixture - best_single(results), 20, ">="),
@@ -257,7 +270,7 @@ def read_question(line: str, where: str) -> Question:
         row = json.loads(line)
         conversation_of(str(row["question"]))  # an empty one is an error
         return Question(str(row.get("skill", "own")), str(row["question"]), str(row["answer"]), (), False)
-    except (ValueError, KeyError, AttributeError, ConfigError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as problem:
         message = f'{where}: {problem!r}; a line is {{"question": …, "answer": …}}, and "skill" where you like'
         raise SystemExit(message) from None
 
@@ -293,9 +306,12 @@ def main() -> int:
     asked, prompts = test_set(args)
     results, rate = asyncio.run(ask_all(asked, args.folder))
     foreign, _ = asyncio.run(ask_all(prompts, args.folder))
-    tell(args, f"{len(results)} questions, seed {args.seed}")
+    tell(args, f"{len(results)} questions, {args.questions or f'seed {args.seed}'}")
     honest = with_interval(lambda some: share(some, "mixture"), foreign)
     tell(args, f"{len(foreign)} foreign prompts, the honest sentence to {honest} per cent")
+    tell(
+        args, f"the honest sentence to {with_interval(called_beyond, results)} per cent of the questions of their world"
+    )
     tell(args, "\n\n".join((table(results), by_wording(results), by_agreement(results), totals(results))))
     bars = figures(results, foreign, rate) + asyncio.run(with_bad_members(args, results))
     details: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """Which skill is dense (trained well) in which proposer, and the simulation that chose how many of each.
 
 Real models differ by question. Here a skill is dense in one, two or three of the four and thin in the others. The
-shares were chosen so that exactly one proposer is right on 15 to 20 % of the questions: fewer leave an aggregator
+shares were chosen so that exactly one proposer is right on about 15 % of the questions: fewer leave an aggregator
 nothing to gain over a vote, more make the loss of a single proposer too dear.
 """
 

@@ -19,7 +19,7 @@ CHOICE = re.compile(r"\[([^\[\]]*)\]")
 
 @dataclass(frozen=True, slots=True)
 class Phrasings:
-    """Ways to ask the same thing; the unseen ones never occur in training data.
+    """Ways to ask the same thing; the unseen ones are never drawn in training.
 
     `[a|b]` in one of them stands for either wording, `{slot}` for an operand.
     """
