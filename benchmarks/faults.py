@@ -1,9 +1,9 @@
 """Who answers when a member is broken (S7), and other things a client must bear, on real sockets.
 
 What cancelled calls leave behind (G5), whether answers ever mix (F33), how much is sent to a host that is down (G3), whether a
-deadline holds (G2). The faults of S7, against a mock upstream: one proposer dead (500), cut off, or silent for ever; and the
-same of the aggregator. moa, and the openai SDK, langgraph and litellm, each in a process of its own, are asked the same
-questions with 20 s of patience.
+deadline holds (G2), whether calls are given up and billed when a run is left in the middle (G4). The faults of S7, against a
+mock upstream: one proposer dead (500), cut off, or silent for ever; and the same of the aggregator. moa, and the openai SDK,
+langgraph and litellm, each in a process of its own, are asked the same questions with 20 s of patience.
 
     python benchmarks/faults.py            # some minutes
     python benchmarks/faults.py --quick    # moa only, few questions
@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,41 @@ async def deadlines(served: Upstream, runs: int) -> tuple[float, float]:
     return 100 * answered / (-(-runs // 20) * 20), late
 
 
+async def disconnected(served: Upstream, runs: int, streamed: bool) -> tuple[float, float]:
+    """Of runs that are left in the middle: the per cent whose calls are all given up within a second, and the per cent of the
+    requests they had sent that have a line in the ledger."""
+    rng, model = random.Random(4), "mock-lat100-tok400-itl5"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "moa.toml"
+        file.write_text(
+            f'[hosts.mock]\nbase_url = "{served.base_url}"\n[store]\nkeep = false\npath = "{folder}/runs.db"\n'
+            f'[budget]\nday = 1000\n[prices."mock:{model}"]\ninput = 1.0\noutput = 2.0\n[mixtures.default]\n'
+            f'proposers = ["mock:{model}", "mock:{model}", "mock:{model}", "mock:{model}"]\naggregator = "mock:{model}"\n'
+        )
+        served.reset()
+        aborted = 0
+        async with Mixture.from_config("default", config=file) as mixture:
+
+            async def leave(seconds: float) -> None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        if streamed:
+                            async with mixture.watch("hi", proposers=True) as events:
+                                await events.reply()
+                        else:
+                            await mixture.ask("hi")
+
+            for _ in range(runs):
+                await leave(rng.uniform(0.02, 2.0))
+                gone = time.perf_counter()
+                while served.stats()["inflight"] and time.perf_counter() - gone < 1.5:
+                    await asyncio.sleep(0.02)
+                aborted += time.perf_counter() - gone <= 1.0
+        with closing(sqlite3.connect(Path(folder) / "runs.ledger.db")) as ledger:
+            (lines,) = ledger.execute("SELECT count(*) FROM entries").fetchone()
+    return 100 * aborted / runs, 100 * min(lines / served.stats()["req"], 1.0)
+
+
 async def amplified(served: Upstream, calls: int) -> float:
     """Requests per call sent to a host of which every call fails, over so many calls."""
     with tempfile.TemporaryDirectory() as folder:
@@ -152,6 +188,17 @@ async def amplified(served: Upstream, calls: int) -> float:
             for _ in range(0, calls, 100):
                 await asyncio.gather(*(mixture.ask("hi") for _ in range(50)), return_exceptions=True)
     return served.stats()["req"] / calls
+
+
+def left_in_the_middle(served: Upstream, runs: int) -> list[Figure]:
+    """The figures of G4, streamed and not."""
+    found = []
+    for streamed in (False, True):
+        aborted, lines = asyncio.run(disconnected(served, min(runs, 60), streamed))
+        kind = "streamed" if streamed else "whole"
+        found.append(Figure(f"G4.{kind}.aborted_within_a_second.percent", aborted, 100, ">="))
+        found.append(Figure(f"G4.{kind}.requests_with_a_ledger_row.percent", lines, 100, ">="))
+    return found
 
 
 def main() -> int:
@@ -180,6 +227,7 @@ def main() -> int:
                 Figure("F33.answers_of_another_call", float(asyncio.run(mixed(served, tagged))), 0),
                 Figure("G2.real.answered.percent", percent, 100, ">="),
                 Figure("G2.real.seconds_after_deadline", late, 0.1),
+                *left_in_the_middle(served, runs),
                 Figure("G3.requests_per_call_when_all_fail", asyncio.run(amplified(served, 2000)), 1.1),
             ]
     finally:
