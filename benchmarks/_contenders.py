@@ -40,6 +40,7 @@ MOA = Kind("moa", "moa_mixture.py")
 PEERS = (
     Kind("langgraph", "langgraph_graph.py", ("langgraph", "langchain-openai")),
     Kind("openai", "openai_gather.py", ("openai",)),
+    Kind("mixture-llm", "mixturellm_pipeline.py", ("mixture-llm", "openai")),
     Kind("litellm", "litellm_gather.py", ("litellm",)),
 )
 

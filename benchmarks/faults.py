@@ -3,7 +3,7 @@
 What cancelled calls leave behind (G5), whether answers ever mix (F33), how much is sent to a host that is down (G3), whether a
 deadline holds (G2), whether calls are given up and billed when a run is left in the middle (G4). The faults of S7, against a
 mock upstream: one proposer dead (500), cut off, or silent for ever; and the same of the aggregator. moa, and the openai SDK,
-langgraph and litellm, each in a process of its own, are asked the same questions with 20 s of patience.
+langgraph, mixture-llm and litellm, each in a process of its own, are asked the same questions with 20 s of patience.
 
     python benchmarks/faults.py            # some minutes
     python benchmarks/faults.py --quick    # moa only, few questions

@@ -6,7 +6,7 @@ time, once per layer and once for the aggregator; median of all mixtures). CPU i
 process, all threads, per mixture (getrusage; median of the rounds). Upstream and client have a CPU each.
 
 Contenders: `bare` (a gather over moa's own transport), `moa` (everything on: events, deadline, attempts, limit,
-timeout, SQLite store), langgraph, the openai SDK and litellm, each in its own process, the peers in environments of
+timeout, SQLite store), langgraph, the openai SDK, mixture-llm and litellm, each in its own process, the peers in environments of
 their own.
 Each round measures all of them, in turning order. In the streamed half the aggregator's answer is streamed, which is
 where the SDKs spend most; the proposers never are. Every answer's length and the number of requests are checked.
