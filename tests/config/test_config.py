@@ -278,3 +278,13 @@ wire = "responses"
     proxied, own = wires.host("anthropic"), wires.host("openai")
     assert (proxied.wire, proxied.base_url, proxied.key_env) == ("anthropic", "https://proxy.example/v1", ())
     assert (own.wire, own.key_env, own.max_tokens) == ("responses", ("WORK_KEY",), "max_completion_tokens")
+
+
+def test_the_models_of_an_own_host_are_taken_for_those_its_wire_is_made_for(tmp_path: Path) -> None:
+    text = (
+        '[hosts.corp]\nbase_url = "https://corp.example/v1"\nwire = "anthropic"\n[profiles."corp:old*"]\nseed = true\n'
+    )
+    profiles = Rig(config(tmp_path, text), {}).profiles
+    assert profiles.written("corp:claude") == profiles.written("anthropic:claude")
+    assert not profiles.written("corp:claude").choices
+    assert profiles.written("corp:old-one").seed

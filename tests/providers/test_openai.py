@@ -700,3 +700,10 @@ def test_llama_cpps_own_server_is_understood(served):
         await transport.aclose()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [("34s", 34.0), ("1.5s", 1.5), ("soon", None), (7, None)])
+def test_googles_way_to_ask_for_a_wait_is_understood(delay, seconds):
+    detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
+    error, _ = sent(http(429, {"error": {"code": 429, "message": "quota", "details": [detail]}}))
+    assert error.retry_after == seconds

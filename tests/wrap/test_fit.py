@@ -178,3 +178,10 @@ def test_a_value_that_is_not_liked_is_not_taken_for_a_setting_that_is_refused() 
         asyncio.run(fit.send(asked(), Scope()))
     assert not caught.value.mended
     assert not fit.learnt.of
+
+
+def test_several_answers_of_a_model_that_gives_one_are_an_error_before_anything_is_sent() -> None:
+    fake = Fake({"a": "one"})
+    with pytest.raises(BadRequest, match="one answer to a request"):
+        asyncio.run(Fit(fake, lambda model: Profile(choices=False)).send(asked(form=Form(choices=2)), Scope()))
+    assert not fake.asked

@@ -68,7 +68,7 @@ class Rig:
         self.wires = Wires(config.spec, self.environ, own)
         self.timeouts = {name: agent.timeout for name, agent in config.spec.agents.items() if agent.timeout is not None}
         self.paces = Paces()
-        self.profiles = Profiles(config.spec.profiles)
+        self.profiles = Profiles(config.spec.profiles, config.spec.hosts)
         self._gates, self._learnt = Gates(), Learnt()
         self._shared: dict[str, _Shared] = {}
         self._prices: dict[str, Price | None] = {}

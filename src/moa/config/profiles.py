@@ -11,15 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from moa.config.prices import context_of
+from moa.config.spec import Host as HostSpec
 from moa.config.spec import Profile as ProfileSpec
 from moa.core.profile import ABLE, Profile
+
+LIKE = {"anthropic": "anthropic", "responses": "openai-responses", "gemini": "gemini"}
+"""The wire of a host that moa does not know by name -> whose models its models are like."""
 
 
 class Profiles:
     """The Profile of each model, found when it is first asked for."""
 
-    def __init__(self, own: Mapping[str, ProfileSpec]) -> None:
+    def __init__(self, own: Mapping[str, ProfileSpec], hosts: Mapping[str, HostSpec]) -> None:
         self._own = own
+        self._like = {name: like for name, host in hosts.items() if (like := LIKE.get(host.wire or ""))}
         self._found: dict[str, Profile] = {}
 
     def written(self, model: str) -> Profile:
@@ -34,7 +39,9 @@ class Profiles:
         return profile if profile.context else replace(profile, context=context_of(model))
 
     def _find(self, model: str) -> Profile:
-        profile = next((Profile(**rules) for name, rules in _shipped().items() if _matches(model, name)), ABLE)
+        host, _, rest = model.partition(":")
+        known = f"{self._like.get(host, host)}:{rest}"
+        profile = next((Profile(**rules) for name, rules in _shipped().items() if _matches(known, name)), ABLE)
         own = next((spec for name, spec in self._own.items() if _matches(model, name)), None)
         return profile if own is None else replace(profile, **own.model_dump(exclude_unset=True, by_alias=True))
 

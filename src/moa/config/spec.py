@@ -140,6 +140,7 @@ class Profile(_Strict):
     tools: bool = True
     schema_: bool = Field(True, alias="schema")
     images: bool = True
+    choices: bool = True
     prefill: bool = False
 
 

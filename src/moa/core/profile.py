@@ -13,7 +13,7 @@ class Profile:
     """What one model takes. `context` is the most tokens of a request and its answer together; None where nobody knows.
 
     `system`: a system message. `in_a_row`: two user turns one after the other. `prefill`: whether it goes on with an assistant
-    turn that the request ends in. The rest: settings, tools, images of that name.
+    turn that the request ends in. `choices`: several answers to one request. The rest: settings, tools, images of that name.
     """
 
     context: int | None = None
@@ -29,6 +29,7 @@ class Profile:
     tools: bool = True
     schema: bool = True
     images: bool = True
+    choices: bool = True
     prefill: bool = False
 
 
@@ -72,6 +73,8 @@ def lacking(request: Request, profile: Profile) -> str:
         return "it takes no images"
     if not profile.tools and form.tools:
         return "it calls no tools"
+    if not profile.choices and form.choices > 1:
+        return "it gives one answer to a request (n = 1)"
     return "" if profile.schema or not form.schema else "it follows no JSON schema"
 
 

@@ -50,7 +50,7 @@ def failed(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErro
     message, codes = _said(content, body)
     error = _mapped(status, message, codes, f"HTTP {status}")
     error.http_status = status
-    error.retry_after = retry_after(headers)
+    error.retry_after = _first(retry_after(headers), _retry_delay(content))
     error.request_id = headers.get("x-request-id") or headers.get("request-id") or ""
     inner = content.get("error") if isinstance(content, dict) else None
     if isinstance(inner, dict) and isinstance(inner.get("param"), str):
@@ -135,6 +135,22 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except (TypeError, ValueError, OverflowError):  # no date, no Date, or one with and one without a time zone
         return None
     return max(wait.total_seconds(), 0.0)
+
+
+def _first(*waits: float | None) -> float | None:
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def _retry_delay(content: Any) -> float | None:
+    """The wait in Google's RetryInfo, "34s" or "1.5s", among the details of an error."""
+    content = content[0] if isinstance(content, list) and content else content
+    error = content.get("error") if isinstance(content, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and delay.endswith("s"):
+            return _number(delay[:-1])
+    return None
 
 
 def _number(text: str) -> float | None:
