@@ -9,7 +9,7 @@ from moa.core.flow import Ask, play
 from moa.core.plan import ASSUMED_MAX_TOKENS, bounded, held, plan, worst_cost
 from moa.core.prices import FREE, Price, cost, total
 from moa.core.tokens import IMAGE_TOKENS
-from moa.core.types import Conversation, Image, Reply, Usage, user
+from moa.core.types import Call, Conversation, Image, Reply, Usage, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import layered
 from moa.flows.vote import vote
@@ -131,3 +131,15 @@ def test_a_flow_is_held_to_less_and_less() -> None:
         [call.sampling.max_tokens for call in play(flow(QUESTION), ["1", "2"]).asked[0].calls] for flow in held(one)
     ]
     assert limits == [[9000, 4096], [4096, 4096], [2048, 2048], [1024, 1024]]
+
+
+def test_tokens_read_from_and_written_to_a_cache_have_prices_of_their_own() -> None:
+    usage = Usage(input=100, output=10, cached=40, written=20)
+    assert cost(usage, Price(1e6, 2e6)) == 120.0
+    assert cost(usage, Price(1e6, 2e6, cached=1e5)) == 84.0
+    assert cost(usage, Price(1e6, 2e6, cached=1e5, written=1.25e6)) == 89.0
+
+
+def test_the_worst_case_of_a_call_may_write_all_its_input_to_a_cache() -> None:
+    call = Call("h:m", (user("x" * 1000),))
+    assert worst_cost(call, Price(1.0, 0.0, written=1.25)) == pytest.approx(1.25 * worst_cost(call, Price(1.0, 0.0)))

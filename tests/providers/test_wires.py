@@ -240,7 +240,7 @@ MESSAGES = Wire(
         names=True,
     ),
     Reply("Pa\u0301ris 🗼", "m-1", finish="tool_calls", tool_calls=(ToolCall("c2", "see", '{"b":2}'),), reasoning="hm …",
-          usage=Usage(9, 5, 4)),
+          usage=Usage(9, 5, 4, written=2)),
 )  # fmt: skip
 
 _COUNTS = {"promptTokenCount": 9, "candidatesTokenCount": 3, "thoughtsTokenCount": 2, "cachedContentTokenCount": 4}

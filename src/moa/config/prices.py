@@ -42,11 +42,12 @@ def _known(host: str, model: str) -> Price | None:
 
     try:
         fresh = dollars(Usage(input_tokens=_SAMPLE, output_tokens=0))
-        written = dollars(Usage(input_tokens=0, output_tokens=_SAMPLE))
+        made = dollars(Usage(input_tokens=0, output_tokens=_SAMPLE))
         cached = dollars(Usage(input_tokens=_SAMPLE, cache_read_tokens=_SAMPLE, output_tokens=0))
+        stored = dollars(Usage(input_tokens=_SAMPLE, cache_write_tokens=_SAMPLE, output_tokens=0))
     except (LookupError, ValueError):
         return None
-    return Price(fresh, written, cached)
+    return Price(fresh, made, cached, stored)
 
 
 @lru_cache(maxsize=4096)

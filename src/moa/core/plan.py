@@ -76,7 +76,10 @@ def worst_cost(call: Call, price: Price) -> float:
         return 0.0
     shown = sum(most_input(message) for message in render(call, "0" * 32)) + most_form(call.form)
     unseen = sum(reference.usage.output for reference in call.references if reference.model == PLACEHOLDER)
-    return cost(Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices), price)
+    return cost(
+        Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices),
+        replace(price, input=price.most_input),
+    )
 
 
 def _worst_of_all(call: Call, price: Callable[[str], Price | None]) -> float:

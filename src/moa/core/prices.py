@@ -9,11 +9,18 @@ from moa.core.types import Usage
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. `cached` is for input tokens read from the provider's cache (None: as input)."""
+    """US dollars per million tokens. `cached` is for input tokens read from the provider's cache, `written` for those written to
+    it (None: as input)."""
 
     input: float = 0.0
     output: float = 0.0
     cached: float | None = None
+    written: float | None = None
+
+    @property
+    def most_input(self) -> float:
+        """What an input token may cost at most, whatever becomes of it."""
+        return max(self.input, self.written or 0.0)
 
 
 FREE = Price()
@@ -22,8 +29,10 @@ FREE = Price()
 def cost(usage: Usage, price: Price) -> float:
     """What `usage` costs at `price`, in US dollars."""
     cached = price.input if price.cached is None else price.cached
-    fresh = max(usage.input - usage.cached, 0)
-    return (fresh * price.input + usage.cached * cached + usage.output * price.output) / 1e6
+    written = price.input if price.written is None else price.written
+    fresh = max(usage.input - usage.cached - usage.written, 0)
+    sent = fresh * price.input + usage.cached * cached + usage.written * written
+    return (sent + usage.output * price.output) / 1e6
 
 
 def total(costs: list[float | None]) -> float | None:

@@ -147,7 +147,8 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one or many calls. `cached` is part of `input`; `reasoning` is part of `output`.
+    """Tokens of one or many calls. `cached` (read from the provider's cache) and `written` (to it) are parts of
+    `input`; `reasoning` is part of `output`.
 
     `estimated`: the provider gave no usable count for (some of) it, so it was reckoned from the text.
     """
@@ -157,6 +158,7 @@ class Usage:
     cached: int = 0
     reasoning: int = 0
     estimated: bool = False
+    written: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -165,6 +167,7 @@ class Usage:
             self.cached + other.cached,
             self.reasoning + other.reasoning,
             self.estimated or other.estimated,
+            self.written + other.written,
         )
 
 

@@ -133,13 +133,18 @@ def several(first: Saying, further: Mapping[int, Saying], *, ended: bool) -> Rep
 
 
 def counted(
-    sent: float | None, made: float | None, cached: float | None = None, reasoning: float | None = None
+    sent: float | None,
+    made: float | None,
+    cached: float | None = None,
+    reasoning: float | None = None,
+    written: float | None = None,
 ) -> tuple[Usage, bool]:
     """Token counts of a host, and whether they are odd: negative or absurd ones are unknown, and money is never computed
     from them; an explicit 0 stays 0."""
-    given = (sent, made, cached, reasoning)
+    given = (sent, made, cached, reasoning, written)
     odd = any(count is not None and not 0 <= count < 1e9 for count in given)
     if odd or sent is None or made is None:
         return Usage(estimated=True), odd
     whole = [int(count or 0) for count in given]
-    return Usage(whole[0], whole[1], min(whole[2], whole[0]), min(whole[3], whole[1])), False
+    read = min(whole[2], whole[0])
+    return Usage(whole[0], whole[1], read, min(whole[3], whole[1]), written=min(whole[4], whole[0] - read)), False

@@ -297,8 +297,9 @@ class Answer:
             if getattr(usage, name) is not None:
                 setattr(known, name, getattr(usage, name))
         read, fresh = known.cache_read_input_tokens, known.input_tokens
-        sent = None if fresh is None else fresh + (read or 0) + (known.cache_creation_input_tokens or 0)
-        self._saying.count(*counted(sent, known.output_tokens, read))
+        written = known.cache_creation_input_tokens
+        sent = None if fresh is None else fresh + (read or 0) + (written or 0)
+        self._saying.count(*counted(sent, known.output_tokens, read, written=written))
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
