@@ -95,6 +95,7 @@ def main() -> None:
     training.add_argument("--start", help="checkpoint to start from; none: from chance")
     training.add_argument("--minutes", type=float, default=35.0)
     training.add_argument("--seed", type=int, default=5)
+    training.add_argument("--rate", type=float, default=1.0, help="share of the usual learning rates")
     training.add_argument("--workers", type=int, default=1, help="processes that share the run")
     training.add_argument("--name", default="aggregator", help="name of the checkpoint")
     for step in (sampling, training):
@@ -105,7 +106,7 @@ def main() -> None:
     if args.step == "sample":
         sample_proposer(args.folder, args.work, args.model, args.count)
     else:
-        plan = Plan(args.minutes * 60, args.seed, muon_rate=0.015, adam_rate=2e-3)
+        plan = Plan(args.minutes * 60, args.seed, muon_rate=0.015 * args.rate, adam_rate=2e-3 * args.rate)
         together(partial(train, args.work, args.start, plan, args.name), args.workers)
 
 
