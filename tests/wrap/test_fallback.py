@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from clock import run
-from moa.core.errors import AuthFailed, Cut, Overloaded, ProviderError, TimedOut
+from moa.core.errors import AuthFailed, BudgetExceeded, Cut, Overloaded, ProviderError, TimedOut
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
-from moa.core.types import Call, Request, user
+from moa.core.profile import Profile
+from moa.core.types import Call, Reply, Request, user
 from moa.providers.fake import Fake, Script
+from moa.wrap.continued import Continued
 from moa.wrap.fallback import Fallback
 from moa.wrap.timeout import Timeout
 
@@ -77,3 +79,30 @@ def test_only_who_has_another_behind_it_may_be_left_early() -> None:
     with pytest.raises(Overloaded):
         asyncio.run(Fallback(Looks()).send(Request(call, call.conversation), Scope()))
     assert spares == [True, False]
+
+
+def test_no_money_for_the_next_model_fails_the_call_and_not_the_run() -> None:
+    class Poor:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            raise Overloaded("down") if request.call.model == "fake:a" else BudgetExceeded("no money")
+
+    call = Call("fake:a", (user("hi"),), fallbacks=("fake:b",))
+    with pytest.raises(Overloaded):
+        run(Fallback(Poor()).send(Request(call, call.conversation), Scope()))
+    broke = Call("fake:b", (user("hi"),), fallbacks=("fake:a",))
+    with pytest.raises(BudgetExceeded):  # its own model cannot be paid: nothing was sent at all
+        run(Fallback(Poor()).send(Request(broke, broke.conversation), Scope()))
+
+
+def test_no_money_to_go_on_with_a_cut_answer_fails_the_call_and_not_the_run() -> None:
+    class Poor:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            if scope.attempt > 1:
+                raise BudgetExceeded("no money")
+            scope.emit(Delta("the first", final=True))
+            raise Cut("cut", partial="the first")
+
+    call = Call("fake:a", (user("hi"),))
+    going_on = Continued(Poor(), lambda model: Profile(prefill=True))
+    with pytest.raises(Cut):
+        run(going_on.send(Request(call, call.conversation), Scope(want_deltas=True, final=True)))

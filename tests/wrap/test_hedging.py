@@ -10,7 +10,7 @@ import pytest
 
 from clock import run
 from moa.core.errors import BudgetExceeded, Cut, Overloaded, ProviderError
-from moa.core.events import CallHedged, CallRetried, Delta
+from moa.core.events import CallHedged, CallRetried, Delta, Wasted
 from moa.core.ports import Scope
 from moa.core.types import Call, Reply, Request, user
 from moa.providers.fake import Fake, Script
@@ -198,3 +198,12 @@ def test_no_money_for_a_second_attempt_fails_the_call_and_not_the_run(delay: flo
     with pytest.raises(Overloaded):
         run(attempts.send(REQUEST, Scope()))
     assert len(fake.asked) == 1
+
+
+def test_a_second_attempt_that_ends_a_moment_before_the_first_is_told_to_be_wasted() -> None:
+    """The first was ready too, and is taken; what the other cost is billed all the same."""
+    second = Script("second", delay=1.0 - 1e-10, cost=0.2)  # within one turn of the event loop
+    reply, facts, fake, _ = hedged(Script("first", delay=2.0, cost=0.1), second)
+    assert len(fake.asked) == 2
+    assert reply.cost == 0.1
+    assert [fact.cost for fact in facts if isinstance(fact, Wasted)] == [0.2]

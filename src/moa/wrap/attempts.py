@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from moa.core.errors import Halt, ProviderError, TimedOut
-from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure
+from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure, Wasted
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
 from moa.wrap.pace import Allowance, Pace, Paces
@@ -148,6 +148,7 @@ class _Race:
             if self._interrupted:  # both came at once: the first is taken
                 self._taken_back()
             pace.add(loop.time() - self._began)
+            self._waste_second()
         except asyncio.CancelledError:
             if self._out:
                 pace.missed(loop.time() - self._began, chance())
@@ -204,6 +205,12 @@ class _Race:
         """Whether the cancellation of this task was ours alone."""
         self._interrupted, self._over = False, True
         return self._task is not None and self._task.uncancel() == 0
+
+    def _waste_second(self) -> None:
+        """Tell what a second attempt has cost that ended at the same moment as the first."""
+        second = self._second
+        if second is not None and second.done() and not second.cancelled() and second.exception() is None:
+            self._scope.emit(Wasted(second.result().usage, second.result().cost))
 
     def _emit_first(self, fact: Fact) -> None:
         if isinstance(fact, Delta):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from moa.core.errors import ProviderError
+from moa.core.errors import Halt, ProviderError
 from moa.core.events import CallHedged, Delta, Fact, Noted
 from moa.core.ports import Provider, Scope
 from moa.core.profile import Profile
@@ -35,7 +35,10 @@ class Continued:
                 raise
             scope.emit(Noted("continued", f"{error}; the same model is asked to go on from there"))
             begun = replace(request, messages=(*request.messages, assistant(heard.text)))
-            rest = await self.inner.send(begun, replace(scope, attempt=heard.attempt + 1))
+            try:
+                rest = await self.inner.send(begun, replace(scope, attempt=heard.attempt + 1))
+            except Halt:
+                raise error from None  # no money to go on: the call has failed, the run goes on
             return replace(rest, text=heard.text + rest.text).noted(
                 "continued: the stream was cut, and the rest written after"
             )

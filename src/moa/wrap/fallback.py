@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from moa.core.errors import ProviderError
+from moa.core.errors import Halt, ProviderError
 from moa.core.events import Delta, Fact, Noted
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
@@ -40,6 +40,10 @@ class Fallback:
                 reply = await self.inner.send(replace(request, call=replace(call, model=model)), mine)
                 if left > 1 and (problem := no_answer(reply, call, final=scope.final)) is not None:
                     raise problem
+            except Halt:
+                if first is None:
+                    raise
+                raise first from None  # no money for the next model: the call has failed, the run goes on
             except ProviderError as error:
                 first = first or error
                 if left == 1 or speaking.begun:
