@@ -27,6 +27,7 @@ from typing import Any
 from _contenders import MOA, PEERS, Broken, Contender
 from _report import Figure, arguments, report, tell
 from _upstream import Upstream, upstream
+from transport import churn
 
 from moa import Mixture
 from moa.core.errors import MoaError
@@ -80,21 +81,10 @@ def table(args: argparse.Namespace, served: Upstream, contenders: Sequence[Conte
     return figures
 
 
-async def churned(served: Upstream, cancels: int) -> tuple[int, int]:
+async def churned(served: Upstream, cancels: int) -> tuple[float, int]:
     """After so many random cancels, how many of 200 calls are answered, and how many tasks are left."""
-    rng, transport = random.Random(23), Aiohttp()
-    url, body = f"{served.base_url}/chat/completions", b'{"model":"mock-lat5-tok5","messages":[]}'
-
-    async def call() -> bool:
-        async with transport.request("POST", url, {"Content-Type": "application/json"}, body) as response:
-            return response.status == 200 and bool(await response.read(1 << 20))
-
-    for _ in range(0, cancels, 50):
-        tasks = [asyncio.create_task(call()) for _ in range(50)]
-        for task in tasks:
-            asyncio.get_running_loop().call_later(rng.random() * 0.01, task.cancel)
-        await asyncio.gather(*tasks, return_exceptions=True)
-    good = sum(await asyncio.gather(*(call() for _ in range(200))))
+    transport = Aiohttp()
+    good = await churn(transport, served.base_url, cancels)
     await transport.aclose()
     await asyncio.sleep(0.1)
     return good, len(asyncio.all_tasks()) - 1
@@ -222,7 +212,7 @@ def main() -> int:
             good, left = asyncio.run(churned(served, cancels))
             percent, late = asyncio.run(deadlines(served, runs))
             figures += [
-                Figure("G5.answered_after_cancels", float(good), 200, ">="),
+                Figure("G5.answered_after_cancels", good, 200, ">="),
                 Figure("G5.tasks_left", float(left), 0),
                 Figure("F33.answers_of_another_call", float(asyncio.run(mixed(served, tagged))), 0),
                 Figure("G2.real.answered.percent", percent, 100, ">="),

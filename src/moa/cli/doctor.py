@@ -150,7 +150,7 @@ def _crowded(config: Config) -> Iterator[Finding]:
     for server in servers:
         own = config.spec.hosts.get(server.host)
         if server.host in ONE_MODEL and len(server.models) > 1 and not (own and own.one_model):
-            todo = f"where its GPU holds one at a time, write [hosts.{server.host}] one_model = true, so that they take turns"
+            todo = f"where its GPU holds one at a time, write one_model = true under [hosts.{server.host}], so that they take turns"
             yield Finding("local", "warn", f"{server.host} offers {len(server.models)} models on one machine", todo)
 
 

@@ -133,7 +133,7 @@ class Rig:
     def _onion(self, host: str, timeout: float) -> Provider:
         limits, shared = self.config.spec.limits, self._shared_by(host)
         onion: Provider = Fit(self.wires.wire(host), self.profiles.written, self._learnt)
-        first, between = (limits.first_token, limits.between_tokens) if shared.remote else (None, None)
+        first, between = (limits.first_token, limits.between_tokens) if shared.hurried else (None, None)
         onion = Timeout(onion, timeout, first, between, self.paces)
         onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)
         onion = Budget(onion, self.ledger, self.price)
@@ -175,7 +175,7 @@ class _Shared:
     machine: Machine | None
     retries: Allowance
     hedges: Allowance | None
-    remote: bool
+    hurried: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +190,17 @@ class _Routed:
 
 def open_store(spec: StoreSpec, environ: Mapping[str, str]) -> Sqlite:
     """The store of a configuration: its file is made by the first run."""
-    path = Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
-    return Sqlite(path, prompts=spec.prompts, days=spec.days)
+    return Sqlite(_runs(spec, environ), prompts=spec.prompts, days=spec.days)
 
 
 def open_ledger(spec: StoreSpec, environ: Mapping[str, str]) -> SqliteLedger:
     """The ledger of a configuration: a file beside its runs, made by the first attempt."""
-    path = Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
-    return SqliteLedger(path.with_name("ledger.db") if not spec.path else path.with_suffix(".ledger.db"))
+    path = _runs(spec, environ)
+    return SqliteLedger(path.with_suffix(".ledger.db") if spec.path else path.with_name("ledger.db"))
+
+
+def _runs(spec: StoreSpec, environ: Mapping[str, str]) -> Path:
+    return Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
 
 
 def named(config: Config, name: str | None) -> str:
