@@ -353,12 +353,11 @@ def test_f36_a_sink_that_raises_changes_no_answer() -> None:
 
 
 def test_a_daily_budget_ends_a_run_before_the_call_that_would_pass_it(tmp_path: Path) -> None:
-    prices = {f"h:{name}": {"input": 0.0, "output": 1e6} for name in (*FOUR, "agg")}
-    spoken = {name: Script("two words", usage=Usage(1, 2)) for name in (*FOUR, "agg")}
+    prices = {f"h:{name}": {"input": 0.0, "output": 1e6} for name in ("a", "agg")}
+    spoken = {name: Script("two words", usage=Usage(1, 2)) for name in ("a", "agg")}
     store = {"keep": False, "path": str(tmp_path / "runs.db")}
-    rigged = Rigged(spoken, prices=prices, store=store, budget={"day": 60.0})
-    members = [[Agent(f"h:{name}", name=name, max_tokens=10) for name in FOUR]]
-    mixture = rigged.mixture(members, Agent("h:agg", name="agg", max_tokens=10))
+    rigged = Rigged(spoken, prices=prices, store=store, budget={"day": 30.0})
+    mixture = rigged.mixture([[Agent("h:a", name="a", max_tokens=10)]], Agent("h:agg", name="agg", max_tokens=10))
 
     async def main() -> list[str]:
         outcomes = []
@@ -368,8 +367,9 @@ def test_a_daily_budget_ends_a_run_before_the_call_that_would_pass_it(tmp_path: 
         return outcomes
 
     outcomes = asyncio.run(main())  # a real loop: leases are taken in a thread
-    assert outcomes == ["two words"] * 5 + ["BudgetExceeded"] * 3  # ten dollars a run; a next layer may cost forty
-    assert rigged.rig.ledger.spent("[budget] day") <= 60.0  # type: ignore[union-attr]
+    assert outcomes == ["two words"] * 5 + ["BudgetExceeded"] * 3  # four dollars a run; each call may cost ten
+    assert rigged.rig.ledger.spent("[budget] day") <= 30.0  # type: ignore[union-attr]
+    assert rigged.asked.count("agg") == 5
     assert issubclass(BudgetExceeded, MoaError)
     rigged.rig.ledger.close()  # type: ignore[union-attr]
 
@@ -447,5 +447,15 @@ def test_f11_an_answer_that_goes_on_is_sent_once_more_and_no_oftener() -> None:
         async with mixture.watch("hi") as events:
             assert (await events.reply()).text == "a proposal"
 
+    rigged.rig.ledger.keep = True  # type: ignore[union-attr]
     run(main())
     assert rigged.asked.count("agg") == 3
+    entries = rigged.rig.ledger.entries  # type: ignore[union-attr]
+    assert [entry.attempt for entry in entries if entry.agent == "agg"] == [1, 2, 3]
+
+
+def test_a_run_that_has_ended_leaves_no_account_behind() -> None:
+    price = {f"h:{name}": {"input": 1.0, "output": 1.0} for name in (*FOUR, "agg")}
+    asked, rigged = ask(FINE, [FOUR], max_cost=5.0, prices=price)
+    assert asked.answer
+    assert not rigged.rig.ledger._of  # type: ignore[union-attr]

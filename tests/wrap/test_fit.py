@@ -185,3 +185,20 @@ def test_several_answers_of_a_model_that_gives_one_are_an_error_before_anything_
     with pytest.raises(BadRequest, match="one answer to a request"):
         asyncio.run(Fit(fake, lambda model: Profile(choices=False)).send(asked(form=Form(choices=2)), Scope()))
     assert not fake.asked
+
+
+def test_two_settings_that_are_refused_at_once_are_both_learnt() -> None:
+    class Refusing:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            await asyncio.sleep(0)
+            refused = "temperature" if request.call.sampling.top_p is None else "top_p"
+            raise BadRequest(f"`{refused}` is not supported")
+
+    fit = Fit(Refusing(), lambda model: ABLE)
+    sent = (asked(sampling=Sampling(temperature=0.5)), asked(sampling=Sampling(top_p=0.9)))
+
+    async def main() -> None:
+        await asyncio.gather(*(fit.send(request, Scope()) for request in sent), return_exceptions=True)
+
+    asyncio.run(main())
+    assert fit.learnt.of["fake:a"] == Profile(temperature=False, top_p=False)

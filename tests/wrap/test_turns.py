@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import groupby
 from typing import Any
 
@@ -111,19 +112,29 @@ def test_whatever_is_cancelled_the_machine_is_free_in_the_end(seed: int) -> None
     assert (machine.running, [turn for _, turn in machine.waiting if not turn.done()], server.running) == (0, [], [])
 
 
+class Blocking:
+    """Ends as the event loop is kept from its timers for a while: what was due meanwhile comes all at once."""
+
+    async def send(self, request: Request, scope: Scope) -> Reply:
+        loop = asyncio.get_running_loop()
+        done, at = loop.create_future(), loop.time() + 0.01
+        loop.call_at(at, done.set_result, None)
+        loop.call_at(at, time.sleep, 0.05)
+        await done
+        return Reply("done")
+
+
 def test_a_turn_that_comes_as_its_deadline_passes_is_given_on() -> None:
-    machine, server = Machine(at_once=1), Server()
+    machine = Machine(at_once=1)
 
-    async def main() -> None:
-        turns, (first, late, last) = Turns(server, machine), requests(*"aba")
-        tasks = [
-            asyncio.create_task(turns.send(first, Scope())),
-            asyncio.create_task(turns.send(late, Scope(deadline=1.0))),
-        ]
-        await asyncio.wait(tasks)
-        await turns.send(last, Scope())
+    async def main() -> list[Any]:
+        turns, (first, late) = Turns(Blocking(), machine), requests(*"ab")
+        soon = asyncio.get_running_loop().time() + 0.03
+        sent = (turns.send(first, Scope()), turns.send(late, Scope(deadline=soon)))
+        return await asyncio.gather(*sent, return_exceptions=True)
 
-    run(main())
+    _, late = asyncio.run(main())
+    assert isinstance(late, TimedOut)
     assert machine.running == 0
 
 
