@@ -122,7 +122,8 @@ async def deadlines(served: Upstream, runs: int) -> tuple[float, float]:
                 nonlocal answered, late
                 deadline, started = rng.uniform(0.5, 2.0), time.perf_counter()
                 with suppress(MoaError):
-                    answered += bool((await mixture.ask("hi", deadline=deadline)).text)
+                    text = (await mixture.ask("hi", deadline=deadline)).text
+                    answered += bool(text)
                 late = max(late, time.perf_counter() - started - deadline)
 
             for _ in range(0, runs, 20):

@@ -14,6 +14,7 @@ from moa.core.ports import Scope
 from moa.core.types import Call, Request, user
 from moa.providers.fake import Fake, Script
 from moa.wrap.attempts import Attempts
+from moa.wrap.pace import Allowance
 
 CALL = Call("fake:a", (user("hi"),))
 REQUEST = Request(CALL, CALL.conversation)
@@ -55,7 +56,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_only_retryable_errors_are_tried_again(kind):
     error, _, sent, _ = ended([kind("why"), "Paris"])
-    assert sent == (2 if kind in (errors.Unreachable, errors.TimedOut, Cut, RateLimited, Overloaded) else 1)
+    assert sent == (2 if kind in (errors.Unreachable, Cut, RateLimited, Overloaded) else 1)
     assert (error.text == "Paris") if sent == 2 else (error.kind == kind.__name__)
 
 
@@ -128,3 +129,20 @@ def test_what_cannot_finish_is_not_started(left, sent):
 
     assert run(main()) == ("x" if sent else False)
     assert len(fake.asked) == sent
+
+
+def test_a_host_that_says_it_timed_out_is_asked_again_and_one_that_was_silent_is_not():
+    _, _, sent, _ = ended([errors.TimedOut("a gateway's 504", http_status=504), "Paris"])
+    assert sent == 2
+    _, _, sent, _ = ended([errors.TimedOut("not a piece of an answer within 60 s"), "Paris"])
+    assert sent == 1
+
+
+@pytest.mark.parametrize("calls", [5, 100, 101, 2000])
+def test_retries_are_never_more_than_their_share_or_the_first_few(calls):
+    allowance, spent = Allowance(0.1), 0
+    for _ in range(calls):
+        allowance.earn()
+        spent += allowance.spend()
+    assert spent <= max(10, calls / 10)
+    assert spent >= min(calls, 10, calls / 10)

@@ -24,8 +24,9 @@ class Attempts:
     """Sends once more after a retryable error, at most `most` times in all, and as long as `retries` allow it.
 
     It waits what the provider asked for (`retry_after`) and, on top, a random part of `backoff` seconds (full jitter). It
-    does not try again where that would be after the deadline, more than `longest` seconds after the first attempt began (who
-    hung for two minutes would only hang for four), or after more than `patience` seconds where somebody else can answer.
+    does not try again where that would be after the deadline, more than `longest` seconds after the first attempt began, after
+    more than `patience` seconds where somebody else can answer, or where the host was silent for the time it had (who hung for
+    a minute would only hang for two; against slow ones there are hedges).
 
     Where there are `hedges`, a call that takes longer than `percentile` of its model's calls gets a second attempt at once.
     """
@@ -77,7 +78,8 @@ class Attempts:
         """Whether the next attempt, after that wait, is still worth its while; takes a retry from what is allowed."""
         if not error.retryable and not error.mended:
             return False
-        if not error.sent or not scope.awaited() or (scope.spare and wait > self.patience):
+        silent = isinstance(error, TimedOut) and error.http_status is None
+        if silent or not error.sent or not scope.awaited() or (scope.spare and wait > self.patience):
             return False
         again = asyncio.get_running_loop().time() + wait
         if again - began > self.longest or (scope.deadline is not None and again >= scope.deadline):

@@ -59,16 +59,24 @@ class Paces:
 class Allowance:
     """Extra calls, as a share of all: each call earns `share` of one, at most `most` are saved up, and one is spent at a time.
 
-    So extras stop when everything is slow or failing. (A retry token bucket, as AWS's and Google's SRE books advise.)
+    So extras stop when everything is slow or failing. What is there at the start is lent: the first calls pay it back before any
+    is earned, so that there are never more extras than their share of all calls so far, or than what was lent.
+    (A retry token bucket, as AWS's and Google's SRE books advise.)
     """
 
     share: float
     most: float = 10.0
     saved: float = 10.0
+    _owed: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._owed = self.saved
 
     def earn(self) -> None:
         """One more call went out."""
-        if self.saved < self.most:
+        if self._owed > 0:
+            self._owed -= self.share
+        elif self.saved < self.most:
             self.saved += self.share
 
     def spend(self) -> bool:
