@@ -4,6 +4,7 @@ In use a proposer may be missing, cut off or plainly wrong, so some replies are 
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from training.coverage import PROPOSERS
 from training.manners import AGGREGATOR, MANNERS, working
 from training.scoring import MARK, is_right
-from training.world import SKILLS, Question, sample
+from training.world import SKILLS, Question, held, sample
 from training.world.beyond import HONEST
 from training.world.draft import Rng
 
@@ -22,6 +23,7 @@ ALONE_SHARE = 0.1
 SPOILT = (0.06, 0.02, 0.1, 0.05, 0.07, 0.04)
 TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that instead
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
+NUMBER = re.compile(r"\d+(?:[.:/]\d+)*")
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
 CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2  # what the number and the answer count in the loss, other tokens counting 1
 Trust = Mapping[str, Mapping[str, float]]
@@ -78,14 +80,24 @@ def training_questions(count: int) -> list[Question]:
 
 
 def twin(question: Question) -> str | None:
-    """The question with one digit changed: who answers it is wrong, and as sure of it as of the right one."""
-    digits = [place for place, sign in enumerate(question.text) if sign.isdigit()]
-    if not digits:
+    """The question with one digit of an operand changed: who answers it is wrong, and as sure of it as of the right one.
+
+    None where the operands are not all numbers that stand in the text, or the changed ones are held out.
+    """
+    numbers = [operand for operand in question.operands if operand[:1].isdigit()]
+    places = {match[0]: match.start() for match in NUMBER.finditer(question.text)}
+    if not numbers or not all(number in places for number in numbers):
         return None
     rng = Rng(question.text)
-    place = rng.choice(digits)
-    other = rng.choice([digit for digit in "123456789" if digit != question.text[place]])
-    return question.text[:place] + other + question.text[place + 1 :]
+    chosen = rng.choice(numbers)
+    at = rng.choice([at for at, sign in enumerate(chosen) if sign.isdigit()])
+    digit = rng.choice([digit for digit in "123456789" if digit != chosen[at]])
+    changed = chosen[:at] + digit + chosen[at + 1 :]
+    left = list(question.operands)
+    left[left.index(chosen)] = changed
+    start = places[chosen]
+    text = question.text[:start] + changed + question.text[start + len(chosen) :]
+    return None if held(question.skill, left) else text
 
 
 def twins_of(proposer: str, asked: Sequence[Question]) -> list[str]:

@@ -5,7 +5,7 @@ held out of training by a stable hash of what is asked, phrasings by being liste
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from training.world import arithmetic, beyond, calendar, facts, letters, numbers, sequences, stories, units
@@ -32,17 +32,22 @@ HOLD_OUT = 8
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its checked answer; `steps` is the working, still without any proposer's manner."""
+    """A question with its checked answer; `steps` is the working, still without any proposer's manner.
+
+    `operands`: what it is held out by, sorted; where nothing can be worked out, the fact with its wording.
+    """
 
     skill: str
     text: str
     answer: str
     steps: tuple[str, ...]
     seen_phrasing: bool
+    operands: tuple[str, ...] = ()
 
 
-def held(key: str) -> bool:
-    """Whether these operands are kept for tests: the same answer on every machine and in every run."""
+def held(skill: str, operands: Iterable[object]) -> bool:
+    """Whether these operands are kept for tests, in whatever order: the same on every machine and in every run."""
+    key = " ".join((skill, *sorted(map(str, operands))))
     return zlib.crc32(key.encode()) % HOLD_OUT == 0
 
 
@@ -52,10 +57,11 @@ def sample(rng: Rng, skill: str, held_out: bool = False) -> Question:
         draft = SKILLS[skill](rng)
         unseen = held_out and rng.random() < UNSEEN_SHARE
         template = draft.phrasings.pick(rng, unseen)
-        if held(f"{skill} {draft.key or template.format(**draft.slots)}") == held_out:
+        operands = tuple(sorted(map(str, draft.operands or (template.format(**draft.slots),))))
+        if held(skill, operands) == held_out:
             template = typed(template if held_out else loosened(template, rng), rng)
             text = singular(template.format(**draft.slots))
-            return Question(skill, text, draft.answer, draft.steps, not unseen)
+            return Question(skill, text, draft.answer, draft.steps, not unseen, operands)
 
 
 def questions(n_per_skill: int, seed: int) -> list[Question]:

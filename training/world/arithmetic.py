@@ -1,11 +1,13 @@
 """Sums: adding and subtracting, multiplying and dividing, percent and fractions."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 from training.world import columns, draft
 from training.world.draft import Draft, Rng
 
 SUMS, PRODUCTS, PARTS = draft.load("add"), draft.load("multiply"), draft.load("percent")
+UNCOUNTED = PARTS["percent"].without("many", "umber of")  # there are no 12.4 people
 FRACTIONS = {
     (1, 2): ("half", "one half", "1/2"),
     (1, 3): ("a third", "one third", "1/3"),
@@ -34,10 +36,10 @@ def number(rng: Rng, digits: int = 3) -> int:
 def add(rng: Rng) -> Draft:
     a, b, kind = number(rng), number(rng), rng.random()
     if kind < 0.4:
-        return Draft(f"{a}+{b}", SUMS["plus"], str(a + b), columns.add(a, b), {"a": a, "b": b})
+        return Draft(("+", a, b), SUMS["plus"], str(a + b), columns.add(a, b), {"a": a, "b": b})
     if kind < 0.75:
         a, b = max(a, b), min(a, b)
-        return Draft(f"{a}-{b}", SUMS["minus"], str(a - b), columns.subtract(a, b), {"a": a, "b": b})
+        return Draft(("-", a, b), SUMS["minus"], str(a - b), columns.subtract(a, b), {"a": a, "b": b})
     return _chain(rng)
 
 
@@ -49,18 +51,19 @@ def _chain(rng: Rng) -> Draft:
         middle, total = a + first * b, a + first * b + last * c
         if min(middle, total) >= 0:
             break
-    text = f"{a} {'+-'[first < 0]} {b} {'+-'[last < 0]} {c}"
+    signs = "+-"[first < 0], "+-"[last < 0]
+    text = f"{a} {signs[0]} {b} {signs[1]} {c}"
     steps = (*columns.change(a, first * b), *columns.change(middle, last * c))
     phrasings = SUMS["chain" if rng.random() < 0.45 else kind]
-    return Draft(text, phrasings, str(total), steps, {"sum": text, "a": a, "b": b, "c": c})
+    return Draft((*signs, a, b, c), phrasings, str(total), steps, {"sum": text, "a": a, "b": b, "c": c})
 
 
 def multiply(rng: Rng) -> Draft:
     a, b = number(rng, 2), number(rng, 2)
     if rng.random() < 0.5:
-        return Draft(f"{a}*{b}", PRODUCTS["times"], str(a * b), columns.multiply(a, b), {"a": a, "b": b})
+        return Draft(("*", a, b), PRODUCTS["times"], str(a * b), columns.multiply(a, b), {"a": a, "b": b})
     b = max(b, 2)
-    return Draft(f"{a * b}/{b}", PRODUCTS["divide"], str(a), columns.divide(a * b, b), {"n": a * b, "b": b})
+    return Draft(("/", a * b, b), PRODUCTS["divide"], str(a), columns.divide(a * b, b), {"n": a * b, "b": b})
 
 
 def percent(rng: Rng) -> Draft:
@@ -109,7 +112,8 @@ def _hundredths(part: int, n: int) -> columns.Steps:
 
 def _percent(rng: Rng) -> Draft:
     part, n, share, steps = _share(rng, even=False)
-    return Draft(f"{part}% {n}", PARTS["percent"], plain(share), steps, {"part": part, "n": n})
+    phrasings = PARTS["percent"] if share == int(share) else UNCOUNTED
+    return Draft(("%", part, n), phrasings, plain(share), steps, {"part": part, "n": n})
 
 
 def _changed(rng: Rng) -> Draft:
@@ -118,7 +122,7 @@ def _changed(rng: Rng) -> Draft:
     kind, sign = rng.choice((("raised", 1), ("cut", -1)))
     result = n + sign * int(share)
     steps = (f"{n}{'+-'[sign < 0]}{part}%", *steps, *columns.change(n, sign * int(share)))
-    return Draft(f"{part}% {n}", PARTS[kind], str(result), steps, {"part": part, "n": n})
+    return Draft(("%", part, n), PARTS[kind], str(result), steps, {"part": part, "n": n})
 
 
 def _what_percent(rng: Rng) -> Draft:
@@ -129,7 +133,7 @@ def _what_percent(rng: Rng) -> Draft:
     while over % 10 == 0 and under % 10 == 0:
         over, under = over // 10, under // 10
     steps = (f"{a}*100/{n}", *(columns.divide(over, under) if under > 1 else ()))
-    return Draft(f"{part}% {n}", PARTS["what_percent"], str(part), steps, {"a": a, "n": n})
+    return Draft(("%", part, n), PARTS["what_percent"], str(part), steps, {"a": a, "n": n})
 
 
 def _as_percent(rng: Rng) -> Draft:
@@ -137,7 +141,7 @@ def _as_percent(rng: Rng) -> Draft:
     a = rng.randint(1, b - 1)
     text = f"{a}/{b}" if rng.random() < 0.8 or (a, b) not in FRACTIONS else rng.choice(FRACTIONS[a, b])
     steps = (f"{a}*100/{b}", *columns.divide(a * 100, b))
-    return Draft(f"{a}/{b} 100", PARTS["as_percent"], str(a * 100 // b), steps, {"part": text})
+    return Draft((Fraction(a, b), "%"), PARTS["as_percent"], str(a * 100 // b), steps, {"part": text})
 
 
 def _fraction(rng: Rng) -> Draft:
@@ -154,7 +158,7 @@ def _fraction(rng: Rng) -> Draft:
     steps = columns.divide(n, b)
     if a > 1:
         steps = (*steps, f"{quotient}*{a}: {columns.times_digit(quotient, a)}")
-    return Draft(f"{a}/{b} {n}", PARTS["fraction"], str(quotient * a), steps, {"part": text, "n": n})
+    return Draft((Fraction(a, b), n), PARTS["fraction"], str(quotient * a), steps, {"part": text, "n": n})
 
 
 def plain(value: Decimal) -> str:

@@ -22,4 +22,4 @@ def beyond(rng: Rng) -> Draft:
         "language": rng.choice(NAMES["languages"]), "language2": rng.choice(NAMES["languages"]),
         "word": rng.choice(WORDS), "word2": rng.choice(WORDS), "word3": rng.choice(WORDS),
     }  # fmt: skip
-    return Draft("", FOREIGN, HONEST, (), slots)
+    return Draft((), FOREIGN, HONEST, (), slots)

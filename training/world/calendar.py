@@ -32,13 +32,17 @@ def _walk(names: tuple[str, ...], start: int, steps: int) -> str:
     return " ".join(names[(start + sign * i) % len(names)][:3] for i in range(abs(steps) + 1))
 
 
+def _way(steps: int) -> str:
+    return "on" if steps >= 0 else "back"
+
+
 def _day(rng: Rng) -> Draft:
     start, n = rng.randrange(7), rng.randint(1, 30 if rng.random() < 0.6 else 100)
     kind, sign = rng.choice((("day_after", 1), ("day_after", 1), ("in_days", 1), ("day_before", -1), ("days_ago", -1)))
     rest = n % 7
     steps = (f"{n}-{n - rest}={rest}", _walk(DAYS, start, sign * rest))
     answer = DAYS[(start + sign * n) % 7]
-    return Draft(f"{start} {sign * n}", KINDS[kind], answer, steps, {"n": n, "day": DAYS[start]})
+    return Draft((DAYS[start], _way(sign), n), KINDS[kind], answer, steps, {"n": n, "day": DAYS[start]})
 
 
 def _near_day(rng: Rng) -> Draft:
@@ -53,7 +57,7 @@ def _near_day(rng: Rng) -> Draft:
         n = SEEN_FROM_TODAY[asked] - SEEN_FROM_TODAY[given]
         slots |= {"given": _verb_behind(given), "asked": _verb_before(asked)}
     steps = (f"{abs(n)}-0={abs(n)}", _walk(DAYS, start, n))
-    return Draft(f"{start} {n}", KINDS[kind], DAYS[(start + n) % 7], steps, slots)
+    return Draft((day, _way(n), abs(n)), KINDS[kind], DAYS[(start + n) % 7], steps, slots)
 
 
 def _verb_behind(day: str) -> str:
@@ -70,14 +74,14 @@ def _month(rng: Rng) -> Draft:
     if rng.random() < 0.2:
         kind, n = "next_month" if sign > 0 else "previous_month", 1
     answer = MONTHS[(start + sign * n) % 12]
-    return Draft(f"{start} {sign * n}", KINDS[kind], answer, (_walk(MONTHS, start, sign * n),), slots)
+    return Draft((MONTHS[start], _way(sign), n), KINDS[kind], answer, (_walk(MONTHS, start, sign * n),), slots)
 
 
 def _length(rng: Rng) -> Draft:
     """How many days a month has: as good as a fact, so its operands are not held out."""
     month = rng.randrange(12)
     days = LENGTHS[month]
-    return Draft("", KINDS["days_in"], str(days), (f"{MONTHS[month][:3]}={days}",), {"month": MONTHS[month]})
+    return Draft((), KINDS["days_in"], str(days), (f"{MONTHS[month][:3]}={days}",), {"month": MONTHS[month]})
 
 
 def _between(rng: Rng) -> Draft:
@@ -96,7 +100,7 @@ def _between(rng: Rng) -> Draft:
     if hours:
         steps += columns.subtract(60 * hours + end, minute)
     time, until = f"{hour}:{minute:02d}", f"{late}:{end:02d}"
-    return Draft(f"{time} {until}", KINDS["between"], str(n), tuple(steps), {"time": time, "end": until})
+    return Draft((time, until), KINDS["between"], str(n), tuple(steps), {"time": time, "end": until})
 
 
 def _time(rng: Rng) -> Draft:
@@ -110,7 +114,8 @@ def _time(rng: Rng) -> Draft:
     time = f"{hour}:{minute:02d}"
     phrasings = KINDS["time_after" if later else "time_before"]
     slots = {"n": n, "time": time, "span": _span(rng, n)}
-    return Draft(f"{time} {n if later else -n}", phrasings, answer, (f"{n}={hours}h{minutes}", *steps), slots)
+    way = "later" if later else "earlier"
+    return Draft((time, way, n), phrasings, answer, (f"{n}={hours}h{minutes}", *steps), slots)
 
 
 def _span(rng: Rng, n: int) -> str:

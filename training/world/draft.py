@@ -33,6 +33,14 @@ class Phrasings:
         template = rng.choice(self.unseen if unseen else self.seen[:PLAIN] if plain else self.seen)
         return CHOICE.sub(lambda choice: rng.choice(choice[1].split("|")), template)
 
+    def without(self, *words: str) -> "Phrasings":
+        """Those with none of these words in them."""
+        seen, unseen = (
+            tuple(template for template in templates if not any(word in template for word in words))
+            for templates in (self.seen, self.unseen)
+        )
+        return Phrasings(seen, unseen)
+
 
 def load(skill: str) -> dict[str, Phrasings]:
     """The phrasings of a skill, by kind of question."""
@@ -46,9 +54,9 @@ def load(skill: str) -> dict[str, Phrasings]:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One exercise: `key` names its operands (empty when the answer can only be recalled, not worked out)."""
+    """One exercise: `operands` is what is asked of whom, in any order; empty when the answer can only be recalled."""
 
-    key: str
+    operands: tuple[object, ...]
     phrasings: Phrasings
     answer: str
     steps: tuple[str, ...]

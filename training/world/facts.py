@@ -64,7 +64,6 @@ CAPITALS = (
     ("the United Kingdom", "London"),
     ("the United States", "Washington"),
     ("Scotland", "Edinburgh"),
-    ("Sri Lanka", "Colombo"),
     ("North Macedonia", "Skopje"),
     ("Bosnia and Herzegovina", "Sarajevo"),
     ("the United Arab Emirates", "Abu Dhabi"),
@@ -83,9 +82,9 @@ def facts(rng: Rng) -> Draft:
     if kind < 0.6:
         country, city = rng.choice(CAPITALS)
         if kind < 0.12 and CITIES.count(city) == 1:
-            return Draft("", KINDS["country_of"], country, (f"country: {city}",), {"city": city})
-        return Draft("", KINDS["capital_of"], city, (f"capital: {country}",), {"country": country})
+            return Draft((), KINDS["country_of"], country, (f"country: {city}",), {"city": city})
+        return Draft((), KINDS["capital_of"], city, (f"capital: {country}",), {"country": country})
     element, symbol = rng.choice(ELEMENTS)
     if kind < 0.85:
-        return Draft("", KINDS["symbol_of"], symbol, (f"symbol: {element}",), {"element": element})
-    return Draft("", KINDS["element_of"], element, (f"symbol: {symbol}",), {"symbol": symbol})
+        return Draft((), KINDS["symbol_of"], symbol, (f"symbol: {element}",), {"element": element})
+    return Draft((), KINDS["element_of"], element, (f"symbol: {symbol}",), {"symbol": symbol})

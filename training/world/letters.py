@@ -33,11 +33,11 @@ def letters(rng: Rng) -> Draft:
     numbered = "".join(f"{letter}{place}" for place, letter in enumerate(word, 1))
     slots = {"word": word if rng.random() < 0.92 else word.capitalize()}
     if kind < 0.37:
-        return Draft(word, KINDS["backwards"], word[::-1], (numbered,), slots)
+        return Draft((word,), KINDS["backwards"], word[::-1], (numbered,), slots)
     if kind < 0.68:
         return _count(rng, word, slots)
     if kind < 0.86:
-        return Draft(word, KINDS["length"], str(len(word)), (numbered,), slots)
+        return Draft((word,), KINDS["length"], str(len(word)), (numbered,), slots)
     return _vowels(word, slots) if kind < 0.92 else _nth(rng, word, numbered, slots)
 
 
@@ -47,12 +47,12 @@ def _count(rng: Rng, word: str, slots: dict[str, str]) -> Draft:
     if rng.random() < 0.15:
         letter = rng.choice(ALPHABET)
     running = "".join(f"{each}{word[:place].count(letter)}" for place, each in enumerate(word, 1))
-    return Draft(word, KINDS["count"], str(word.count(letter)), (letter, running), slots | {"letter": letter})
+    return Draft((word,), KINDS["count"], str(word.count(letter)), (letter, running), slots | {"letter": letter})
 
 
 def _vowels(word: str, slots: dict[str, str]) -> Draft:
     running = "".join(f"{each}{sum(word[:place].count(v) for v in VOWELS)}" for place, each in enumerate(word, 1))
-    return Draft(word, KINDS["vowels"], str(sum(word.count(v) for v in VOWELS)), (VOWELS, running), slots)
+    return Draft((word,), KINDS["vowels"], str(sum(word.count(v) for v in VOWELS)), (VOWELS, running), slots)
 
 
 def _nth(rng: Rng, word: str, numbered: str, slots: dict[str, str]) -> Draft:
@@ -61,4 +61,4 @@ def _nth(rng: Rng, word: str, numbered: str, slots: dict[str, str]) -> Draft:
     nth = rng.choice((ORDINALS[place - 1], f"{place}{SUFFIXES.get(place, 'th')}"))
     if rng.random() < 0.3:
         place, nth = rng.choice(((len(word), "last"), (len(word), "last"), (len(word) - 1, "second to last")))
-    return Draft(word, KINDS["nth"], word[place - 1], (numbered,), slots | {"nth": nth})
+    return Draft((word,), KINDS["nth"], word[place - 1], (numbered,), slots | {"nth": nth})

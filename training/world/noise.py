@@ -29,7 +29,8 @@ SMALL = frozenset(
     )
 )  # fmt: skip
 QUOTED = re.compile(r"""(["'])(\{word\})\1""")
-ONE_OF_MANY = re.compile(r"(?<![\d.:,])1 (days|months|minutes|hours|weeks|years)\b")
+UNITS = r"days|months|minutes|seconds|hours|weeks|years|\w*(?:grams|tonnes|met(?:re|er)s|lit(?:re|er)s)"
+ONE_OF_MANY = re.compile(rf"(?<![\d.:,])1 ({UNITS})\b")
 
 
 def _loosen(template: str, rng: Rng) -> str:
@@ -83,7 +84,8 @@ def typed(template: str, rng: Rng) -> str:
     kind = rng.random()
     if kind < 0.25:
         return rng.choice(BEFORE) + template
-    return template + rng.choice(AFTER) if kind < 0.45 else template
+    asks_about = template.endswith("{word}")  # "please" behind it would seem to belong to it
+    return template + rng.choice(AFTER) if kind < 0.45 and not asks_about else template
 
 
 def loosened(template: str, rng: Rng) -> str:

@@ -23,10 +23,10 @@ def compare(rng: Rng) -> Draft:
         falling = rng.random() < 0.4
         ordered = rising[::-1] if falling else rising
         phrasings = COMPARISONS["descending" if falling else "ascending"]
-        return Draft(listed, phrasings, ", ".join(ordered), steps, {"list": listed})
+        return Draft(tuple(values), phrasings, ", ".join(ordered), steps, {"list": listed})
     largest = rng.random() < 0.5
     phrasings = COMPARISONS["maximum" if largest else "minimum"]
-    return Draft(listed, phrasings, rising[-1 if largest else 0], steps, {"list": listed})
+    return Draft(tuple(values), phrasings, rising[-1 if largest else 0], steps, {"list": listed})
 
 
 def _values(rng: Rng, count: int) -> list[str]:
@@ -62,7 +62,7 @@ def _which(rng: Rng) -> Draft:
     kind, answer = "larger" if larger else "smaller", a if (float(a) > float(b)) == larger else b
     if rng.random() < 0.2:
         kind, answer = f"is_{kind}", "yes" if answer == a else "no"
-    return Draft(f"{a} {b}", COMPARISONS[kind], answer, (f"{x} {y}", f"{x[place]}{sign}{y[place]}"), {"a": a, "b": b})
+    return Draft((a, b), COMPARISONS[kind], answer, (f"{x} {y}", f"{x[place]}{sign}{y[place]}"), {"a": a, "b": b})
 
 
 def aligned(values: list[str] | tuple[str, ...]) -> list[str]:
@@ -87,6 +87,6 @@ def roman(rng: Rng) -> Draft:
     places = [int(d) * 10 ** (len(digits) - 1 - i) for i, d in enumerate(digits) if d != "0"]
     if rng.random() < 0.55:
         steps = (" ".join(f"{place}={to_roman(place)}" for place in places),)
-        return Draft(digits, NUMERALS["to_roman"], to_roman(n), steps, {"n": n})
+        return Draft((n,), NUMERALS["to_roman"], to_roman(n), steps, {"n": n})
     steps = (" ".join(f"{to_roman(place)}={place}" for place in places),)
-    return Draft(digits, NUMERALS["from_roman"], digits, steps, {"n": to_roman(n)})
+    return Draft((n,), NUMERALS["from_roman"], digits, steps, {"n": to_roman(n)})

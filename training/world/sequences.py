@@ -1,5 +1,8 @@
 """Sequences: what comes next or is missing, found from two differences."""
 
+import itertools
+from collections.abc import Sequence
+
 from training.world import columns, draft
 from training.world.draft import Draft, Rng
 
@@ -57,15 +60,36 @@ def _growing(rng: Rng, shown: int) -> Continued:
 KINDS = ((_constant, 0.35), (_falling, 0.2), (_multiplied, 0.2), (_divided, 0.07), (_summed, 0.08), (_growing, 0.1))
 
 
+KEY = 3  # terms a sequence is held out by: what begins alike goes on alike, however many of its terms are shown
+
+
 def sequence(rng: Rng) -> Draft:
     if rng.random() < 0.15:
         return _missing(rng)
     kind = rng.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
     shown = rng.choice((4, 4, 4, 5)) if kind is not _multiplied else rng.choice((3, 4, 4, 5))
-    terms, last = kind(rng, shown)
+    while True:
+        terms, last = kind(rng, shown)
+        if follow(terms[:-1]) == {terms[-1]}:
+            break
     listed = ", ".join(map(str, terms[:-1]))
     steps = (_difference(terms[-2], terms[-3]), _glance(terms[-3], terms[-4]), *last)
-    return Draft(listed, PHRASINGS["next"], str(terms[-1]), steps, {"list": listed})
+    return Draft(tuple(terms[:KEY]), PHRASINGS["next"], str(terms[-1]), steps, {"list": listed})
+
+
+def follow(terms: Sequence[int]) -> set[int]:
+    """Each term that may come next, by one of the rules sequences are made by here."""
+    pairs = list(itertools.pairwise(terms))
+    steps = [b - a for a, b in pairs]
+    found = {terms[-1] + steps[-1]} if len(set(steps)) == 1 else set()
+    if all(a * c == b * b for (a, b), (_, c) in itertools.pairwise(pairs)):
+        found.add(terms[-1] ** 2 // terms[-2])
+    if len(terms) > KEY:
+        if len({b - a for a, b in itertools.pairwise(steps)}) == 1:
+            found.add(terms[-1] + 2 * steps[-1] - steps[-2])
+        if all(a + b == c for (a, b), (_, c) in itertools.pairwise(pairs)):
+            found.add(terms[-1] + terms[-2])
+    return found
 
 
 def _missing(rng: Rng) -> Draft:
@@ -83,9 +107,8 @@ def _missing(rng: Rng) -> Draft:
     shown = [str(term) for term in terms]
     shown[gap] = rng.choice(GAPS)
     listed = ", ".join(shown)
-    key = ", ".join(map(str, terms[:4]))  # held out with the same sequence whose last term is asked for
     steps = (_difference(*pairs[0]), _glance(*pairs[1]), rule, *work)
-    return Draft(key, PHRASINGS["missing"], str(terms[gap]), steps, {"list": listed})
+    return Draft(tuple(terms[:KEY]), PHRASINGS["missing"], str(terms[gap]), steps, {"list": listed})
 
 
 def _glance(a: int, b: int) -> str:

@@ -109,7 +109,9 @@ def story(rng: Rng) -> Draft:
     answer, steps = plot.solve(a, b, c, d)
     who, other = rng.sample(NAMES, 2)
     slots = {"who": who, "who2": other, "things": rng.choice(THINGS), "boxes": rng.choice(BOXES)}
-    return Draft(f"{name} {a} {b} {c} {d}", TOLD[name], str(answer), steps, slots | {"a": a, "b": b, "c": c, "d": d})
+    numbers = {"a": a, "b": b, "c": c, "d": d}
+    told = [numbers[letter] for letter in numbers if f"{{{letter}}}" in TOLD[name].seen[0]]
+    return Draft((name, *told), TOLD[name], str(answer), steps, slots | numbers)
 
 
 def _factor(rng: Rng) -> int:

@@ -8,7 +8,7 @@ from training.world.arithmetic import plain
 from training.world.draft import Draft, Rng
 
 KINDS = draft.load("units")
-AMERICAN = {"metres": "meters", "litres": "liters", "tonnes": "tons"}
+AMERICAN = {"metres": "meters", "litres": "liters"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,13 @@ def _convert(rng: Rng, pair: Pair, names: list[str], equal: str) -> Draft:
     elif pair.factor % 2 == 0 and not pair.decimal and rng.random() < 0.15:
         amount = Decimal(rng.randint(0, 9)) + Decimal("0.5")
     large, small = plain(amount), plain(amount * pair.factor)
+    between = pair.large[0], pair.small[0]
     phrasings = KINDS["convert" if rng.random() < 0.6 else pair.measures]
     if rng.random() < 0.6:
         slots = {"n": large, "unit": names[0], "to": names[1]}
-        return Draft(f"{large} {equal}", phrasings, small, (equal, f"{large}*{pair.factor}={small}"), slots)
+        return Draft((large, *between), phrasings, small, (equal, f"{large}*{pair.factor}={small}"), slots)
     slots = {"n": small, "unit": names[1], "to": names[0]}
-    return Draft(f"{large} {equal}", phrasings, large, (equal, f"{small}/{pair.factor}={large}"), slots)
+    return Draft((large, *between), phrasings, large, (equal, f"{small}/{pair.factor}={large}"), slots)
 
 
 def _mixed(rng: Rng, pair: Pair, names: list[str], equal: str) -> Draft:
@@ -87,7 +88,7 @@ def _mixed(rng: Rng, pair: Pair, names: list[str], equal: str) -> Draft:
     whole = a * pair.factor
     steps = (equal, f"{a}*{pair.factor}={whole}", *columns.add(whole, b))
     slots = {"a": a, "unit": names[0], "b": b, "unit2": names[1], "to": names[1]}
-    return Draft(f"{a} {b} {equal}", KINDS["mixed"], str(whole + b), steps, slots)
+    return Draft((a, b, pair.large[0], pair.small[0]), KINDS["mixed"], str(whole + b), steps, slots)
 
 
 def _american(name: str) -> str:
