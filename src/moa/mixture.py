@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from moa.stores.sqlite import Sqlite
 
 _LOG = logging.getLogger("moa")
+KEEPS_NOTHING = {"store": {"keep": False}}
 
 
 class Mixture:
@@ -150,7 +151,7 @@ class Mixture:
             from moa.config.build import Rig
             from moa.config.load import load
 
-            self._made = Rig(load(), own=self._own)
+            self._made = Rig(load(flags=None if self._keep else KEEPS_NOTHING), own=self._own)
         return self._made
 
     async def ask(
@@ -159,9 +160,12 @@ class Mixture:
         *,
         deadline: float | None = None,
         max_cost: float | None = None,
+        payer: Account | None = None,
         sinks: Sequence[Sink] = (),
     ) -> Answer:
         """The answer to a question: a text, a Message, or OpenAI-shaped messages. `deadline` in seconds, `max_cost` in dollars.
+
+        `payer` is in whose name it is asked: `Account("team a", 5.0)` never spends more than 5 dollars a day, whatever asks.
 
         Raises:
             MoaError: there is no answer; ConfigError before any call was made.
@@ -169,19 +173,26 @@ class Mixture:
         from moa.engine.watch import run
 
         events: list[Event] = []
-        order = self._order(question, deadline, max_cost, "none", (*sinks, events.append))
+        order = self._order(question, deadline, max_cost, payer, "none", (*sinks, events.append))
         async with self._in_use(order.accounts):
             reply = await run(order)
         return Answer(reply.text, tuple(events))
 
-    def ask_sync(self, question: Question, *, deadline: float | None = None, max_cost: float | None = None) -> Answer:
+    def ask_sync(
+        self,
+        question: Question,
+        *,
+        deadline: float | None = None,
+        max_cost: float | None = None,
+        payer: Account | None = None,
+    ) -> Answer:
         """`ask` for code without an event loop."""
         import asyncio
 
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self.ask(question, deadline=deadline, max_cost=max_cost))
+            return asyncio.run(self.ask(question, deadline=deadline, max_cost=max_cost, payer=payer))
         raise ConfigError("ask_sync was called inside a running event loop; await mixture.ask(…) there")
 
     @asynccontextmanager
@@ -191,6 +202,7 @@ class Mixture:
         *,
         deadline: float | None = None,
         max_cost: float | None = None,
+        payer: Account | None = None,
         proposers: bool = False,
     ) -> AsyncIterator[Watching]:
         """The events of a run as they happen; `await events.reply()` gives its answer. Leaving early cancels every call.
@@ -199,7 +211,7 @@ class Mixture:
         """
         from moa.engine.watch import watch
 
-        order = self._order(question, deadline, max_cost, "all" if proposers else "final", ())
+        order = self._order(question, deadline, max_cost, payer, "all" if proposers else "final", ())
         async with self._in_use(order.accounts), watch(order) as watching:
             yield watching
 
@@ -241,7 +253,13 @@ class Mixture:
             await self.aclose()
 
     def _order(
-        self, question: Question, deadline: float | None, max_cost: float | None, deltas: str, sinks: tuple[Sink, ...]
+        self,
+        question: Question,
+        deadline: float | None,
+        max_cost: float | None,
+        payer: Account | None,
+        deltas: str,
+        sinks: tuple[Sink, ...],
     ) -> Order:
         from moa.config.budget import affordable, payers
         from moa.engine.watch import Order
@@ -258,7 +276,8 @@ class Mixture:
             conversation=conversation,
             provider=self.rig,
             mixture=self.name,
-            accounts=payers(self.rig, self.name, max_cost),
+            accounts=payers(self.rig, self.name, max_cost, payer),
+            tenant=payer.name if payer else "",
             deadline=deadline,
             deltas=deltas,
             sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),

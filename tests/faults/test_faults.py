@@ -17,7 +17,7 @@ import pytest
 
 from clock import run
 from faults.rigged import Rigged, ask
-from moa import Agent
+from moa import Account, Agent
 from moa.core.errors import (
     AuthFailed,
     BadReply,
@@ -75,7 +75,7 @@ def test_f03_with_all_hanging_it_fails_in_time_and_nothing_stays_reserved(monkey
     assert asked.error is not None
     assert asked.seconds <= 10.1
     assert len([event for event in asked.events if isinstance(event.fact, RunFailed)]) == 1
-    (purse,) = rigged.rig.ledger._of.values()  # type: ignore[union-attr]
+    (purse,) = rigged.rig.ledger.purses._of.values()
     assert purse.left == pytest.approx(5.0 - purse.spent)
 
 
@@ -256,7 +256,7 @@ def test_f11_an_answer_cut_after_text_was_passed_on_is_continued_by_a_model_that
         async with mixture.watch("hi") as events:
             async for event in events:
                 if getattr(event.fact, "final", False) and getattr(event.fact, "what", "") == "text":
-                    pieces.append(event.fact.text)  # type: ignore[union-attr]
+                    pieces.append(event.fact.text)
                 notes.append(getattr(event.fact, "reason", ""))
             return "".join(pieces), (await events.reply()).text, notes
 
@@ -368,10 +368,41 @@ def test_a_daily_budget_ends_a_run_before_the_call_that_would_pass_it(tmp_path: 
 
     outcomes = asyncio.run(main())  # a real loop: leases are taken in a thread
     assert outcomes == ["two words"] * 5 + ["BudgetExceeded"] * 3  # four dollars a run; each call may cost ten
-    assert rigged.rig.ledger.spent("[budget] day") <= 30.0  # type: ignore[union-attr]
+    assert rigged.rig.ledger.spent("[budget] day") <= 30.0
     assert rigged.asked.count("agg") == 5
     assert issubclass(BudgetExceeded, MoaError)
-    rigged.rig.ledger.close()  # type: ignore[union-attr]
+    rigged.rig.ledger.close()
+
+
+def test_a_payer_spends_no_more_than_its_day_allows_and_others_go_on(tmp_path: Path) -> None:
+    prices = {f"h:{name}": {"input": 0.0, "output": 1e6} for name in ("a", "agg")}
+    spoken = {name: Script("two words", usage=Usage(1, 2)) for name in ("a", "agg")}
+    rigged = Rigged(spoken, prices=prices, store={"path": str(tmp_path / "runs.db")})
+    mixture = rigged.mixture([[Agent("h:a", name="a", max_tokens=10)]], Agent("h:agg", name="agg", max_tokens=10))
+
+    async def main() -> list[str]:
+        outcomes = []
+        for name in ("team a", "team a", "team b", "team a"):
+            asked = await rigged.ask(mixture, payer=Account(name, 18.0))
+            outcomes.append(type(asked.error).__name__ if asked.error else asked.answer)
+        return outcomes
+
+    assert asyncio.run(main()) == ["two words", "two words", "two words", "BudgetExceeded"]
+    ledger = rigged.rig.ledger
+    assert [(one.what, one.cost) for one in ledger.sums("tenant", 1)] == [("team a", 10.0), ("team b", 4.0)]
+    ledger.close()
+
+
+def test_where_nothing_is_kept_only_days_with_a_limit_are_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    prices = {"h:a": {"input": 1.0, "output": 1.0}}
+    rigged = Rigged({"a": "fine"}, prices=prices, store={"keep": False, "path": str(path)})
+    mixture = rigged.mixture([["a"]], None)
+    assert asyncio.run(rigged.ask(mixture, max_cost=1.0)).answer == "fine"
+    assert list(tmp_path.iterdir()) == []
+    assert asyncio.run(rigged.ask(mixture, payer=Account("team a", 5.0))).answer == "fine"
+    assert path.with_suffix(".ledger.db").exists()
+    rigged.rig.ledger.close()
 
 
 ELSEWHERE = {"F13", "F15", "F16", "F17", "F18", "F19", "F20", "F21", "F22", "F23", "F29", "F33"}
@@ -420,11 +451,11 @@ def test_g4_what_a_run_says_it_cost_is_what_the_ledger_has() -> None:
 
     prices = {f"h:{name}": {"input": 1.0, "output": 10.0 * (place + 1)} for place, name in enumerate(scripts)}
     rigged = Rigged(line, prices=prices)
-    rigged.rig.ledger.keep = True  # type: ignore[union-attr]
+    rigged.rig.ledger.purses.keep = True
     agents = ["a", "b", Agent("h:c", name="c", fallback=["h:d"])]
     asked = run(rigged.ask(rigged.mixture([agents], "agg", need=2), max_cost=1.0))
     assert asked.answer == "answer"
-    entries = rigged.rig.ledger.entries  # type: ignore[union-attr]
+    entries = rigged.rig.ledger.purses.entries
     assert {entry.ended for entry in entries} == {"done", "failed", "cancelled"}
     billed = sum(entry.cost for entry in entries)
     assert asked.view.cost == pytest.approx(billed)
@@ -447,10 +478,10 @@ def test_f11_an_answer_that_goes_on_is_sent_once_more_and_no_oftener() -> None:
         async with mixture.watch("hi") as events:
             assert (await events.reply()).text == "a proposal"
 
-    rigged.rig.ledger.keep = True  # type: ignore[union-attr]
+    rigged.rig.ledger.purses.keep = True
     run(main())
     assert rigged.asked.count("agg") == 3
-    entries = rigged.rig.ledger.entries  # type: ignore[union-attr]
+    entries = rigged.rig.ledger.purses.entries
     assert [entry.attempt for entry in entries if entry.agent == "agg"] == [1, 2, 3]
 
 
@@ -458,4 +489,4 @@ def test_a_run_that_has_ended_leaves_no_account_behind() -> None:
     price = {f"h:{name}": {"input": 1.0, "output": 1.0} for name in (*FOUR, "agg")}
     asked, rigged = ask(FINE, [FOUR], max_cost=5.0, prices=price)
     assert asked.answer
-    assert not rigged.rig.ledger._of  # type: ignore[union-attr]
+    assert not rigged.rig.ledger.purses._of

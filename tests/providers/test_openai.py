@@ -393,6 +393,18 @@ def test_an_answer_without_end_is_stopped_at_its_limit(monkeypatch, want_deltas)
     assert "200000 bytes" in str(error)
 
 
+@pytest.mark.parametrize("want_deltas", [False, True])
+def test_a_stream_far_beyond_max_tokens_is_cut_and_what_was_said_is_kept(want_deltas):
+    """F14."""
+    tokens = [piece(content="blah " * 100)] * 30  # 15,000 characters
+    error, _ = sent(STREAM_HEAD + events(*tokens), request=asked(max_tokens=64), scope=Scope(want_deltas=want_deltas))
+    assert isinstance(error, BadReply)
+    assert "max_tokens = 64" in str(error)
+    assert 5_000 < len(error.partial) < 6_000
+    reply, _ = sent(STREAM_HEAD + events(*tokens, "[DONE]"), scope=Scope(want_deltas=want_deltas))
+    assert len(reply.text) == 15_000
+
+
 # --- faults of the host
 
 

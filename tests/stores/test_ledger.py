@@ -14,7 +14,7 @@ import pytest
 from moa.core.errors import BudgetExceeded, StoreFailed
 from moa.core.money import Account, Entry
 from moa.core.types import Usage
-from moa.stores.ledger import SqliteLedger
+from moa.stores.ledger import SqliteLedger, Sum
 
 DAY = 86_400.0
 ALL = Account("everybody", 10.0)
@@ -250,4 +250,30 @@ def test_money_that_another_task_reserves_meanwhile_is_no_end_of_the_budget(path
     ledger._file.lease = lease  # type: ignore[method-assign]
     asyncio.run(ledger.reserve((ALL,), 1.0))
     assert taken
+    ledger.close()
+
+
+def test_what_was_spent_is_summed_by_model_payer_and_day(path: Path) -> None:
+    now = [100 * DAY]
+    ledger = SqliteLedger(path, clock=lambda: now[0])
+    ledger.settle((), 0.0, entry(1.0, model="h:old"))
+    now[0] += DAY
+    ledger.settle((), 0.0, entry(0.5, model="h:cheap", tenant="team a"))
+    ledger.settle((), 0.0, entry(0.25, model="h:cheap", ended="failed"))
+    ledger.settle((), 0.0, entry(3.0, model="h:dear", tenant="team a"))
+    assert ledger.sums("model", 1) == [Sum("h:dear", 1, 3, 4, 3.0, 0), Sum("h:cheap", 2, 6, 8, 0.75, 1)]
+    assert [(one.what, one.cost) for one in ledger.sums("tenant", 1)] == [("team a", 3.5), ("", 0.25)]
+    assert [(one.what, one.cost) for one in ledger.sums("day", 2)] == [("101", 3.75), ("100", 1.0)]
+    ledger.settle((), 0.0, entry(None, model="h:cheap"))
+    assert [one.cost for one in ledger.sums("model", 1) if one.what == "h:cheap"] == [None]
+    ledger.close()
+
+
+def test_lines_are_kept_for_four_hundred_days(path: Path) -> None:
+    for day in (100, 101, 501):
+        ledger = SqliteLedger(path, clock=lambda day=day: day * DAY)  # type: ignore[misc]
+        ledger.settle((), 0.0, entry(1.0))
+        ledger.close()
+    ledger = SqliteLedger(path, clock=lambda: 501 * DAY)
+    assert [one.what for one in ledger.sums("day", 1000)] == ["501", "101"]
     ledger.close()

@@ -12,6 +12,8 @@ from moa.core.errors import AuthFailed, BudgetExceeded, Cut, Overloaded, Provide
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
 from moa.core.profile import Profile
+from moa.core.prompts import render
+from moa.core.tokens import estimated_input
 from moa.core.types import Call, Reply, Request, user
 from moa.providers.fake import Fake, Script
 from moa.wrap.continued import Continued
@@ -106,3 +108,19 @@ def test_no_money_to_go_on_with_a_cut_answer_fails_the_call_and_not_the_run() ->
     going_on = Continued(Poor(), lambda model: Profile(prefill=True))
     with pytest.raises(Cut):
         run(going_on.send(Request(call, call.conversation), Scope(want_deltas=True, final=True)))
+
+
+def test_references_are_cut_to_what_the_next_model_takes_and_that_is_told() -> None:
+    references = tuple(Reply("word " * 2000) for _ in range(3))
+    call = Call("fake:a", (user("hi"),), references=references, fallbacks=("fake:b", "fake:c"))
+    fake = Fake({"a": Overloaded("down"), "b": Overloaded("down"), "c": "Paris"})
+    facts: list[Any] = []
+    request = Request(call, render(call, "n0"), "n0")
+    run(Fallback(fake, {"fake:b": 2048}.get).send(request, Scope(facts.append)))
+    own, small, large = fake.asked
+    assert own is request
+    assert estimated_input(small.messages) < 2048 < estimated_input(own.messages)
+    assert large.messages == own.messages
+    assert [fact.detail for fact in facts if isinstance(fact, Noted) and fact.reason == "fitted"] == [
+        "3 of 3 references are cut to about 403 tokens each: the context of fake:b is 2048"
+    ]

@@ -202,3 +202,12 @@ def test_two_settings_that_are_refused_at_once_are_both_learnt() -> None:
 
     asyncio.run(main())
     assert fit.learnt.of["fake:a"] == Profile(temperature=False, top_p=False)
+
+
+def test_json_mode_is_left_out_and_told_where_a_model_has_none() -> None:
+    able, _ = fitted(asked(form=Form(schema="{}")), Profile(prefill=True))
+    assert able.call.form.schema == "{}"
+    without, notes = fitted(asked(form=Form(schema="{}")), Profile(json_mode=False))
+    assert (without.call.form.schema, notes) == ("", ("JSON mode is left out: the model does not take it",))
+    schema = '{"type":"object"}'
+    assert fitted(asked(form=Form(schema=schema)), Profile(json_mode=False))[0].call.form.schema == schema

@@ -10,6 +10,7 @@ from moa._version import __version__
 from moa.cli import runs
 from moa.cli.ask import ask
 from moa.cli.chat import chat
+from moa.cli.costs import costs
 from moa.cli.doctor import doctor
 from moa.cli.init import init
 from moa.cli.models import models
@@ -41,6 +42,6 @@ def top(
     """Several language models in layers, as one better model."""
 
 
-for command in (ask, chat, show, models, init, doctor):
+for command in (ask, chat, show, models, costs, init, doctor):
     app.command()(command)
 app.add_typer(runs.app, name="runs")

@@ -35,11 +35,11 @@ def affordable(flow: MakeFlow, conversation: Conversation, rig: Rig, max_cost: f
     )
 
 
-def payers(rig: Rig, name: str, max_cost: float | None) -> tuple[Account, ...]:
-    """Who pays for a run of the mixture `name`: everybody's day, its own day, and its max cost, where they are limited."""
+def payers(rig: Rig, name: str, max_cost: float | None, payer: Account | None = None) -> tuple[Account, ...]:
+    """Who pays for a run of the mixture `name`: everybody's day, its own day, its max cost, where they are limited; `payer`."""
     spec = rig.config.spec
     own = spec.mixtures[name].max_cost_per_day if name in spec.mixtures else None
-    accounts = []
+    accounts = [] if payer is None else [payer]
     if spec.budget.day is not None:
         accounts.append(Account("[budget] day", spec.budget.day))
     if own is not None:

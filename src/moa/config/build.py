@@ -36,7 +36,6 @@ from moa.core.types import Reply, Request
 from moa.flows.members import Member
 from moa.flows.topology import MakeFlow, topology
 from moa.stores.ledger import SqliteLedger
-from moa.stores.purse import Purses
 from moa.stores.sqlite import Sqlite
 from moa.wrap.attempts import Attempts
 from moa.wrap.budget import Budget
@@ -74,8 +73,8 @@ class Rig:
         self._prices: dict[str, Price | None] = {}
         self._onions: dict[tuple[str, float], Provider] = {}
         self._store: Sqlite | None = None
-        self._ledger: SqliteLedger | Purses | None = None
-        self._top: Provider = Fallback(_Routed(self._onion_of))
+        self._ledger: SqliteLedger | None = None
+        self._top: Provider = Fallback(_Routed(self._onion_of), self.context)
         if config.spec.cache.exact:
             self._top = Cache(self._top, Kept(config.spec.cache.size))
 
@@ -97,12 +96,10 @@ class Rig:
         return self._store
 
     @property
-    def ledger(self) -> SqliteLedger | Purses:
-        """Where money is kept: where a day has a limit in a file beside the runs, else in memory."""
+    def ledger(self) -> SqliteLedger:
+        """Where money is kept: in a file beside the runs, which is made by the first attempt that is to be written down."""
         if self._ledger is None:
-            spec = self.config.spec
-            daily = spec.budget.day is not None or any(m.max_cost_per_day is not None for m in spec.mixtures.values())
-            self._ledger = open_ledger(spec.store, self.environ) if daily else Purses()
+            self._ledger = open_ledger(self.config.spec.store, self.environ)
         return self._ledger
 
     def price(self, model: str) -> Price | None:
@@ -121,7 +118,7 @@ class Rig:
         await self.wires.aclose()
         if self._store is not None:
             self._store.flush()
-        if isinstance(self._ledger, SqliteLedger):
+        if self._ledger is not None:
             self._ledger.flush()
 
     def _onion_of(self, request: Request) -> Provider:
@@ -194,9 +191,9 @@ def open_store(spec: StoreSpec, environ: Mapping[str, str]) -> Sqlite:
 
 
 def open_ledger(spec: StoreSpec, environ: Mapping[str, str]) -> SqliteLedger:
-    """The ledger of a configuration: a file beside its runs, made by the first attempt."""
+    """The ledger of a configuration: a file beside its runs."""
     path = _runs(spec, environ)
-    return SqliteLedger(path.with_suffix(".ledger.db") if spec.path else path.with_name("ledger.db"))
+    return SqliteLedger(path.with_suffix(".ledger.db") if spec.path else path.with_name("ledger.db"), lines=spec.keep)
 
 
 def _runs(spec: StoreSpec, environ: Mapping[str, str]) -> Path:

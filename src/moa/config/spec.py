@@ -139,6 +139,7 @@ class Profile(_Strict):
     logprobs: bool = True
     tools: bool = True
     schema_: bool = Field(True, alias="schema")
+    json_mode: bool = True
     images: bool = True
     choices: bool = True
     prefill: bool = False

@@ -13,7 +13,8 @@ class Profile:
     """What one model takes. `context` is the most tokens of a request and its answer together; None where nobody knows.
 
     `system`: a system message. `in_a_row`: two user turns one after the other. `prefill`: whether it goes on with an assistant
-    turn that the request ends in. `choices`: several answers to one request. The rest: settings, tools, images of that name.
+    turn that the request ends in. `choices`: several answers to one request. `json_mode`: any JSON object, without a schema. The
+    rest: settings, tools, images of that name.
     """
 
     context: int | None = None
@@ -28,6 +29,7 @@ class Profile:
     logprobs: bool = True
     tools: bool = True
     schema: bool = True
+    json_mode: bool = True
     images: bool = True
     choices: bool = True
     prefill: bool = False
@@ -53,6 +55,9 @@ def fitted(request: Request, profile: Profile) -> tuple[Request, tuple[str, ...]
     if not profile.logprobs and form.logprobs is not None:
         form = replace(form, logprobs=None)
         dropped.append("logprobs")
+    if not profile.json_mode and form.schema == "{}":
+        form = replace(form, schema="")
+        dropped.append("JSON mode")
     messages = request.messages
     if not profile.system:
         messages = without_system(messages)

@@ -26,6 +26,8 @@ WIRES: dict[str, Wire] = {"chat": Chat(), "responses": Responses(), "anthropic":
 
 LIMIT = 32 << 20
 """Most bytes of one answer."""
+PAST = 16
+"""Characters per token of `max_tokens` after which a stream is cut: no text has so long tokens, so its host does not count."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Remote:
                 asyncio.timeout_at(scope.deadline),
                 self.transport.request("POST", url, self._headers(), content) as response,
             ):
-                reply = await _received(response, reading, scope)
+                reply = await _received(response, reading, scope, request.call.sampling.max_tokens)
         except TimeoutError:
             raise self._own(TimedOut("no whole answer before the deadline"), model, reading.text) from None
         except ProviderError as error:
@@ -110,26 +112,30 @@ def _encoded(content: dict[str, object]) -> bytes:
         raise BadRequest(f"the text is no valid Unicode: {error.reason}") from error
 
 
-async def _received(response: Response, reading: Reading, scope: Scope) -> Reply:
+async def _received(response: Response, reading: Reading, scope: Scope, max_tokens: int | None) -> Reply:
     if response.status != 200:
         raise failed(response.status, response.headers, await response.read(LIMIT))
     if "text/event-stream" in response.headers.get("content-type", ""):
-        return await _streamed(response, reading, scope)
+        return await _streamed(response, reading, scope, max_tokens)
     for delta in reading.whole(await response.read(LIMIT)):
         if scope.want_deltas:  # asked to stream, this host sent it whole
             scope.emit(delta)
     return reading.reply(ended=True)
 
 
-async def _streamed(response: Response, reading: Reading, scope: Scope) -> Reply:
-    events, size = EventStream(), 0
+async def _streamed(response: Response, reading: Reading, scope: Scope, max_tokens: int | None) -> Reply:
+    events, size, said = EventStream(), 0, 0
+    most = LIMIT if max_tokens is None else PAST * max_tokens + 4096
     while piece := await response.piece():
         size += len(piece)
         if size > LIMIT:
             raise BadReply(f"the stream is longer than {LIMIT} bytes")
         for event in events.feed(piece):
             for delta in reading.event(event):
+                said += len(delta.text)
                 scope.emit(delta)
+            if said > most:
+                raise BadReply(f"the stream goes on far beyond max_tokens = {max_tokens}")
             if reading.ended:
                 await response.drain()
                 return reading.reply(ended=True)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from moa.core.errors import StoreFailed
 from moa.core.money import Account, Entry
@@ -33,6 +34,11 @@ PART = 0.01
 
 GATHER = 0.02
 """Seconds that settled attempts wait for others to be written with; they are on disk within 50 ms."""
+
+KEPT = 400
+"""Days that the lines of attempts are kept."""
+
+By: TypeAlias = Literal["day", "mixture", "role", "agent", "model", "tenant"]
 
 BUSY = 5.0
 APPLICATION = 0x6D6F614C  # "moaL"
@@ -76,16 +82,32 @@ class _Settled:
     paid: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What one mixture, model or the like has used: attempts and tokens in and out, `cost` in US dollars (None where the price
+    of one was not known), and how many attempts ended without an answer. A day is given as days since 1970, UTC."""
+
+    what: str
+    attempts: int
+    input: int
+    output: int
+    cost: float | None
+    failed: int
+
+
 class SqliteLedger:
     """A Ledger in the file `path`, which is made at the first use, with mode 0600. Several processes may share it.
 
-    Accounts that are not daily (a run's own limit) live in memory only. `clock` is wall-clock time in Unix seconds.
+    Accounts that are not daily (a run's own limit) live in memory only. `clock` is wall-clock time in Unix seconds. Without
+    `lines` only what daily accounts pay is written down.
     """
 
-    def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time, lines: bool = True
+    ) -> None:
         self.path = Path(path)
         self.purses = Purses()
-        self._clock, self._process = clock, os.getpid()
+        self._clock, self._process, self._lines = clock, os.getpid(), lines
         self._day = 0
         self._file = _File(self.path, _holder())
         self._leases = self._file.leases
@@ -120,7 +142,8 @@ class SqliteLedger:
                 lease.reserved -= back
             paid = tuple((name, lease.day) for name, lease in leases)
             settled = _Settled(entry, self._clock(), self._today(), paid)
-        self._writer.add(settled)
+        if paid or self._lines:
+            self._writer.add(settled)
 
     def forget(self, accounts: tuple[Account, ...]) -> None:
         """See Ledger."""
@@ -131,6 +154,18 @@ class SqliteLedger:
         self._writer.flush()
         with self._file.reading() as database:
             return _charged(database, account, self._today() if day is None else day, self._file.holder)
+
+    def sums(self, by: By, days: int) -> list[Sum]:
+        """What was spent today and on the `days` - 1 days before, the dearest first; of days the latest first."""
+        self._writer.flush()
+        order = "what DESC" if by == "day" else "total(cost) DESC, what"
+        with self._file.reading() as database:
+            rows = database.execute(
+                f"SELECT {by} AS what, count(*), sum(input), sum(output), CASE WHEN count(*) = count(cost) THEN total(cost) END, "
+                f"sum(ended <> 'done') FROM entries WHERE day > ? GROUP BY what ORDER BY {order}",
+                (self._today() - days,),
+            ).fetchall()
+        return [Sum(str(what or ""), *numbers) for what, *numbers in rows]
 
     def flush(self) -> None:
         """Return when everything settled so far is on disk; raises StoreFailed where it cannot be written."""
@@ -277,6 +312,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = FULL")
         for statement in SCHEMA:
             database.execute(statement)
+        for table in ("entries", "leases"):
+            database.execute(f"DELETE FROM {table} WHERE day < (SELECT max(day) FROM {table}) - ?", (KEPT,))
         database.execute(f"PRAGMA application_id = {APPLICATION:d}")
     except BaseException:
         database.close()

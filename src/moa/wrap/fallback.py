@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from moa.core.errors import Halt, ProviderError
 from moa.core.events import Delta, Fact, Noted
 from moa.core.ports import Provider, Scope
+from moa.core.profile import with_room
+from moa.core.prompts import render
 from moa.core.types import Reply, Request
 from moa.core.usable import no_answer
 
@@ -18,10 +20,12 @@ class Fallback:
     """Sends to the call's own model, and where that fails to its `fallbacks`, one after the other.
 
     Each but the last gets its share of the time left. Once a piece of text was passed on there is no falling back: two texts
-    must never mix. A reply of another model carries a note.
+    must never mix. A reply of another model carries a note. `context` is the most tokens a model takes, where somebody knows:
+    references that fitted the call's own model may not fit the next.
     """
 
     inner: Provider
+    context: Callable[[str], int | None] = lambda model: None
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider; where all fail, raises what the call's own model raised."""
@@ -37,7 +41,8 @@ class Fallback:
                 scope, emit=speaking.emit, spare=left > 1 or scope.spare, deadline=_share(scope.deadline, left)
             )
             try:
-                reply = await self.inner.send(replace(request, call=replace(call, model=model)), mine)
+                asked = request if model == call.model else self._asked(request, model, scope)
+                reply = await self.inner.send(asked, mine)
                 if left > 1 and (problem := no_answer(reply, call, final=scope.final)) is not None:
                     raise problem
             except Halt:
@@ -56,6 +61,14 @@ class Fallback:
                 reply if first is None else reply.noted(f"fallback: {model} answered for {call.model} ({first.kind})")
             )
         raise AssertionError("unreachable")
+
+    def _asked(self, request: Request, model: str, scope: Scope) -> Request:
+        """The request as it goes to another model."""
+        call, note = with_room(replace(request.call, model=model), self.context(model))
+        if not note:
+            return replace(request, call=call)
+        scope.emit(Noted("fitted", note))
+        return Request(call, render(call, request.nonce), request.nonce)
 
 
 def _share(deadline: float | None, left: int) -> float | None:
