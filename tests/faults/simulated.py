@@ -4,7 +4,7 @@ hold of it whatever happens.
     I1  every run ends in exactly one terminal event, the last one; every call and step that began has ended, once
     I2  what was sent upstream has ended: nothing runs on, no place stays taken, no task is left
     I3  the ledger holds what was billed, to the cent; what it estimated was really cut short
-    I4  spent and reserved money never exceeds a limit, at any instant
+    I4  spent and reserved money never exceeds a limit, at any instant: of a run, and of a payer's day in a ledger on disk
     I5  an answer or an error comes by the deadline, 100 ms at most after it
 
 The same seed makes the same world: `story` is the same text every time (ids, nonces and times of the wall clock left out).
@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,15 @@ from moa.core.events import (
     StepFinished,
     StepStarted,
 )
-from moa.core.money import Entry
+from moa.core.money import Account, Entry
 from moa.core.ports import Scope
 from moa.core.prices import Price, cost
 from moa.core.types import Reply, Request, Usage
-from moa.stores.purse import Purses
+from moa.stores.ledger import SqliteLedger
 
 PRICE = Price(input=3.0, output=15.0)
+DAY = 86_400.0
+MIDNIGHT = 20_000 * DAY
 MODELS = tuple(f"m{n}" for n in range(8))
 
 
@@ -136,6 +139,13 @@ class Upstream:
         raise Unreachable("reset")
 
 
+class AtOnce(SqliteLedger):
+    """A ledger on disk that leases without a thread: on a virtual clock, time would fly while one works."""
+
+    async def _leased(self, accounts: Sequence[Account], amount: float) -> None:
+        self._extend(accounts, amount)
+
+
 @dataclass
 class World:
     """Everything that one seed makes, and what became of it."""
@@ -158,12 +168,24 @@ class World:
         }  # fmt: skip
         prices = {f"h:{model}": {"input": PRICE.input, "output": PRICE.output} for model in MODELS}
         flags = {"store": {"keep": False}, "limits": limits, "prices": prices, "cache": {"exact": rng.random() < 0.2}}
+        if rng.random() < 0.2:  # one model at a time
+            flags["hosts"] = {"h": {"base_url": "https://h.test/v1", "one_model": True}}
+        if rng.random() < 0.3:  # a cut answer is continued
+            flags["profiles"] = {"h:*": {"prefill": True}}
         self.rig = Rig(load({}, folder=Path("/nonexistent"), flags=flags), {}, {"h": self.upstream})
-        self.purses = Purses(keep=True)
-        self.rig._ledger = self.purses
+        self.payer = Account("team", rng.uniform(0.002, 0.2)) if rng.random() < 0.15 else None
+        self.midnight = MIDNIGHT - rng.uniform(0.0, 100.0)
+        self.folder = tempfile.TemporaryDirectory()
+        self.ledger = AtOnce(Path(self.folder.name) / "ledger.db", clock=self._clock, lines=False)
+        self.rig._ledger, self.purses = self.ledger, self.ledger.purses
+        self.purses.keep = True
         self.upstream.watch = self._never_over_a_limit
         self.mixture = self._mixture()
         self._remember()
+
+    def _clock(self) -> float:
+        """The wall clock: midnight comes in the first minutes."""
+        return self.midnight + asyncio.get_running_loop().time()
 
     def _remember(self) -> None:
         """In half of the worlds the models have been asked before, so that slow ones are hedged."""
@@ -204,7 +226,8 @@ class World:
             if streamed:
                 answer = await self._watched(number, deadline, max_cost)
             else:
-                answer = (await self.mixture.ask(f"q{number % 3}", deadline=deadline, max_cost=max_cost)).text
+                question = f"q{number % 3}"
+                answer = (await self.mixture.ask(question, deadline=deadline, max_cost=max_cost, payer=self.payer)).text
             self.outcomes.append(f"{number} {answer}")
         except MoaError as error:
             self.outcomes.append(f"{number} {type(error).__name__}")
@@ -217,7 +240,7 @@ class World:
 
     async def _watched(self, number: int, deadline: float | None, max_cost: float | None) -> str:
         async with self.mixture.watch(
-            f"q{number % 3}", deadline=deadline, max_cost=max_cost, proposers=True
+            f"q{number % 3}", deadline=deadline, max_cost=max_cost, payer=self.payer, proposers=True
         ) as watching:
             async for _ in watching:
                 pass
@@ -236,18 +259,25 @@ class World:
             await asyncio.sleep(rng.uniform(0.0, 40.0))
 
     def _never_over_a_limit(self) -> None:
-        for name, purse in self.purses._of.items():
-            if purse.left < -1e-9:
-                self.problems.append(f"I4: {name} is {-purse.left:.6f} dollars over its limit")
+        for name, left in [
+            *((name, purse.left) for name, purse in self.purses._of.items()),
+            *((f"{name} on day {day}", lease.left) for (name, day), lease in self.ledger._leases.items()),
+        ]:
+            if left < -1e-9:
+                self.problems.append(f"I4: {name} is {-left:.6f} dollars over its limit")
 
     def _check(self) -> None:
         self._never_over_a_limit()
+        if self.payer is not None:
+            self._check_days(self.payer)
         for events in self.runs.values():
             self.problems += [f"I1: {problem}" for problem in _problems_of(events)]
         upstream = self.upstream
         if upstream.started != upstream.ended:
             self.problems.append(f"I2: {upstream.started - upstream.ended} calls run on")
         for shared in self.rig._shared.values():
+            if shared.machine is not None and (shared.machine.running or shared.machine.waiting):
+                self.problems.append(f"I2: the machine is not free: {shared.machine}")
             for semaphore in shared.places._of_loop.values():
                 if semaphore._value != shared.places.at_once:
                     self.problems.append("I2: a place stays taken")
@@ -258,6 +288,17 @@ class World:
             self.problems.append(
                 f"I3: the ledger has {sum(written.values())} exact entries, the bill {sum(billed.values())}"
             )
+
+    def _check_days(self, payer: Account) -> None:
+        """What the file says of both days: within the limit, nothing still reserved, and as many dollars as were spent."""
+        spent = [self.ledger.spent(payer.name, day) for day in (int(MIDNIGHT // DAY) - 1, int(MIDNIGHT // DAY))]
+        if max(spent) > payer.limit + 1e-9:
+            self.problems.append(f"I4: the payer spent {spent} of {payer.limit:.6f} dollars a day")
+        if any(lease.reserved > 1e-9 for lease in self.ledger._leases.values()):
+            self.problems.append("I4: something stays reserved")
+        settled = sum(entry.cost or 0.0 for entry in self.purses.entries)
+        if abs(sum(spent) - settled) > 1e-9:
+            self.problems.append(f"I3: the file says {sum(spent):.6f} dollars, the entries {settled:.6f}")
 
     @property
     def story(self) -> str:
@@ -307,5 +348,7 @@ def lived(seed: int) -> World:
     """The world of a seed, lived through."""
     random.seed(seed)  # what chance the wraps draw
     world = World(seed)
-    run(world.live())
+    with world.folder:
+        run(world.live())
+        world.ledger.close()
     return world

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from moa.core.errors import BudgetExceeded, StoreFailed
-from moa.core.money import Account, Entry
+from moa.core.money import Account, Entry, Hold
 from moa.core.types import Usage
 from moa.stores.ledger import SqliteLedger, Sum
 
@@ -43,14 +43,14 @@ def test_money_is_reserved_settled_and_written_down(path: Path) -> None:
     ledger = SqliteLedger(path, clock=lambda: 100 * DAY)
 
     async def main() -> None:
-        await ledger.reserve((ALL,), 4.0)
+        held = await ledger.reserve((ALL,), 4.0)
         with pytest.raises(
             BudgetExceeded, match=r"may cost \$7\.0000, but of the \$10\.0000 of everybody only .* are left today"
         ):
             await ledger.reserve((ALL,), 7.0)
-        ledger.settle((ALL,), 4.0, entry(1.5))
-        await ledger.reserve((ALL,), 7.0)
-        ledger.settle((ALL,), 7.0, entry(2.0, role="aggregator", ended="cancelled", estimated=True))
+        ledger.settle(held, entry(1.5))
+        held = await ledger.reserve((ALL,), 7.0)
+        ledger.settle(held, entry(2.0, role="aggregator", ended="cancelled", estimated=True))
 
     asyncio.run(main())
     assert ledger.spent("everybody") == pytest.approx(3.5)
@@ -79,10 +79,10 @@ def test_a_next_day_begins_anew_and_a_clock_that_goes_back_does_not_begin_a_day_
         spent = 0.0
         while True:
             try:
-                await ledger.reserve((ALL,), 1.0)
+                held = await ledger.reserve((ALL,), 1.0)
             except BudgetExceeded:
                 return spent
-            ledger.settle((ALL,), 1.0, entry(1.0))
+            ledger.settle(held, entry(1.0))
             spent += 1.0
 
     ledger = SqliteLedger(path, clock=lambda: now)
@@ -102,11 +102,11 @@ def test_64_at_once_never_promise_more_than_a_day_has(path: Path) -> None:
 
     async def one(ledger: SqliteLedger, account: Account, number: int) -> bool:
         try:
-            await ledger.reserve((account, Account(f"run {account.name} {number}", 1.0, daily=False)), 1.0)
+            held = await ledger.reserve((account, Account(f"run {account.name} {number}", 1.0, daily=False)), 1.0)
         except BudgetExceeded:
             return False
         await asyncio.sleep(0)
-        ledger.settle((account,), 1.0, entry(1.0))
+        ledger.settle(held, entry(1.0))
         return True
 
     async def main() -> None:
@@ -126,10 +126,10 @@ def _spend(path: Path, count: int, crash: bool, gate: Any, results: Any) -> None
         spent = 0
         for _ in range(count):
             try:
-                await ledger.reserve((Account("everybody", 10.0),), 0.01)
+                held = await ledger.reserve((Account("everybody", 10.0),), 0.01)
             except BudgetExceeded:
                 break
-            ledger.settle((Account("everybody", 10.0),), 0.01, entry(0.01))
+            ledger.settle(held, entry(0.01))
             spent += 1
         return spent
 
@@ -163,8 +163,8 @@ def test_a_cost_above_what_was_reserved_is_counted_in_full(path: Path) -> None:
     ledger = SqliteLedger(path)
 
     async def main() -> None:
-        await ledger.reserve((ALL,), 1.0)
-        ledger.settle((ALL,), 1.0, entry(9.5))
+        held = await ledger.reserve((ALL,), 1.0)
+        ledger.settle(held, entry(9.5))
         with pytest.raises(BudgetExceeded):
             await ledger.reserve((ALL,), 1.0)
 
@@ -204,18 +204,17 @@ def test_what_was_reserved_before_midnight_buys_nothing_after_it(path: Path) -> 
     ledger = SqliteLedger(path, clock=lambda: now[0])
 
     async def main() -> float:
-        for _ in range(10):
-            await ledger.reserve((ALL,), 1.0)
+        held = [await ledger.reserve((ALL,), 1.0) for _ in range(10)]
         now[0] = 100 * DAY + 60
-        for _ in range(10):
-            ledger.settle((ALL,), 1.0, entry(0.0))
+        for one in held:
+            ledger.settle(one, entry(0.0))
         spent = 0.0
         for _ in range(30):
             try:
-                await ledger.reserve((ALL,), 1.0)
+                one = await ledger.reserve((ALL,), 1.0)
             except BudgetExceeded:
                 break
-            ledger.settle((ALL,), 1.0, entry(1.0))
+            ledger.settle(one, entry(1.0))
             spent += 1.0
         return spent
 
@@ -224,13 +223,20 @@ def test_what_was_reserved_before_midnight_buys_nothing_after_it(path: Path) -> 
     ledger.close()
 
 
-def test_what_is_settled_after_midnight_counts_on_the_new_day_without_a_lease_of_it(path: Path) -> None:
+def test_an_attempt_counts_on_the_day_its_money_was_set_aside(path: Path) -> None:
+    """Else a new day, whose money is all promised, would be passed by what the old one still spends."""
     now = [100 * DAY - 60]
     ledger = SqliteLedger(path, clock=lambda: now[0])
-    asyncio.run(ledger.reserve((ALL,), 4.0))
+    held = asyncio.run(ledger.reserve((ALL,), 4.0))
     now[0] = 100 * DAY + 60
-    ledger.settle((ALL,), 4.0, entry(3.0))
-    assert ledger.spent("everybody") == pytest.approx(3.0)
+    whole = asyncio.run(ledger.reserve((ALL,), 10.0))
+    ledger.settle(held, entry(3.0))
+    ledger.settle(whole, entry(10.0))
+    assert ledger.spent("everybody", 99) == pytest.approx(3.0)
+    assert ledger.spent("everybody", 100) == pytest.approx(10.0)
+    with pytest.raises(BudgetExceeded):
+        asyncio.run(ledger.reserve((ALL,), 0.1))
+    assert [(one.what, one.cost) for one in ledger.sums("day", 2)] == [("100", 10.0), ("99", 3.0)]
     ledger.close()
 
 
@@ -244,7 +250,7 @@ def test_money_that_another_task_reserves_meanwhile_is_no_end_of_the_budget(path
         if not taken:
             taken.append(True)
             with ledger._memory:
-                ledger._lease(account).left -= 0.5
+                ledger._lease(account, day).left -= 0.5
         return found
 
     ledger._file.lease = lease  # type: ignore[method-assign]
@@ -256,15 +262,15 @@ def test_money_that_another_task_reserves_meanwhile_is_no_end_of_the_budget(path
 def test_what_was_spent_is_summed_by_model_payer_and_day(path: Path) -> None:
     now = [100 * DAY]
     ledger = SqliteLedger(path, clock=lambda: now[0])
-    ledger.settle((), 0.0, entry(1.0, model="h:old"))
+    ledger.settle(Hold(), entry(1.0, model="h:old"))
     now[0] += DAY
-    ledger.settle((), 0.0, entry(0.5, model="h:cheap", tenant="team a"))
-    ledger.settle((), 0.0, entry(0.25, model="h:cheap", ended="failed"))
-    ledger.settle((), 0.0, entry(3.0, model="h:dear", tenant="team a"))
+    ledger.settle(Hold(), entry(0.5, model="h:cheap", tenant="team a"))
+    ledger.settle(Hold(), entry(0.25, model="h:cheap", ended="failed"))
+    ledger.settle(Hold(), entry(3.0, model="h:dear", tenant="team a"))
     assert ledger.sums("model", 1) == [Sum("h:dear", 1, 3, 4, 3.0, 0), Sum("h:cheap", 2, 6, 8, 0.75, 1)]
     assert [(one.what, one.cost) for one in ledger.sums("tenant", 1)] == [("team a", 3.5), ("", 0.25)]
     assert [(one.what, one.cost) for one in ledger.sums("day", 2)] == [("101", 3.75), ("100", 1.0)]
-    ledger.settle((), 0.0, entry(None, model="h:cheap"))
+    ledger.settle(Hold(), entry(None, model="h:cheap"))
     assert [one.cost for one in ledger.sums("model", 1) if one.what == "h:cheap"] == [None]
     ledger.close()
 
@@ -272,7 +278,7 @@ def test_what_was_spent_is_summed_by_model_payer_and_day(path: Path) -> None:
 def test_lines_are_kept_for_four_hundred_days(path: Path) -> None:
     for day in (100, 101, 501):
         ledger = SqliteLedger(path, clock=lambda day=day: day * DAY)  # type: ignore[misc]
-        ledger.settle((), 0.0, entry(1.0))
+        ledger.settle(Hold(), entry(1.0))
         ledger.close()
     ledger = SqliteLedger(path, clock=lambda: 501 * DAY)
     assert [one.what for one in ledger.sums("day", 1000)] == ["501", "101"]

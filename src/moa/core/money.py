@@ -21,6 +21,15 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """What is set aside for one attempt: who pays, US dollars, and the day it counts on (since 1970, UTC; 0 in memory)."""
+
+    accounts: tuple[Account, ...] = ()
+    amount: float = 0.0
+    day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One attempt in the ledger. `cost` is None where no price is known; `estimated` where the provider did not say it all."""
 

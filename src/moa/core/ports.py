@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from moa.core.events import Delta, Event, Fact
-from moa.core.money import Account, Entry
+from moa.core.money import Account, Entry, Hold
 from moa.core.types import Reply, Request
 
 
@@ -83,7 +83,7 @@ class Store(Protocol):
 class Ledger(Protocol):
     """Keeps money, in US dollars: reserve before an attempt is sent, settle when it has ended."""
 
-    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> None:
+    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> Hold:
         """Set `amount` aside in every account.
 
         Raises:
@@ -92,8 +92,9 @@ class Ledger(Protocol):
         """
         ...
 
-    def settle(self, accounts: tuple[Account, ...], reserved: float, entry: Entry) -> None:
-        """Give back what was set aside and write down what was spent; returns at once."""
+    def settle(self, hold: Hold, entry: Entry) -> None:
+        """Give back what was set aside and write down what was spent; returns at once. Nothing need be set aside for what
+        costs nothing: `Hold(accounts)`."""
         ...
 
     def forget(self, accounts: tuple[Account, ...]) -> None:

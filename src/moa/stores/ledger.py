@@ -4,7 +4,8 @@ Each process spends inside *leases*: a lease is a part of an account's day (1 % 
 one transaction that sees all other processes' leases, and on disk before anything is reserved in it. So no two processes ever
 promise the same dollar, reserving costs no disk access, and after a crash an open lease counts as spent: never too little.
 
-A day is a UTC day. It never goes back, whatever the wall clock does, so that no budget begins twice.
+A day is a UTC day. It never goes back, whatever the wall clock does, so that no budget begins twice. An attempt counts on the day
+its money was set aside, also where it ends on the next.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from moa.core.errors import StoreFailed
-from moa.core.money import Account, Entry
+from moa.core.money import Account, Entry, Hold
 from moa.stores._tables import transaction
 from moa.stores._trouble import make_private, translated
 from moa.stores._writer import Writer, close_at_exit
@@ -67,7 +68,6 @@ SCHEMA = (
 class _Lease:
     """What this process may still reserve of one account's day, and what it has reserved and not settled."""
 
-    day: int
     left: float = 0.0
     reserved: float = 0.0
 
@@ -115,33 +115,35 @@ class SqliteLedger:
         self._writer: Writer[_Settled] = Writer(self._file.write, self._file.close, 100_000, GATHER)
         weakref.finalize(self, close_at_exit, self._writer)
 
-    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> None:
+    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> Hold:
         """See Ledger. Waits for the disk only where a lease is used up."""
         daily = [account for account in accounts if account.daily]
         while True:
             with self._memory:
-                short = [account for account in daily if self._lease(account).left < amount]
+                day = self._today()
+                short = [account for account in daily if self._lease(account, day).left < amount]
                 if not short:
                     self.purses.take(tuple(account for account in accounts if not account.daily), amount)
                     for account in daily:
-                        lease = self._lease(account)
+                        lease = self._lease(account, day)
                         lease.left, lease.reserved = lease.left - amount, lease.reserved + amount
-                    return
-            await asyncio.to_thread(self._extend, short, amount)
+                    return Hold(accounts, amount, day)
+            await self._leased(short, amount)
 
-    def settle(self, accounts: tuple[Account, ...], reserved: float, entry: Entry) -> None:
+    def settle(self, hold: Hold, entry: Entry) -> None:
         """See Ledger."""
         with self._memory:
-            self.purses.settle(tuple(account for account in accounts if not account.daily), reserved, entry)
-            leases = [(account.name, self._lease(account)) for account in accounts if account.daily]
-            for _, lease in leases:
-                back = min(
-                    reserved, lease.reserved
-                )  # nothing of what was reserved from yesterday's lease, or a parent's
+            run = tuple(account for account in hold.accounts if not account.daily)
+            self.purses.settle(Hold(run, hold.amount), entry)
+            day = hold.day or self._today()
+            daily = [account for account in hold.accounts if account.daily]
+            for account in daily:
+                lease = self._lease(account, day)
+                back = min(hold.amount, lease.reserved)  # nothing where a parent process reserved it
                 lease.left += back - (entry.cost or 0.0)
                 lease.reserved -= back
-            paid = tuple((name, lease.day) for name, lease in leases)
-            settled = _Settled(entry, self._clock(), self._today(), paid)
+            paid = tuple((account.name, day) for account in daily)
+            settled = _Settled(entry, self._clock(), day, paid)
         if paid or self._lines:
             self._writer.add(settled)
 
@@ -184,33 +186,38 @@ class SqliteLedger:
         self._day = max(self._day, int(self._clock() // 86_400))
         return self._day
 
-    def _lease(self, account: Account) -> _Lease:
+    def _lease(self, account: Account, day: int) -> _Lease:
         if os.getpid() != self._process:  # a child process: what was leased is its parent's
             self._process = os.getpid()
             self._leases.clear()
             self._file.holder = _holder()
-        today = self._today()
-        lease = self._leases.get(account.name)
-        if lease is None or lease.day != today:
-            lease = self._leases[account.name] = _Lease(today)
+        lease = self._leases.get((account.name, day))
+        if lease is None:
+            for old in [key for key, one in self._leases.items() if key[1] < day - 1 and not one.reserved]:
+                del self._leases[old]
+            lease = self._leases[account.name, day] = _Lease()
         return lease
+
+    async def _leased(self, accounts: Sequence[Account], amount: float) -> None:
+        """Lease more, while the event loop goes on."""
+        await asyncio.to_thread(self._extend, accounts, amount)
 
     def _extend(self, accounts: Sequence[Account], amount: float) -> None:
         """Lease more for each of them: in a thread, one at a time."""
         with self._disk:
             for account in accounts:
                 with self._memory:
-                    lease = self._lease(account)
-                    missing = amount - lease.left
+                    today = self._today()
+                    missing = amount - self._lease(account, today).left
                 if missing <= 0:  # somebody else has leased meanwhile
                     continue
-                day, granted = self._file.lease(account, lease.day, missing)
+                day, granted = self._file.lease(account, today, missing)
                 with self._memory:
                     self._day = max(self._day, day)
-                    if self._lease(account) is lease:  # else midnight has passed: it is tried again
-                        lease.left += granted
-                        if granted < missing and lease.left < amount:  # else others have reserved meanwhile
-                            raise exceeded(account, amount, lease.left)
+                    lease = self._lease(account, day)
+                    lease.left += granted
+                    if day == self._today() and granted < missing and lease.left < amount:  # else it is tried again
+                        raise exceeded(account, amount, lease.left)
 
 
 def _holder() -> str:
@@ -223,7 +230,7 @@ class _File:
 
     path: Path
     holder: str
-    leases: dict[str, _Lease] = field(default_factory=dict)
+    leases: dict[tuple[str, int], _Lease] = field(default_factory=dict)  # by account and day
     _database: sqlite3.Connection | None = None
     _process: int = 0
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -268,10 +275,10 @@ class _File:
         if self._database is None or self._process != os.getpid():
             return
         with self._transaction() as database:
-            for account, lease in self.leases.items():  # what was promised and never settled counts as spent
+            for (account, day), lease in self.leases.items():  # what was promised and never settled counts as spent
                 database.execute(
                     "UPDATE leases SET used = used + ? WHERE holder = ? AND account = ? AND day = ?",
-                    (lease.reserved, self.holder, account, lease.day),
+                    (lease.reserved, self.holder, account, day),
                 )
             database.execute("UPDATE leases SET open = 0 WHERE holder = ?", (self.holder,))
         with self._turn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from moa.core.errors import BudgetExceeded
-from moa.core.money import Account, Entry
+from moa.core.money import Account, Entry, Hold
 
 
 @dataclass
@@ -25,9 +25,10 @@ class Purses:
     entries: list[Entry] = field(default_factory=list)
     _of: dict[str, Purse] = field(default_factory=dict)
 
-    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> None:
+    async def reserve(self, accounts: tuple[Account, ...], amount: float) -> Hold:
         """See Ledger."""
         self.take(accounts, amount)
+        return Hold(accounts, amount)
 
     def take(self, accounts: tuple[Account, ...], amount: float) -> None:
         """`reserve`, at once."""
@@ -37,12 +38,12 @@ class Purses:
         for account in accounts:
             self.of(account).left -= amount
 
-    def settle(self, accounts: tuple[Account, ...], reserved: float, entry: Entry) -> None:
+    def settle(self, hold: Hold, entry: Entry) -> None:
         """See Ledger."""
         spent = entry.cost or 0.0
-        for account in accounts:
+        for account in hold.accounts:
             purse = self.of(account)
-            purse.left += reserved - spent
+            purse.left += hold.amount - spent
             purse.spent += spent
         if self.keep:
             self.entries.append(entry)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from moa.core.errors import BudgetExceeded, Cut, ProviderError, TimedOut
 from moa.core.events import Delta, Fact, Wasted
-from moa.core.money import Ended, Entry
+from moa.core.money import Ended, Entry, Hold
 from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost
@@ -37,8 +37,9 @@ class Budget:
         """
         price = self.price(request.call.model)
         worst = self._worst(request, price, scope)
+        hold = Hold(scope.accounts)
         if worst:
-            await self.ledger.reserve(scope.accounts, worst)
+            hold = await self.ledger.reserve(scope.accounts, worst)
             request = _within(request)
         heard = _Heard(scope)
         listening = replace(
@@ -57,7 +58,7 @@ class Budget:
         finally:
             if spent is None and price is not None:
                 spent = cost(usage, price)
-            self.ledger.settle(scope.accounts, worst, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
+            self.ledger.settle(hold, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
             if ended != "done" and usage != Usage():
                 scope.emit(Wasted(usage, spent))
         return reply if reply.cost == spent else replace(reply, cost=spent)
