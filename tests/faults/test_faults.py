@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from clock import run
-from faults.rigged import Rigged, ask
+from faults.rigged import Asked, Rigged, ask
 from moa import Account, Agent
 from moa.core.errors import (
     AuthFailed,
@@ -234,12 +234,28 @@ def test_f10_an_answer_that_stalls_is_cut_and_kept_as_partial_only() -> None:
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_f11_a_cut_answer_is_tried_again_where_nothing_was_passed_on(streamed: bool) -> None:
+    """Of a proposer: not where its words are shown as they come, since two texts must never mix."""
     scripts = FINE | {"b": lambda now: Script("answer of b", cut=1) if now == 0 else "answer of b"}
-    asked, rigged = ask(scripts, [FOUR])
-    assert asked.answer == "answer of agg"
-    assert rigged.asked.count("b") == 2
-    assert len([event for event in asked.events if isinstance(event.fact, CallRetried)]) == 1
-    assert not asked.view.degraded
+    rigged, seen = Rigged(scripts), Asked()
+    mixture = rigged.mixture([FOUR], "agg")
+
+    async def watched() -> str:
+        async with mixture.watch("hi", proposers=True) as events:
+            async for event in events:
+                seen.events.append(event)
+            return (await events.reply()).text
+
+    if streamed:
+        seen.answer = run(watched())
+    else:
+        seen = run(rigged.ask(mixture))
+    assert seen.answer == "answer of agg"
+    again = 0 if streamed else 1
+    assert rigged.asked.count("b") == 1 + again
+    assert len([event for event in seen.events if isinstance(event.fact, CallRetried)]) == again
+    assert seen.view.degraded == streamed
+    (one,) = [call for call in seen.view.calls if call.agent == "b"]
+    assert (one.state, one.text) == (("failed", "answer") if streamed else ("done", "answer of b"))
 
 
 def test_f11_an_answer_cut_after_text_was_passed_on_is_continued_by_a_model_that_can() -> None:
@@ -483,6 +499,40 @@ def test_f11_an_answer_that_goes_on_is_sent_once_more_and_no_oftener() -> None:
     assert rigged.asked.count("agg") == 3
     entries = rigged.rig.ledger.purses.entries
     assert [entry.attempt for entry in entries if entry.agent == "agg"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("when", [0.0, 0.5, 1.5, 2.5])
+def test_f21_whenever_a_client_leaves_every_call_ends_and_has_its_line(when: float, streamed: bool) -> None:
+    """Before anything is sent, while some wait for a place, in the layer, and while the aggregator works."""
+    rigged = Rigged(FINE, limits={"at_once": 2}, prices={f"h:{name}": {"input": 1.0, "output": 1.0} for name in FINE})
+    mixture = rigged.mixture([FOUR], "agg")
+    rigged.rig.ledger.purses.keep = True
+    ended: list[Any] = []
+
+    async def watched() -> None:
+        async with mixture.watch("hi", proposers=True) as events:
+            async for event in events:
+                ended.append(event.fact)
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        client = asyncio.create_task(
+            watched() if streamed else mixture.ask("hi", sinks=(lambda event: ended.append(event.fact),))
+        )
+        await asyncio.sleep(when)
+        left = loop.time()
+        client.cancel()
+        await asyncio.gather(client, return_exceptions=True)
+        return loop.time() - left
+
+    assert run(main()) < 0.1  # and no task is left, which `run` looks at
+    entries = rigged.rig.ledger.purses.entries
+    assert len(entries) >= len(rigged.asked)
+    assert {entry.model.removeprefix("h:") for entry in entries if entry.ended != "cancelled"} <= set(rigged.asked)
+    assert [entry for entry in entries if entry.ended == "cancelled"] or when == 0.0
+    if ended:
+        assert sum(isinstance(fact, RunFailed) for fact in ended) <= 1
 
 
 def test_a_run_that_has_ended_leaves_no_account_behind() -> None:

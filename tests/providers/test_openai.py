@@ -10,7 +10,7 @@ import pytest
 
 from moa.core import errors
 from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, Refused, TimedOut, Unreachable
-from moa.core.events import Delta
+from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
 from moa.core.types import Call, Image, Message, Request, Sampling, ToolCall, ToolResult, Usage, assistant, system, user
 from moa.providers._http import Aiohttp
@@ -242,6 +242,17 @@ def test_a_refusal_is_no_answer():
     assert "I cannot help" in str(error)
     error, _ = sent(http(200, said(None, "content_filter")))
     assert isinstance(error, Refused)
+
+
+def test_of_counts_that_come_in_a_stream_the_last_ones_hold():
+    """F30."""
+    counts = [{"prompt_tokens": 3, "completion_tokens": made} for made in (0, 1, 2)]
+    running = [piece(content="Pa") | {"usage": counts[0]}, piece("stop", content="ris") | {"usage": counts[1]}]
+    reply, _ = streamed(*running, {"choices": [], "usage": counts[2]})
+    assert (reply.text, reply.usage) == ("Paris", Usage(3, 2))
+    odd, facts = streamed(*running, {"choices": [], "usage": {"prompt_tokens": -3, "completion_tokens": 1e12}})
+    assert odd.usage.estimated
+    assert [fact.reason for fact in facts if isinstance(fact, Noted)] == ["usage"]
 
 
 @pytest.mark.parametrize("counts", [{}, {"prompt_tokens": None}, {"prompt_tokens": -5}, {"prompt_tokens": 1e300}])
