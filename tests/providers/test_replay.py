@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from clock import run
+from faults.rigged import Rigged
 from moa.core import errors
-from moa.core.errors import BadRequest, ConfigError, NotEnoughReplies, Overloaded, ProviderError
-from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Event, Failure
+from moa.core.errors import BadRequest, ConfigError, NotEnoughReplies, Overloaded, ProviderError, TimedOut
+from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Event, Failure, StepFinished
 from moa.core.ports import Scope
 from moa.core.types import Call, Reply, Request, Sampling, ToolCall, Usage, user
+from moa.engine.watch import Order
+from moa.engine.watch import run as ordered
+from moa.providers.fake import Script
 from moa.providers.replay import Recorded, Replay, from_events, raised, read, written
 
 
@@ -105,8 +111,43 @@ def test_the_calls_of_a_run_are_found_in_its_events_late_and_failed_ones_too():
     assert "its step closed" in calls[2].outcome.message
 
 
+def test_what_came_late_comes_late_again_and_is_read_by_the_same_layer():
+    scripts = {
+        "a": Script("fast", delay=1.0),
+        "b": Script("slow", delay=3.0),
+        "c": Script("five", delay=5.0),
+        "agg": "end",
+    }
+    rigged, events = Rigged(scripts), []
+    mixture = rigged.mixture([["a", "b"], ["c"]], "agg", need=1, grace=0.5)
+    run(mixture.ask("hi", sinks=(events.append,)))
+    calls = from_events(events)
+    assert {call.outcome.text: call.late is not None for call in calls} == {
+        "fast": False, "slow": True, "five": False, "end": False,
+    }  # fmt: skip
+    again = []
+    order = Order(mixture, (user("hi"),), Replay(calls), sinks=(again.append,))
+    assert run(ordered(order)).text == "end"
+    assert [event.fact for event in again if isinstance(event.fact, StepFinished)] == [
+        event.fact for event in events if isinstance(event.fact, StepFinished)
+    ]
+
+
+def test_a_step_that_closed_by_its_time_alone_is_not_waited_for_without_end():
+    late = [Recorded(call.key, call.digests, call.outcome, 2.0) for call in recorded(asked(), REPLY)]
+
+    async def main():
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimedOut, match="after its step had closed"):
+            await Replay(late).send(asked(), Scope())
+        return asyncio.get_running_loop().time() - began
+
+    assert 2.0 < run(main()) < 3.0
+
+
 def test_a_recording_is_written_and_read_again(tmp_path):
     calls = [*recorded(asked(), REPLY), *recorded(asked("b"), Failure("Cut", "half", "cut", "x", "m", "par"))]
+    calls.append(replace(calls[0], late=1.5))
     path = tmp_path / "run.jsonl"
     path.write_bytes(written(calls) + b"\n")
     assert read(path) == calls

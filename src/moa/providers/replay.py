@@ -11,27 +11,44 @@ from typing import TypeAlias
 import msgspec
 
 from moa.core import errors
-from moa.core.errors import BadRequest, ConfigError, MoaError, NotEnoughReplies, ProviderError
-from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Event, Failure, deltas_of
+from moa.core.errors import BadRequest, ConfigError, MoaError, NotEnoughReplies, ProviderError, TimedOut
+from moa.core.events import (
+    CallCancelled,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    Event,
+    Failure,
+    StepFinished,
+    StepStarted,
+    deltas_of,
+)
 from moa.core.ports import Scope
 from moa.core.types import Call, Reply, Request
 
 Digests: TypeAlias = tuple[tuple[str, str], ...]
+POLL, PATIENCE = 0.001, 0.5
+"""Seconds between two looks at whether a step has closed, and how much longer than in the recorded run that may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One recorded call: its key, the digest of each field that makes the key, and what became of it."""
+    """One recorded call: its key, the digest of each field that makes the key, and what became of it.
+
+    `late`: it came after its step had closed, which was open for so many seconds; None where it came in time.
+    """
 
     key: str
     digests: Digests
     outcome: Reply | Failure
+    late: float | None = None
 
 
 class Replay:
     """A Provider that knows only what was recorded. `source` names the recording in its errors.
 
-    Where one call was recorded several times its outcomes come in that order, the last again and again.
+    Where one call was recorded several times its outcomes come in that order, the last again and again. What came after its
+    step had closed does so again.
     """
 
     def __init__(self, recorded: Iterable[Recorded], source: str = "the recording") -> None:
@@ -55,7 +72,10 @@ class Replay:
             raise BadRequest(self._miss(call), provider="replay", model=call.model)
         turn = self._given.get(call.key, 0)
         self._given[call.key] = turn + 1
-        outcome = outcomes[min(turn, len(outcomes) - 1)].outcome
+        recorded = outcomes[min(turn, len(outcomes) - 1)]
+        outcome = recorded.outcome
+        if recorded.late is not None:
+            await _until_closed(scope, recorded.late, call.model)
         if isinstance(outcome, Failure):
             raise raised(outcome)
         for delta in deltas_of(outcome, scope.attempt, final=scope.final) if scope.want_deltas else ():
@@ -72,6 +92,20 @@ class Replay:
         details = ", ".join(f"recorded {was}…, asked {now}…" for _, was, now in nearest)
         names = " and ".join(name for name, _, _ in nearest)
         return f"{head}: its {names} {'differs' if len(nearest) == 1 else 'differ'} ({details})"
+
+
+async def _until_closed(scope: Scope, seconds: float, model: str) -> None:
+    """Wait until the step of a call has closed.
+
+    Raises:
+        TimedOut: it stays open longer than it was in the recorded run: that closed because its time was used up.
+    """
+    clock = asyncio.get_running_loop().time
+    ends = clock() + seconds + PATIENCE
+    while scope.awaited():
+        if clock() > ends:
+            raise TimedOut("in the recorded run it came after its step had closed", provider="replay", model=model)
+        await asyncio.sleep(POLL)
 
 
 def _differing(asked: dict[str, str], recorded: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -99,16 +133,31 @@ def from_events(events: Iterable[Event]) -> list[Recorded]:
     """
     started: dict[tuple[str, int], CallStarted] = {}
     outcomes: dict[tuple[str, int], Reply | Failure] = {}
+    opened: dict[tuple[str, int], float] = {}
+    open_for: dict[tuple[str, int], float] = {}
+    step_of: dict[tuple[str, int], tuple[str, int]] = {}
+    late: dict[tuple[str, int], float] = {}
     for event in events:
+        place = (event.run, event.span)
         match event.fact:
+            case StepStarted():
+                opened[place] = event.time
+            case StepFinished():
+                open_for[place] = event.time - opened.get(place, event.time)
             case CallStarted() as fact:
-                started[event.run, event.span] = fact
+                started[place], step_of[place] = fact, (event.run, event.parent)
             case CallFinished(reply=outcome) | CallFailed(failure=outcome):
-                outcomes[event.run, event.span] = outcome
+                outcomes[place] = outcome
+                if (step := step_of.get(place)) in open_for:
+                    late[place] = open_for[step]
             case CallCancelled(reason=reason):
                 text = f"cancelled in the recorded run: {reason}"
-                outcomes[event.run, event.span] = Failure("TimedOut", text, "timeout", "replay")
-    return [Recorded(fact.key, fact.digests, outcomes[place]) for place, fact in started.items() if place in outcomes]
+                outcomes[place] = Failure("TimedOut", text, "timeout", "replay")
+    return [
+        Recorded(fact.key, fact.digests, outcomes[place], late.get(place))
+        for place, fact in started.items()
+        if place in outcomes
+    ]
 
 
 class _Line(msgspec.Struct):
@@ -118,6 +167,7 @@ class _Line(msgspec.Struct):
     digests: dict[str, str] = msgspec.field(default_factory=dict)
     reply: Reply | None = None
     failure: Failure | None = None
+    late: float | None = None
 
 
 def read(path: Path) -> list[Recorded]:
@@ -143,7 +193,7 @@ def _recorded(line: bytes, where: str) -> Recorded:
     outcome = content.reply or content.failure
     if outcome is None:
         raise ConfigError(f"{where}: neither a reply nor a failure; remove the line, or record the run again")
-    return Recorded(content.key, tuple(content.digests.items()), outcome)
+    return Recorded(content.key, tuple(content.digests.items()), outcome, content.late)
 
 
 def written(recorded: Iterable[Recorded]) -> bytes:
@@ -153,6 +203,7 @@ def written(recorded: Iterable[Recorded]) -> bytes:
             "key": one.key,
             "digests": dict(one.digests),
             ("reply" if isinstance(one.outcome, Reply) else "failure"): one.outcome,
+            **({} if one.late is None else {"late": one.late}),
         }
         for one in recorded
     )
