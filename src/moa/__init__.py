@@ -10,14 +10,12 @@ from moa.core.answer import Answer
 from moa.core.errors import ConfigError, MoaError
 from moa.core.events import Event
 from moa.core.flow import Ask, Flow, Fork, play
-from moa.core.money import Account
 from moa.core.ports import Provider
 from moa.core.types import Call, Image, Message, Reply, user
 from moa.core.view import fold
 from moa.mixture import Mixture
 
 __all__ = [
-    "Account",
     "Agent",
     "Answer",
     "Ask",

@@ -634,7 +634,7 @@ def test_cancelling_a_run_from_outside_leaves_no_task_and_says_so() -> None:
 
 def test_a_nonce_occurs_nowhere_in_what_the_call_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter(["aaaa", "bbbb", "cccc"])
-    monkeypatch.setattr("secrets.token_hex", lambda size: next(drawn))
+    monkeypatch.setattr("moa.engine.call.token", lambda: next(drawn))
     call = A.call((user("aaaa"),), (Reply("bbbb"),))
     assert draw_nonce(call) == "cccc"
 

@@ -17,7 +17,7 @@ import pytest
 
 from clock import run
 from faults.rigged import Asked, Rigged, ask
-from moa import Account, Agent
+from moa import Agent
 from moa.core.errors import (
     AuthFailed,
     BadReply,
@@ -32,6 +32,7 @@ from moa.core.errors import (
     Unreachable,
 )
 from moa.core.events import CallHedged, CallRetried, RunFailed, RunFinished
+from moa.core.money import Account
 from moa.core.types import Usage
 from moa.providers._failure import retry_after
 from moa.providers.fake import Script

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 from moa.config.build import Rig
 from moa.core.errors import BudgetExceeded, ConfigError
 from moa.core.money import Account
 from moa.core.plan import CAPS, held, plan
 from moa.core.types import Conversation
+from moa.engine.chance import token
 from moa.flows.topology import MakeFlow
 
 
@@ -45,5 +44,5 @@ def payers(rig: Rig, name: str, max_cost: float | None, payer: Account | None = 
     if own is not None:
         accounts.append(Account(f"mixture {name}", own))
     if max_cost is not None:
-        accounts.append(Account(f"this run ({secrets.token_hex(4)})", max_cost, daily=False))
+        accounts.append(Account(f"this run ({token(4)})", max_cost, daily=False))
     return tuple(accounts)

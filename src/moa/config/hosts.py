@@ -35,6 +35,7 @@ class Wires:
         self._spec = spec
         self._environ = environ
         self._made: dict[str, Provider] = dict(own or {})
+        self._free: dict[str, bool] = {}
         self._transport: Transport | None = None
 
     def wire(self, name: str) -> Provider:
@@ -65,8 +66,11 @@ class Wires:
 
     def is_free(self, name: str) -> bool:
         """Whether a host costs nothing: it runs on this machine."""
-        if name in FREE_HOSTS:
-            return True
+        if name not in self._free:
+            self._free[name] = name in FREE_HOSTS or self._is_local(name)
+        return self._free[name]
+
+    def _is_local(self, name: str) -> bool:
         try:
             return self.host(name).local
         except ConfigError:

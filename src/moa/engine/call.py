@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +17,7 @@ from moa.core.profile import with_room
 from moa.core.prompts import render
 from moa.core.types import Call, Reply, Request, Usage
 from moa.core.usable import no_answer
+from moa.engine.chance import token
 from moa.engine.recorder import Recorder
 
 RUN_ENDED = "the run ended"
@@ -167,6 +167,6 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run) -> Reply:
 def draw_nonce(call: Call) -> str:
     """128 bits of chance (hex) that occur nowhere in what the call shows."""
     while True:
-        nonce = secrets.token_hex(16)
+        nonce = token()
         if not any(nonce in reference.text for reference in call.references) and nonce not in repr(call.conversation):
             return nonce

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable
 
 from moa.core.events import TERMINAL, Event, Fact, Noted
 from moa.core.ports import Sink
+from moa.engine.chance import token
 
 
 class Recorder:
@@ -52,4 +52,4 @@ class Recorder:
 
 def new_id(now: float) -> str:
     """A run id: sorts by time, unique: 8 hex digits of seconds and 10 of chance."""
-    return f"{int(now):08x}{secrets.token_hex(5)}"
+    return f"{int(now):08x}{token(5)}"
