@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Flow, Outcome, mapped, play
@@ -67,19 +67,27 @@ def plan(
     )
 
 
-def worst_cost(call: Call, price: Price) -> float:
+def worst_cost(call: Call, price: Price, messages: Conversation | None = None) -> float:
     """The most one call can cost in US dollars: every byte of its input a token, its output as long as it may be.
+
+    `messages` are those it is rendered into, where they are known.
 
     References that are placeholders of a plan count as long as they may become, an image as IMAGE_TOKENS.
     """
     if price == FREE:
         return 0.0
-    shown = sum(most_input(message) for message in render(call, "0" * 32)) + most_form(call.form)
+    shown = sum(map(most_input, render(call, "0" * 32) if messages is None else messages)) + most_form(call.form)
     unseen = sum(reference.usage.output for reference in call.references if reference.model == PLACEHOLDER)
     return cost(
         Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices),
-        replace(price, input=price.most_input),
+        _dearest(price),
     )
+
+
+@lru_cache(maxsize=256)
+def _dearest(price: Price) -> Price:
+    """The price with every input token at the most one can cost."""
+    return replace(price, input=price.most_input)
 
 
 def _worst_of_all(call: Call, price: Callable[[str], Price | None]) -> float:

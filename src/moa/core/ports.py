@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from moa.core.events import Delta, Event, Fact
 from moa.core.money import Account, Entry, Hold
@@ -24,15 +23,15 @@ def _yes() -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What travels down with a Request.
+class Scope(NamedTuple):
+    """What travels down with a Request. A wrap hands on its own with `scope._replace(…)`: each call makes several, and a copy of
+    a frozen dataclass costs five times as much.
 
     `deadline` is on the event loop's clock (`loop.time()`), None for none. `want_deltas` asks the wire to stream; each
     piece is handed to `emit`. `attempt` numbers the tries of one logical call from 1. `sent` is called when an attempt has
     its place and goes out. `spare`: somebody else can answer instead, so that nobody waits long for this one. `awaited`
     says whether anybody still waits: the step of a straggler that is kept has closed. `accounts` pay. `heard` is called with
-    each piece that came where nobody wants deltas.
+    each piece that came where nobody wants deltas. `timed`: whoever sent this ends it at the deadline.
     """
 
     emit: Callable[[Fact], None] = _ignore
@@ -50,6 +49,7 @@ class Scope:
     spare: bool = False
     awaited: Callable[[], bool] = _yes
     heard: Callable[[Delta], None] = _ignore
+    timed: bool = False
 
 
 class Provider(Protocol):

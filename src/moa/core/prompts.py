@@ -44,17 +44,20 @@ _PAPER = (
 
 def render(call: Call, nonce: str) -> Conversation:
     """The messages that are sent for a call. `nonce` must occur nowhere in the call (the engine draws it)."""
-    messages = call.conversation
-    texts = tuple(call.references[index].text for index in display_order(call))
-    if call.references and call.manner.framing == "paper":
-        messages = _into_system(messages, frame_paper(tuple(reference.text for reference in call.references)))
-    elif call.references and call.manner.framing == "quoted":
-        messages = _into_last_user(messages, frame_quoted(texts))
-    elif call.references:
-        messages = _into_last_user(messages, frame_fenced(texts, call.task, nonce))
+    messages = _framed(call, nonce) if call.references else call.conversation
     if call.manner.instructions:
         messages = _into_system(messages, call.manner.instructions, first=True)
     return messages
+
+
+def _framed(call: Call, nonce: str) -> Conversation:
+    messages = call.conversation
+    if call.manner.framing == "paper":
+        return _into_system(messages, frame_paper(tuple(reference.text for reference in call.references)))
+    texts = tuple(call.references[index].text for index in display_order(call))
+    if call.manner.framing == "quoted":
+        return _into_last_user(messages, frame_quoted(texts))
+    return _into_last_user(messages, frame_fenced(texts, call.task, nonce))
 
 
 def display_order(call: Call) -> tuple[int, ...]:

@@ -258,7 +258,7 @@ class Call:
             ("sampling", _shared(self.sampling)),
             ("sample", _digest(str(self.sample))),
             ("prompt version", _digest(PROMPT_VERSION)),
-            *((("form", _shared(self.form)),) if self.form != PLAIN else ()),
+            *((("form", _shared(self.form)),) if self.form is not PLAIN and self.form != PLAIN else ()),
         )
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from moa.core.agents import Agent
@@ -55,10 +56,15 @@ def numbered(members: Sequence[Member]) -> list[tuple[int, Member]]:
     seen: Counter[Member] = Counter()
     pairs = []
     for member in members:
-        same = replace(member, name="same") if isinstance(member, Agent) else member
+        same = _unnamed(member) if isinstance(member, Agent) else member
         pairs.append((seen[same], member))
         seen[same] += 1
     return pairs
+
+
+@lru_cache(maxsize=1024)
+def _unnamed(agent: Agent) -> Agent:
+    return replace(agent, name="same")
 
 
 def _resampled(flow: Flow[Reply], sample: int) -> Flow[Reply]:

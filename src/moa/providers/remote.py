@@ -52,7 +52,7 @@ class Remote:
             content = _encoded(wire.body(request, self.host, stream=stream))
             url = self._url(wire.path(model, stream=stream))
             async with (
-                asyncio.timeout_at(scope.deadline),
+                asyncio.timeout_at(None if scope.timed else scope.deadline),
                 self.transport.request("POST", url, self._headers(), content) as response,
             ):
                 reply = await _received(response, reading, scope, request.call.sampling.max_tokens)

@@ -18,7 +18,6 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from moa.core.errors import MoaError, StoreFailed
-from moa.core.events import TERMINAL, Event
 
 T = TypeVar("T")
 
@@ -26,14 +25,10 @@ BATCH = 256
 """Events of one transaction at most: a few milliseconds of work."""
 
 GATHER = 0.25
-"""Seconds the thread waits after an event for more to come, so that a run is one transaction; its last event ends the wait."""
+"""Seconds the thread waits after an event for more to come: waking it up costs more than what it writes."""
 
 RETRY = 1.0
 """Seconds between two tries of a write that fails."""
-
-
-def _ends_a_run(item: object) -> bool:
-    return isinstance(item, Event) and isinstance(item.fact, TERMINAL)
 
 
 class Writer(Generic[T]):
@@ -55,7 +50,7 @@ class Writer(Generic[T]):
     def _reset(self) -> None:
         self._pending: deque[T] = deque()
         self._wake = threading.Event()  # there is something to write
-        self._rush = threading.Event()  # somebody waits for it, or a run has ended
+        self._rush = threading.Event()  # somebody waits for it
         self._tried = threading.Condition()  # guards and announces _written and _failures
         self._written = self._failures = 0
         self._thread: threading.Thread | None = None
@@ -72,8 +67,6 @@ class Writer(Generic[T]):
             self._wake.set()
             if self._thread is None:
                 self._start()
-        if _ends_a_run(item):
-            self._rush.set()
 
     def settle(self) -> bool:
         """Wait until everything added so far is written, or a try to do so has failed; True where it is written."""

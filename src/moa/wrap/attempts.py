@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from moa.core.errors import Halt, ProviderError, TimedOut
 from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure, Wasted
@@ -129,7 +129,7 @@ class _Race:
     ) -> None:
         self._of, self._request, self._scope, self._pace, self._slow = of, request, scope, pace, slow
         if attempt != scope.attempt:
-            self._scope = replace(scope, attempt=attempt)
+            self._scope = scope._replace(attempt=attempt)
         self.attempts = 1
         self.elected = 0  # the number of the attempt whose text is passed on
         self._task: asyncio.Task[object] | None = None
@@ -143,7 +143,7 @@ class _Race:
         """The reply of whichever attempt is first; the failure of the first, where both fail."""
         loop, scope, pace, chance = asyncio.get_running_loop(), self._scope, self._pace, self._of.chance
         self._began = loop.time()
-        listening = replace(scope, emit=self._emit_first, sent=self._sent)
+        listening = scope._replace(emit=self._emit_first, sent=self._sent)
         try:
             reply = await self._of.inner.send(self._request, listening)
             self._over = True
@@ -189,7 +189,7 @@ class _Race:
         number = self._scope.attempt + 1
         self.attempts = 2
         self._scope.emit(CallHedged(number))
-        scope = replace(self._scope, attempt=number, emit=self._emit_second)
+        scope = self._scope._replace(attempt=number, emit=self._emit_second)
         self._second = asyncio.get_running_loop().create_task(self._of.inner.send(self._request, scope))
         self._second.add_done_callback(self._second_ended)
 

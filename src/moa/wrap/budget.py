@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from moa.core.errors import BudgetExceeded, Cut, ProviderError, TimedOut
 from moa.core.events import Delta, Fact, Wasted
@@ -13,7 +14,7 @@ from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost
 from moa.core.tokens import estimated, estimated_input
-from moa.core.types import Reply, Request, Usage
+from moa.core.types import Reply, Request, Sampling, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,8 @@ class Budget:
             hold = await self.ledger.reserve(scope.accounts, worst)
             request = _within(request)
         heard = _Heard(scope)
-        listening = replace(
-            scope, emit=heard.emit if scope.want_deltas else scope.emit, heard=heard.count, sent=heard.out
-        )
+        emit = heard.emit if scope.want_deltas else scope.emit
+        listening = scope._replace(emit=emit, heard=heard.count, sent=heard.out)
         usage, spent, ended = Usage(), None, "failed"
         try:
             reply = await self.inner.send(request, listening)
@@ -70,7 +70,7 @@ class Budget:
             raise BudgetExceeded(
                 f"no price is known for {request.call.model}, so its cost cannot be bounded; write it under [prices]"
             )
-        return worst_cost(request.call, price)
+        return worst_cost(request.call, price, request.messages)
 
 
 def _within(request: Request) -> Request:
@@ -78,7 +78,12 @@ def _within(request: Request) -> Request:
     call = request.call
     if call.sampling.max_tokens is not None:
         return request
-    return replace(request, call=replace(call, sampling=replace(call.sampling, max_tokens=most_tokens(call))))
+    return Request(replace(call, sampling=_bounded(call.sampling, most_tokens(call))), request.messages, request.nonce)
+
+
+@lru_cache(maxsize=64)
+def _bounded(sampling: Sampling, most: int) -> Sampling:
+    return replace(sampling, max_tokens=most)
 
 
 def _used_by(error: ProviderError, request: Request, heard: _Heard) -> Usage:

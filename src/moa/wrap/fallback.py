@@ -37,9 +37,8 @@ class Fallback:
         first: ProviderError | None = None
         for place, model in enumerate(models):
             left = len(models) - place
-            mine = replace(
-                scope, emit=speaking.emit, spare=left > 1 or scope.spare, deadline=_share(scope.deadline, left)
-            )
+            spare, ends = left > 1 or scope.spare, _share(scope.deadline, left)
+            mine = scope._replace(emit=speaking.emit, spare=spare, deadline=ends)
             try:
                 asked = request if model == call.model else self._asked(request, model, scope)
                 reply = await self.inner.send(asked, mine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from moa.core.errors import TimedOut
 from moa.core.events import Delta, Fact
@@ -43,7 +43,8 @@ class Timeout:
         quick = not scope.want_deltas and self.first is not None and self._is_quick(request.call.model)
         heard = _Heard(scope, self.first, self.between if not quick else None, ends)
         watched = scope.want_deltas or (self.first is not None and not quick)
-        inner = replace(scope, deadline=ends, want_deltas=watched, emit=heard.emit if watched else scope.emit)
+        emit = heard.emit if watched else scope.emit
+        inner = scope._replace(deadline=ends, want_deltas=watched, emit=emit, timed=True)
         try:
             async with asyncio.timeout_at(heard.begin(loop)) as timer:
                 heard.timer = timer
