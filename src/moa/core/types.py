@@ -250,14 +250,14 @@ class Call:
     def digests(self) -> tuple[tuple[str, str], ...]:
         """One short digest per field that makes the key, so that two calls can be compared field by field."""
         return (
-            ("model", _digest(self.model)),
+            ("model", _shared(self.model)),
             ("conversation", _shared(self.conversation)),
-            ("references", _shared(tuple(reference.text for reference in self.references))),
+            ("references", _shared(tuple([reference.text for reference in self.references]))),
             ("task", _shared(self.task)),
             ("manner", _shared(self.manner)),
             ("sampling", _shared(self.sampling)),
-            ("sample", _digest(str(self.sample))),
-            ("prompt version", _digest(PROMPT_VERSION)),
+            ("sample", _shared(str(self.sample))),
+            ("prompt version", _shared(PROMPT_VERSION)),
             *((("form", _shared(self.form)),) if self.form is not PLAIN and self.form != PLAIN else ()),
         )
 
@@ -268,7 +268,7 @@ class Call:
         Also over the form, where one is asked for. Never over the nonce or the display order; `agent`, `role` and
         `fallbacks` are names, not content.
         """
-        return hashlib.sha256("".join(digest for _, digest in self.digests).encode()).hexdigest()
+        return hashlib.sha256("".join([digest for _, digest in self.digests]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

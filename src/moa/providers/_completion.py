@@ -108,7 +108,10 @@ class Completion(msgspec.Struct):
     @property
     def failure(self) -> Any:
         """The error object inside, of the whole or of the first choice; None where there is none."""
-        return self.error or next((choice.error for choice in self.choices or () if choice.error), None)
+        for choice in self.choices or ():
+            if choice.error:
+                return self.error or choice.error
+        return self.error
 
 
 _DECODER = msgspec.json.Decoder(Completion)
@@ -167,7 +170,7 @@ class Answer:
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
-        return several(self._first, self._further, ended=ended)
+        return several(self._first, self._further, ended=ended) if self._further else self._first.reply(ended=ended)
 
 
 def _take(choice: _ChoicePiece, saying: Saying) -> Iterator[Delta]:

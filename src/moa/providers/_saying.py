@@ -141,10 +141,12 @@ def counted(
 ) -> tuple[Usage, bool]:
     """Token counts of a host, and whether they are odd: negative or absurd ones are unknown, and money is never computed
     from them; an explicit 0 stays 0."""
-    given = (sent, made, cached, reasoning, written)
-    odd = any(count is not None and not 0 <= count < 1e9 for count in given)
-    if odd or sent is None or made is None:
-        return Usage(estimated=True), odd
-    whole = [int(count or 0) for count in given]
-    read = min(whole[2], whole[0])
-    return Usage(whole[0], whole[1], read, min(whole[3], whole[1]), written=min(whole[4], whole[0] - read)), False
+    for count in (sent, made, cached, reasoning, written):
+        if count is not None and not 0 <= count < 1e9:
+            return Usage(estimated=True), True
+    if sent is None or made is None:
+        return Usage(estimated=True), False
+    whole, said = int(sent), int(made)
+    read = min(int(cached), whole) if cached else 0
+    thought = min(int(reasoning), said) if reasoning else 0
+    return Usage(whole, said, read, thought, written=min(int(written), whole - read) if written else 0), False

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from moa.core.ports import Scope
-from moa.core.types import Form, Image, Message, Request, Sampling, Text, Tool, ToolCall, ToolResult
+from moa.core.types import PLAIN, Form, Image, Message, Request, Sampling, Text, Tool, ToolCall, ToolResult
 from moa.providers._completion import Answer
 from moa.providers._wire import Json, model_of, parsed, settings
 from moa.providers.hosts import Host
@@ -63,6 +63,8 @@ def _settings(sampling: Sampling, host: Host) -> Json:
 
 
 def _form(form: Form) -> Json:
+    if form is PLAIN:
+        return {}
     choice: Any = form.tool_choice or None
     if choice not in (None, "auto", "none", "required"):
         choice = {"type": "function", "function": {"name": choice}}
@@ -93,6 +95,9 @@ def _response_format(form: Form) -> Json | None:
 
 def _turns(message: Message) -> Iterator[Json]:
     """One of our messages: each tool result is a turn of its own there, before what else was said."""
+    if len(message.parts) == 1 and isinstance(message.parts[0], Text):
+        yield {"role": message.role, "content": message.parts[0].text}
+        return
     rest = []
     for part in message.parts:
         if isinstance(part, ToolResult):

@@ -35,13 +35,11 @@ class Writer(Generic[T]):
     """Hands what is added in batches to `write`, in a daemon thread of its own that is started by the first item.
 
     `write` raises where nothing of the batch was written. `done` is called in the thread when it ends: by `close`, at
-    the latest when the interpreter exits (`close_at_exit`). `gather` seconds are waited for more to come.
+    the latest when the interpreter exits (`close_at_exit`).
     """
 
-    def __init__(
-        self, write: Callable[[Sequence[T]], None], done: Callable[[], None], limit: int, gather: float = GATHER
-    ) -> None:
-        self._write, self._done, self._limit, self._gather = write, done, limit, gather
+    def __init__(self, write: Callable[[Sequence[T]], None], done: Callable[[], None], limit: int) -> None:
+        self._write, self._done, self._limit = write, done, limit
         self.closed = False
         self.error: MoaError | None = None
         self._reset()
@@ -123,14 +121,15 @@ class Writer(Generic[T]):
             self._thread.start()
 
     def _run(self) -> None:
+        idle = False
         while not self.closed:
-            if self.error is None:
-                self._wake.wait()
-                self._rush.wait(self._gather)
-            else:
-                self._rush.wait(RETRY)
-            self._wake.clear()
+            if idle:  # nothing came for a whole while: from now on whoever adds has to wake this thread
+                self._wake.clear()
+                if not self._pending and not self.closed:
+                    self._wake.wait()
+            self._rush.wait(GATHER if self.error is None else RETRY)
             self._rush.clear()
+            idle = not self._pending
             self._drain()
         self._finish()
 

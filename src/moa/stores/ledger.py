@@ -33,9 +33,6 @@ from moa.stores.purse import Purses, exceeded
 PART = 0.01
 """Part of a limit that is leased at a time."""
 
-GATHER = 0.04
-"""Seconds that settled attempts wait for others to be written with; they are on disk within 50 ms, where the disk is quick."""
-
 KEPT = 400
 """Days that the lines of attempts are kept."""
 
@@ -110,7 +107,7 @@ class SqliteLedger:
         self._file = _File(self.path, _holder())
         self._leases = self._file.leases
         self._memory, self._disk = threading.Lock(), threading.Lock()  # taken in the order: disk, memory
-        self._writer: Writer[_Settled] = Writer(self._file.write, self._file.close, 100_000, GATHER)
+        self._writer: Writer[_Settled] = Writer(self._file.write, self._file.close, 100_000)
         weakref.finalize(self, close_at_exit, self._writer)
 
     async def reserve(self, accounts: tuple[Account, ...], amount: float) -> Hold:
