@@ -51,10 +51,7 @@ class Tables:
         """
         kept = [written(event, self.prompts) for event in events]
         with translated(self.path), transaction(self._own()) as database:
-            database.executemany(
-                "INSERT INTO events (run, seq, data) VALUES (?, ?, ?)",
-                [(event.run, event.seq, line) for event, line in kept],
-            )
+            insert(database, "events (run, seq, data)", [(event.run, event.seq, line) for event, line in kept])
             _note_runs(database, [event for event, _ in kept])
 
     def close(self) -> None:
@@ -83,6 +80,16 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+
+
+def insert(database: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows into a table, named with its columns, by one statement: around each the interpreter's lock is given up and
+    taken again, and whoever else wants to run waits for it."""
+    if rows:
+        marks = f"({', '.join('?' * len(rows[0]))})"
+        database.execute(
+            f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", [value for row in rows for value in row]
+        )
 
 
 ONE_RUN = "SELECT id FROM runs WHERE id = ?"

@@ -25,7 +25,7 @@ from typing import Literal, TypeAlias
 
 from moa.core.errors import StoreFailed
 from moa.core.money import Account, Entry, Hold
-from moa.stores._tables import transaction
+from moa.stores._tables import insert, transaction
 from moa.stores._trouble import make_private, translated
 from moa.stores._writer import Writer, close_at_exit
 from moa.stores.purse import Purses, exceeded
@@ -56,6 +56,10 @@ SCHEMA = (
         role TEXT, agent TEXT, model TEXT, mixture TEXT, tenant TEXT, input INTEGER, output INTEGER, cached INTEGER,
         cost REAL, estimated INTEGER, ended TEXT
     )""",
+)
+
+COLUMNS = (
+    "time, day, run, span, attempt, role, agent, model, mixture, tenant, input, output, cached, cost, estimated, ended"
 )
 
 
@@ -251,11 +255,7 @@ class _File:
     def write(self, batch: Sequence[_Settled]) -> None:
         """Write a batch in one transaction, or nothing of it."""
         with self._transaction() as database:
-            database.executemany(
-                "INSERT INTO entries (time, day, run, span, attempt, role, agent, model, mixture, tenant, input, output, cached, "
-                "cost, estimated, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [_row(one) for one in batch],
-            )
+            insert(database, f"entries ({COLUMNS})", [_row(one) for one in batch])
             used: dict[tuple[str, int], float] = {}
             for one in batch:
                 for place in one.paid:
