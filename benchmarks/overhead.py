@@ -34,14 +34,14 @@ WIDTH = 4
 LAYERS = (1, 3)
 WORDS = 200
 
-DUE = {"bare": 2.5}
-"""What must hold now: moa's added latency (S1) and CPU (S2) are at most so many times bare's, unstreamed."""
-
-LAST = {
-    "S1.added_latency": {"langgraph": 1 / 3, "openai": 1 / 8},
-    "S2.cpu": {"langgraph": 1 / 6, "openai": 1 / 12, "litellm": 1 / 30},
+BARS = {
+    "S1.added_latency": {"bare": 1.6, "langgraph": 1 / 3, "openai": 1 / 8},
+    "S2.cpu": {"bare": 1.6, "langgraph": 1 / 6, "openai": 1 / 12, "litellm": 1 / 30},
 }
-"""What must hold in the end: at most so much of a peer's. Shown, and not due yet."""
+"""At most so many times a contender's figure must moa's be; due unstreamed, shown streamed too."""
+
+HEDGED = 0.05
+"""Part of its calls that moa may send twice, where one is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _measure(contender: Contender, case: Case, served: Upstream, results: Result
             "model": f"mock-lat{args.latency}-tok{WORDS}",
             "words": WORDS,
             "streamed": case.streamed,
-            "warm_up": 3,
+            "warm_up": 5,
             "count": args.count,
         }
         try:
@@ -172,7 +172,7 @@ def _measure(contender: Contender, case: Case, served: Upstream, results: Result
         except Broken:
             return
     sent, due = int(served.stats()["req"]), (job["warm_up"] + args.count) * case.calls
-    if sent != due:
+    if not due <= sent <= due * (1 + HEDGED * (contender.kind is MOA)):
         contender.out = f"it sent {sent} requests where {due} were due"
         return
     results.add(contender.kind.name, case, result)
@@ -199,18 +199,11 @@ def _row(results: Results, contender: Contender, cases: Sequence[Case]) -> str:
 
 def _figures(results: Results, cases: Iterable[Case], peers: Sequence[str]) -> Iterator[Figure]:
     for case in cases:
-        for what, bars in LAST.items():
-            for name, target in DUE.items():
-                yield Figure(
-                    f"{what}.{case.name}.ratio_to_{name}",
-                    results.ratio(what, name, case),
-                    target,
-                    due=not case.streamed,
-                )
+        for what, bars in BARS.items():
             for name, target in bars.items():
-                if name in peers:
+                if name == BARE.name or name in peers:
                     value = results.ratio(what, name, case)
-                    yield Figure(f"{what}.{case.name}.ratio_to_{name}", value, target, due=False)
+                    yield Figure(f"{what}.{case.name}.ratio_to_{name}", value, target, due=not case.streamed)
 
 
 def _details(results: Results, contenders: Sequence[Contender], args: argparse.Namespace) -> dict[str, Any]:

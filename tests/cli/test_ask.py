@@ -137,7 +137,13 @@ def test_an_answer_is_not_lost_where_the_run_cannot_be_kept(tmp_path: Path) -> N
     ended = moa_says("ask", "hello", home=tmp_path, MOA_STORE__PATH=str(tmp_path / "moa.toml" / "runs.db"))
     assert ended.code == 0
     assert ended.out.startswith("hello")
-    assert "--no-store" in ended.problem
+    told = sorted(ended.err.splitlines())
+    assert ["runs.db" in line for line in told] == [True, False], "that of the runs, and the ledger"
+    assert all(line.startswith("moa: ") and "--no-store" in line for line in told)
+    quiet = moa_says(
+        "ask", "hello", "--no-store", home=tmp_path, MOA_STORE__PATH=str(tmp_path / "moa.toml" / "runs.db")
+    )
+    assert (quiet.code, quiet.err) == (0, "")
 
 
 def test_with_nothing_configured_the_embedded_models_answer_and_say_how_to_connect_a_real_one(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_ctrl_c_ends_with_130_and_leaves_a_failed_run_in_the_store(tmp_path: Pat
     (run,) = json.loads(moa_says("runs", "--json", home=tmp_path).out)
     assert run["state"] == "failed"
     events = json.loads(moa_says("runs", "show", run["id"], "--events", "--json", home=tmp_path).out)["events"]
-    assert [event["kind"] for event in events][-2:] == ["call_cancelled", "run_failed"]
+    assert [event["kind"] for event in events][-3:] == ["call_cancelled", "step_finished", "run_failed"]
     assert events[-1]["failure"]["kind"] == "CancelledError"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moa.core.agents import Agent
-from moa.core.types import Image, Manner, Message, Reply, Sampling, Text, ToolCall, Usage, assistant, user
+from moa.core.types import Call, Form, Image, Manner, Message, Reply, Sampling, Text, ToolCall, Usage, assistant, user
 
 QUESTION = (user("What is 2 + 2?"),)
 CALL = Agent("x:a", temperature=0.5).call(QUESTION, (Reply("4", model="m"),), task="improve")
@@ -68,3 +68,12 @@ def test_blank_replies_are_recognised() -> None:
 
 def test_usage_adds_up() -> None:
     assert Usage(1, 2, 3, 4) + Usage(10, 20, 30, 40) == Usage(11, 22, 33, 44)
+
+
+def test_a_call_drawn_otherwise_is_the_same_but_for_that() -> None:
+    call = Call(
+        "h:m", (user("hi"),), (Reply("a"),), "task", Manner("prompt", "quoted"), Sampling(temperature=0.5), 3, "agent", "judge",
+        Form(schema="{}"), ("h:n",),
+    )  # fmt: skip
+    assert all(getattr(call, field.name) != field.default for field in fields(call)), "a field is not set here"
+    assert call.drawn(Sampling(max_tokens=7)) == replace(call, sampling=Sampling(max_tokens=7))

@@ -156,12 +156,10 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run) -> Reply:
     run.costs.append(spent)
     if (problem := no_answer(reply, call, final=ask.final)) is not None:
         raise problem
-    notes = (
-        (*reply.notes, "cut: the answer ends at its token limit; raise max_tokens")
-        if reply.finish == "length"
-        else reply.notes
-    )
-    return replace(reply, cost=spent, agent=call.agent, notes=notes)
+    if reply.finish == "length":
+        reply = reply.noted("cut: the answer ends at its token limit; raise max_tokens")
+    as_it_is = reply.cost == spent and reply.agent == call.agent
+    return reply if as_it_is else replace(reply, cost=spent, agent=call.agent)
 
 
 def draw_nonce(call: Call) -> str:

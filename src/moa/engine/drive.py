@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from moa.core.errors import CallError, DeadlinePassed, TimedOut
 from moa.core.events import StepFinished, StepStarted
-from moa.core.flow import Ask, Flow, Fork, Outcomes, Returned, advance, enough
+from moa.core.flow import Ask, Flow, Fork, Outcome, Outcomes, Returned, advance, enough
 from moa.core.types import Late, Reply
 from moa.engine.call import RUN_ENDED, Run, Step, carry
 
@@ -59,6 +59,9 @@ async def _carry_out(
     step = Step(
         rules, run.recorder.open(StepStarted(rules.label, size, rules.need, final), parent), closes, deadline, late
     )
+    if isinstance(rules, Ask) and size == 1 and not rules.keep:
+        result = await _carry_alone(rules, step, run)
+        return _close(step, [result], run, result is not None)
     if isinstance(rules, Ask):
         tasks = [run.start(carry(call, rules, step, run)) for call in rules.calls]
     else:
@@ -79,6 +82,31 @@ async def _carry_out(
     if not (isinstance(rules, Ask) and rules.keep):
         _stop(tasks, STEP_CLOSED if in_time else TIME_USED_UP)
     return _close(step, results, run, in_time)
+
+
+async def _carry_alone(rules: Ask, step: Step, run: Run) -> Outcome | None:
+    """What comes of a step's only call, which needs no task of its own; None where the step's time was used up first."""
+    (call,), loop, task = rules.calls, asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    used_up = False
+
+    def end() -> None:
+        nonlocal used_up
+        used_up = True
+        task.cancel(TIME_USED_UP)
+
+    timer = None if step.closes is None else loop.call_at(step.closes, end)
+    try:
+        return await carry(call, rules, step, run)
+    except asyncio.CancelledError:
+        if used_up and task.uncancel() == 0:
+            return None
+        _finish(step, [None], run)
+        raise
+    finally:
+        step.closed = True
+        if timer is not None:
+            timer.cancel()
 
 
 async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run) -> bool:

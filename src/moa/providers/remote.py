@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -52,7 +53,7 @@ class Remote:
             content = _encoded(wire.body(request, self.host, stream=stream))
             url = self._url(wire.path(model, stream=stream))
             async with (
-                asyncio.timeout_at(None if scope.timed else scope.deadline),
+                nullcontext() if scope.timed else asyncio.timeout_at(scope.deadline),
                 self.transport.request("POST", url, self._headers(), content) as response,
             ):
                 reply = await _received(response, reading, scope, request.call.sampling.max_tokens)

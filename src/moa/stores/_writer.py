@@ -24,7 +24,7 @@ T = TypeVar("T")
 BATCH = 256
 """Events of one transaction at most: a few milliseconds of work."""
 
-GATHER = 0.25
+GATHER = 0.5
 """Seconds the thread waits after an event for more to come: waking it up costs more than what it writes."""
 
 RETRY = 1.0

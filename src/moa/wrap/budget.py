@@ -61,7 +61,7 @@ class Budget:
             self.ledger.settle(hold, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
             if ended != "done" and usage != Usage():
                 scope.emit(Wasted(usage, spent))
-        return reply if reply.cost == spent else replace(reply, cost=spent)
+        return reply if reply.cost == spent else replace(reply, cost=spent, agent=request.call.agent)
 
     def _worst(self, request: Request, price: Price | None, scope: Scope) -> float:
         if not scope.accounts:
@@ -78,7 +78,7 @@ def _within(request: Request) -> Request:
     call = request.call
     if call.sampling.max_tokens is not None:
         return request
-    return Request(replace(call, sampling=_bounded(call.sampling, most_tokens(call))), request.messages, request.nonce)
+    return Request(call.drawn(_bounded(call.sampling, most_tokens(call))), request.messages, request.nonce)
 
 
 @lru_cache(maxsize=64)
