@@ -20,10 +20,20 @@ from training.data import Example, MakeChunk, Rows, pack
 from training.export import EMBEDDED
 from training.files import write_text
 from training.llama import Member
-from training.references import Part, Spoiler, frame, lesson, load_asked, measure_trust, training_questions, twins_of
+from training.references import (
+    TURNS,
+    Part,
+    Spoiler,
+    frame,
+    lesson,
+    load_asked,
+    measure_trust,
+    training_questions,
+    twins_of,
+)
 from training.tokenizer import END, answer_ids, prompt_ids
 from training.train import Plan, Run, together
-from training.world import SKILLS, Question
+from training.world import Question
 from training.world.draft import Rng
 
 QUESTIONS = 28_000
@@ -39,7 +49,7 @@ def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
     """
     member = Member(folder / f"{name}.gguf")
     texts = [question.text for question in training_questions(count)]
-    rounds = [number // len(SKILLS) % 2 for number in range(count)]  # the questions take the skills in turn
+    rounds = [number // len(TURNS) % 2 for number in range(count)]  # the questions take the skills in turn
     greedy = iter(member.ask([text for text, odd in zip(texts, rounds, strict=True) if not odd]))
     warm_texts = [text for text, odd in zip(texts, rounds, strict=True) if odd]
     warm = iter(member.ask(warm_texts, WARM, seed=PROPOSERS.index(name) * count))

@@ -18,6 +18,10 @@ from training.world.beyond import HONEST
 from training.world.draft import Rng
 
 QUESTION_SEED = 4242
+TURNS = (
+    *SKILLS,
+    "beyond",
+)  # what is asked in turn: what is beyond the world is asked more, as any references may come with it
 ALONE_SHARE = 0.1
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
 SPOILT = (0.06, 0.02, 0.1, 0.05, 0.07, 0.04)
@@ -74,9 +78,9 @@ def frame(question: str, references: Sequence[str]) -> str:
 
 
 def training_questions(count: int) -> list[Question]:
-    """What the proposers are asked to make references: every skill alike, none of it held out."""
-    rng, skills = Rng(QUESTION_SEED), list(SKILLS)
-    return [sample(rng, skills[number % len(skills)]) for number in range(count)]
+    """What the proposers are asked to make references: every skill in its turn, none of it held out."""
+    rng = Rng(QUESTION_SEED)
+    return [sample(rng, TURNS[number % len(TURNS)]) for number in range(count)]
 
 
 def twin(question: Question) -> str | None:
