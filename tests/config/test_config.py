@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import genai_prices
 import pytest
+from genai_prices import calc_price
 
 from moa.config.build import MOST_NESTED, Rig, default_name, flow_of
 from moa.config.load import load
+from moa.config.prices import price_of
 from moa.config.registry import find, names
 from moa.core.errors import ConfigError
 from moa.core.flow import play
-from moa.core.types import user
+from moa.core.prices import cost
+from moa.core.types import Usage, user
 
 QUESTION = (user("Hi"),)
 GOOD = """
@@ -244,6 +248,16 @@ def test_a_key_is_found_and_a_local_server_needs_none(tmp_path: Path) -> None:
     rig.wires.check("groq:llama", "x")
     rig.wires.check("ollama:llama3:8b", "x")
     assert "secret-key-value" not in repr(rig.wires.wire("groq"))
+
+
+@pytest.mark.parametrize("model", ["google:gemini-2.5-pro", "anthropic:claude-sonnet-4-5", "openai:gpt-4o-mini"])
+@pytest.mark.parametrize("sent", [1, 200_000, 200_001, 900_000])
+def test_a_call_costs_what_genai_prices_says_however_long_it_is(model: str, sent: int) -> None:
+    host, _, name = model.partition(":")
+    listed = calc_price(genai_prices.Usage(input_tokens=sent, output_tokens=2000), model_ref=name, provider_id=host)
+    price = price_of({}, ())(model)
+    assert price is not None
+    assert cost(Usage(sent, 2000), price) == pytest.approx(float(listed.total_price))
 
 
 def test_prices_are_own_free_known_or_unknown(tmp_path: Path) -> None:

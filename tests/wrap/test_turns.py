@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
 
@@ -109,7 +111,7 @@ def test_whatever_is_cancelled_the_machine_is_free_in_the_end(seed: int) -> None
         await asyncio.gather(*tasks, return_exceptions=True)
 
     run(main())
-    assert (machine.running, [turn for _, turn in machine.waiting if not turn.done()], server.running) == (0, [], [])
+    assert (machine.running, list(machine.waiting), server.running) == (0, [], [])
 
 
 class Blocking:
@@ -142,3 +144,30 @@ def test_who_gets_a_turn_goes_out() -> None:
     out: list[bool] = []
     run(Turns(Server(), Machine()).send(requests("a")[0], Scope(sent=lambda: out.append(True))))
     assert out == [True]
+
+
+def test_threads_with_event_loops_of_their_own_share_the_machine() -> None:
+    """As `ask_sync` in a thread pool does: a turn is told to the loop that waits for it."""
+    machine, running, most, lock = Machine(at_once=2), [], [0], threading.Lock()
+
+    class Quick:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            with lock:
+                running.append(request.call.model)
+                assert len(set(running)) == 1, "two models at once"
+                most[0] = max(most[0], len(running))
+            await asyncio.sleep(0.001)
+            with lock:
+                running.remove(request.call.model)
+            return Reply("ok")
+
+    async def main() -> int:
+        replies = await asyncio.gather(
+            *(Turns(Quick(), machine).send(request, Scope()) for request in requests(*"abcab"))
+        )
+        return len(replies)
+
+    with ThreadPoolExecutor(3) as pool:
+        done = [pool.submit(asyncio.run, main()) for _ in range(9)]
+        assert [one.result(timeout=30) for one in done] == [5] * 9
+    assert (machine.running, list(machine.waiting), most) == (0, [], [2])

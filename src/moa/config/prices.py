@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from functools import lru_cache
 
 from moa.config.spec import Price as PriceSpec
@@ -29,25 +31,32 @@ def price_of(own: Mapping[str, PriceSpec], free: Collection[str]) -> Callable[[s
 
 @lru_cache(maxsize=4096)
 def _known(host: str, model: str) -> Price | None:
-    """The price of genai-prices for a small call, in US dollars per million tokens.
+    """The price of genai-prices, in US dollars per million tokens.
 
-    Taken as calculated and not read off its table, since prices may depend on date and size.
+    Taken as calculated and not read off its table, since prices may depend on the date.
     """
     from genai_prices import Usage, calc_price
+    from genai_prices.types import TieredPrices
 
     name = model.rsplit("/", 1)[-1] if host == "fireworks" else model
 
-    def dollars(usage: Usage) -> float:
-        return float(calc_price(usage, model_ref=name, provider_id=_NAMES.get(host, host)).total_price) * 1e6 / _SAMPLE
+    def dollars(**usage: int) -> Decimal:
+        return calc_price(Usage(**usage), model_ref=name, provider_id=_NAMES.get(host, host)).total_price * 1_000_000
+
+    def price(sent: int) -> Price:
+        fresh = dollars(input_tokens=sent, output_tokens=0)
+        made = dollars(input_tokens=sent, output_tokens=_SAMPLE) - fresh
+        cached = dollars(input_tokens=sent, cache_read_tokens=sent, output_tokens=0)
+        stored = dollars(input_tokens=sent, cache_write_tokens=sent, output_tokens=0)
+        return Price(float(fresh / sent), float(made / _SAMPLE), float(cached / sent), float(stored / sent))
 
     try:
-        fresh = dollars(Usage(input_tokens=_SAMPLE, output_tokens=0))
-        made = dollars(Usage(input_tokens=0, output_tokens=_SAMPLE))
-        cached = dollars(Usage(input_tokens=_SAMPLE, cache_read_tokens=_SAMPLE, output_tokens=0))
-        stored = dollars(Usage(input_tokens=_SAMPLE, cache_write_tokens=_SAMPLE, output_tokens=0))
+        listed = calc_price(Usage(input_tokens=1, output_tokens=1), model_ref=name, provider_id=_NAMES.get(host, host))
+        kinds = [kind for kind in vars(listed.model_price).values() if isinstance(kind, TieredPrices)]
+        starts = sorted({tier.start for kind in kinds for tier in kind.tiers})
+        return replace(price(_SAMPLE), above=tuple((start, price(start + 1)) for start in starts))
     except (LookupError, ValueError):
         return None
-    return Price(fresh, made, cached, stored)
 
 
 @lru_cache(maxsize=4096)

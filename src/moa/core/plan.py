@@ -87,7 +87,9 @@ def worst_cost(call: Call, price: Price, messages: Conversation | None = None) -
 @lru_cache(maxsize=256)
 def _dearest(price: Price) -> Price:
     """The price with every input token at the most one can cost."""
-    return replace(price, input=price.most_input)
+    return replace(
+        price, input=price.most_input, above=tuple((start, _dearest(dearer)) for start, dearer in price.above)
+    )
 
 
 def _worst_of_all(call: Call, price: Callable[[str], Price | None]) -> float:

@@ -10,12 +10,14 @@ from moa.core.types import Usage
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars per million tokens. `cached` is for input tokens read from the provider's cache, `written` for those written to
-    it (None: as input)."""
+    it (None: as input). `above` are the prices of calls with more than so many input tokens, for all their tokens, from the
+    fewest on."""
 
     input: float = 0.0
     output: float = 0.0
     cached: float | None = None
     written: float | None = None
+    above: tuple[tuple[int, Price], ...] = ()
 
     @property
     def most_input(self) -> float:
@@ -28,6 +30,9 @@ FREE = Price()
 
 def cost(usage: Usage, price: Price) -> float:
     """What `usage` costs at `price`, in US dollars."""
+    for start, dearer in price.above:
+        if usage.input > start:
+            price = dearer
     cached = price.input if price.cached is None else price.cached
     written = price.input if price.written is None else price.written
     fresh = max(usage.input - usage.cached - usage.written, 0)

@@ -8,6 +8,7 @@ others wait; then the model that has waited longest gets it. Within one model th
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -16,45 +17,89 @@ from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
 
 
+@dataclass(eq=False, slots=True)
+class Turn:
+    """A call that waits for the machine. `given`: it has its turn, whether or not its event loop has told it yet."""
+
+    model: str
+    loop: asyncio.AbstractEventLoop
+    told: asyncio.Future[None]
+    given: bool = False
+
+    def give(self) -> None:
+        """It may start. Raises RuntimeError where its event loop has ended."""
+        self.given = True
+        self.loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        if not self.told.done():
+            self.told.set_result(None)
+
+
 @dataclass(eq=False)
 class Machine:
-    """What one machine is doing: the model it holds, how many calls of it run, and who waits."""
+    """What one machine is doing: the model it holds, how many calls of it run, and who waits, in whatever thread."""
 
     at_once: int = 4
     most_in_a_row: int = 32
     model: str = ""
     running: int = 0
     in_a_row: int = 0
-    waiting: deque[tuple[str, asyncio.Future[None]]] = field(default_factory=deque)
+    waiting: deque[Turn] = field(default_factory=deque)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def admits(self, model: str) -> bool:
-        """Whether a call of this model may start now."""
+    def enter(self, model: str) -> Turn | None:
+        """Start a call of this model at once, or give it a place in the queue."""
+        with self._lock:
+            if not self.waiting and self._admits(model):
+                self._start(model)
+                return None
+            loop = asyncio.get_running_loop()
+            turn = Turn(model, loop, loop.create_future())
+            self.waiting.append(turn)
+            self._wake()
+            return turn
+
+    def leave(self) -> None:
+        """A call has ended: let in whoever may start now."""
+        with self._lock:
+            self.running -= 1
+            self._wake()
+
+    def give_up(self, turn: Turn) -> None:
+        """Somebody does not wait any more: let in the next, where the turn had just come."""
+        with self._lock:
+            if turn.given:
+                self.leave()
+            else:
+                self.waiting.remove(turn)
+                self._wake()
+
+    def _admits(self, model: str) -> bool:
         if self.running == 0:
             return True
-        others = any(one != model and not turn.done() for one, turn in self.waiting)
+        others = any(turn.model != model for turn in self.waiting)
         return (
             model == self.model and self.running < self.at_once and not (others and self.in_a_row >= self.most_in_a_row)
         )
 
-    def start(self, model: str) -> None:
-        """A call of this model starts."""
+    def _start(self, model: str) -> None:
         self.in_a_row = self.in_a_row + 1 if model == self.model else 1
         self.model, self.running = model, self.running + 1
 
-    def end(self) -> None:
-        """A call has ended: let in whoever may start now."""
-        self.running -= 1
-        self.wake()
-
-    def wake(self) -> None:
+    def _wake(self) -> None:
         """Start the calls that may: those of the model that is there first, else of the one that has waited longest."""
-        self.waiting = deque((model, turn) for model, turn in self.waiting if not turn.done())
-        mine = [one for one in self.waiting if one[0] == self.model]
-        others = [one for one in self.waiting if one[0] != self.model]
-        for model, turn in (*others, *mine) if self.in_a_row >= self.most_in_a_row else (*mine, *others):
-            if not turn.done() and self.admits(model):
-                self.start(model)
-                turn.set_result(None)
+        mine = [turn for turn in self.waiting if turn.model == self.model]
+        others = [turn for turn in self.waiting if turn.model != self.model]
+        for turn in (*others, *mine) if self.in_a_row >= self.most_in_a_row else (*mine, *others):
+            if not self._admits(turn.model):
+                continue
+            self.waiting.remove(turn)
+            try:
+                turn.give()
+            except RuntimeError:  # its event loop has ended, and whoever waited with it
+                continue
+            self._start(turn.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +115,24 @@ class Turns:
         Raises:
             TimedOut: its turn did not come before the deadline; nothing was sent.
         """
-        model, machine = request.call.model, self.machine
-        if machine.admits(model) and not machine.waiting:
-            machine.start(model)
-        else:
-            await self._turn(model, request, scope)
+        turn = self.machine.enter(request.call.model)
+        if turn is not None:
+            await self._wait(turn, request, scope)
         try:
             scope.sent()
             return await self.inner.send(request, scope)
         finally:
-            machine.end()
+            self.machine.leave()
 
-    async def _turn(self, model: str, request: Request, scope: Scope) -> None:
-        machine = self.machine
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        machine.waiting.append((model, turn))
-        machine.wake()
+    async def _wait(self, turn: Turn, request: Request, scope: Scope) -> None:
         try:
             async with asyncio.timeout_at(scope.deadline):
-                await turn
+                await turn.told
         except TimeoutError:
-            _give_on(turn, machine)
+            self.machine.give_up(turn)
             provider, _, name = request.call.model.partition(":")
             why = "its model did not get its turn on this machine before the deadline; nothing was sent"
             raise TimedOut(why, provider=provider, model=name, sent=False) from None
         except asyncio.CancelledError:
-            _give_on(turn, machine)
+            self.machine.give_up(turn)
             raise
-
-
-def _give_on(turn: asyncio.Future[None], machine: Machine) -> None:
-    """Let in the next where a turn came to somebody who has just stopped waiting."""
-    if turn.done() and not turn.cancelled():
-        machine.end()
