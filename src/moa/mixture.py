@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from moa.core.agents import Agent
 from moa.core.answer import Answer
 from moa.core.conversation import Question, conversation_of
-from moa.core.errors import ConfigError, Overloaded, StoreFailed
+from moa.core.errors import ConfigError, MoaError, Overloaded
 from moa.core.events import Event
 from moa.core.flow import Combine, Flow
 from moa.core.money import Account
@@ -240,10 +240,12 @@ class Mixture:
             yield
         finally:
             if accounts:
-                self.rig.ledger.forget(accounts)
+                from moa.config.budget import ended
+
+                self.rig.ledger.forget(ended(accounts))
             try:
                 await self._left()
-            except StoreFailed as error:  # the answer was paid for: it is not lost with its record
+            except MoaError as error:  # the answer was paid for: it is not lost with its record
                 _LOG.warning("%s", error)
 
     async def _left(self) -> None:
@@ -269,14 +271,15 @@ class Mixture:
         max_cost = _positive("max_cost", self.max_cost if max_cost is None else max_cost)
         if not self._checked:
             self._check(conversation)
-        store = self._ready_store()
+        accounts = payers(self.rig, self.name, max_cost, payer)
+        store = self._ready_store(accounts)
         flow = affordable(self._flow, conversation, self.rig, max_cost, self.name)
         return Order(
             flow=flow,
             conversation=conversation,
             provider=self.rig,
             mixture=self.name,
-            accounts=payers(self.rig, self.name, max_cost, payer),
+            accounts=accounts,
             tenant=payer.name if payer else "",
             deadline=deadline,
             deltas=deltas,
@@ -286,16 +289,19 @@ class Mixture:
             nearly_all=self.rig.nearly_all,
         )
 
-    def _ready_store(self) -> Sqlite | None:
-        """The store, if runs are kept and it can take one more."""
-        store = self.rig.store if self._keep else None
-        if store is not None and not self._opened:
-            store.check()
+    def _ready_store(self, accounts: tuple[Account, ...]) -> Sqlite | None:
+        """The store, if runs are kept and it can take one more, as the ledger can, which these accounts are in."""
+        store, ledger = self.rig.store if self._keep else None, self.rig.ledger
+        if not self._opened:
+            if store is not None:
+                store.check()
+            ledger.check(accounts)
             self._opened = True
-        if store is not None and store.full:
-            raise Overloaded(
-                "the store cannot keep up, so no new run is started; try again, or run with [store] keep = false"
-            )
+        for kept in (store, ledger):
+            if kept is not None and kept.full:
+                raise Overloaded(
+                    f"{kept.path} cannot keep up, so no new run is started; try again, or run with [store] keep = false"
+                )
         return store
 
     def _check(self, conversation: Conversation) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from clock import run
 from faults.rigged import Asked, Rigged, ask
-from moa import Agent
+from moa import Agent, Answer
 from moa.core.errors import (
     AuthFailed,
     BadReply,
@@ -420,6 +420,68 @@ def test_where_nothing_is_kept_only_days_with_a_limit_are_written_down(tmp_path:
     assert asyncio.run(rigged.ask(mixture, payer=Account("team a", 5.0))).answer == "fine"
     assert path.with_suffix(".ledger.db").exists()
     rigged.rig.ledger.close()
+
+
+@pytest.mark.parametrize("first", [Script(""), Script("", reasoning="hm"), Script("cut", finish="length")])
+def test_what_a_run_cost_is_what_its_lines_say_and_what_its_roles_sum_to(first: Script) -> None:
+    """Also where an answer that was paid for is none, and where another model answers in its place."""
+    prices = {f"h:{name}": {"input": 10.0, "output": 10.0} for name in ("a", "b", "agg")}
+    scripts = {"a": first, "b": "fine", "agg": "done"}
+    rigged = Rigged(scripts, prices=prices)
+    rigged.rig.ledger.purses.keep = True
+    members = [Agent("h:a", name="a"), Agent("h:a", name="two", fallback=["h:b"])]
+    asked = run(rigged.ask(rigged.mixture([members], "agg")))
+    assert asked.answer == "done"
+    lines = sum(entry.cost or 0.0 for entry in rigged.rig.ledger.purses.entries)
+    answer = Answer(asked.answer, tuple(asked.events))
+    assert answer.cost == pytest.approx(lines)
+    assert sum(cost or 0.0 for cost in answer.costs.values()) == pytest.approx(lines)
+    assert answer.usage.input == sum(entry.usage.input for entry in rigged.rig.ledger.purses.entries)
+
+
+def test_f32_a_second_aggregator_answers_where_the_first_breaks_with_an_error_of_its_own() -> None:
+    class Breaks:
+        async def send(self, request: Any, scope: Any) -> Any:
+            raise RuntimeError("a bug of the provider's")
+
+    rigged = Rigged({"a": "a proposal", "two": "the answer"})
+    rigged.rig.wires._made["bad"] = Breaks()
+    second = Agent("bad:agg", name="agg", fallback=["h:two"])
+    asked = run(rigged.ask(rigged.mixture([["a"]], second)))
+    assert (asked.answer, asked.view.degraded) == ("the answer", True)
+    (note,) = asked.noted("fallback")
+    assert "the provider broke: RuntimeError" in note
+
+
+def test_a_payer_without_a_day_is_bound_for_as_long_as_the_mixture_lives() -> None:
+    prices = {"h:a": {"input": 0.0, "output": 1e6}}
+    rigged = Rigged({"a": Script("two words", usage=Usage(1, 2))}, prices=prices)
+    mixture, job = rigged.mixture([[Agent("h:a", name="a", max_tokens=2)]], None), Account("job", 5.0, daily=False)
+    outcomes = [run(rigged.ask(mixture, payer=job, max_cost=100.0)) for _ in range(3)]
+    assert [type(one.error).__name__ if one.error else one.answer for one in outcomes] == ["two words"] * 2 + [
+        "BudgetExceeded"
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "team a",
+        5.0,
+        ("", 5.0),
+        ("a\ud800", 5.0),
+        ("a\n", 5.0),
+        ("a", "5"),
+        ("a", float("nan")),
+        ("a", -1.0),
+        ("a", True),
+    ],
+)
+def test_what_is_no_payer_is_refused_before_anything_is_sent(wrong: Any) -> None:
+    rigged = Rigged({"a": "fine"})
+    with pytest.raises(ConfigError):
+        run(rigged.mixture([["a"]], None).ask("hi", payer=Account(*wrong) if isinstance(wrong, tuple) else wrong))
+    assert not rigged.asked
 
 
 ELSEWHERE = {"F13", "F15", "F16", "F17", "F18", "F19", "F20", "F21", "F22", "F23", "F29", "F33"}

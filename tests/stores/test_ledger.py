@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from moa.core.errors import BudgetExceeded, StoreFailed
+from moa.core.errors import BudgetExceeded, ConfigError, StoreFailed
 from moa.core.money import Account, Entry, Hold
 from moa.core.types import Usage
 from moa.stores.ledger import SqliteLedger, Sum
@@ -275,7 +277,8 @@ def test_what_was_spent_is_summed_by_model_payer_and_day(path: Path) -> None:
     ledger.close()
 
 
-def test_lines_are_kept_for_four_hundred_days(path: Path) -> None:
+def test_lines_of_so_many_days_are_kept_and_a_wrong_clock_removes_none(path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("moa.stores.ledger.KEPT", 2)
     for day in (100, 101, 501):
         ledger = SqliteLedger(path, clock=lambda day=day: day * DAY)  # type: ignore[misc]
         ledger.settle(Hold(), entry(1.0))
@@ -283,3 +286,134 @@ def test_lines_are_kept_for_four_hundred_days(path: Path) -> None:
     ledger = SqliteLedger(path, clock=lambda: 501 * DAY)
     assert [one.what for one in ledger.sums("day", 1000)] == ["501", "101"]
     ledger.close()
+
+
+def test_a_clock_that_was_once_far_ahead_binds_nobody_else(path: Path) -> None:
+    ahead = SqliteLedger(path, clock=lambda: 900 * DAY)
+    ahead.settle(asyncio.run(ahead.reserve((ALL,), 10.0)), entry(10.0))
+    ahead.close()
+    right = SqliteLedger(path, clock=lambda: 100 * DAY)
+    right.settle(asyncio.run(right.reserve((ALL,), 10.0)), entry(10.0))
+    assert right.spent("everybody") == pytest.approx(10.0)
+    right.close()
+    behind = SqliteLedger(path, clock=lambda: 99 * DAY)  # but by a day a clock may be behind
+    with pytest.raises(BudgetExceeded):
+        asyncio.run(behind.reserve((ALL,), 1.0))
+    behind.close()
+
+
+def test_a_day_that_has_begun_elsewhere_does_not_begin_again_where_the_clock_is_behind(path: Path) -> None:
+    """F29."""
+    first = SqliteLedger(path, clock=lambda: 101 * DAY)
+    first.settle(asyncio.run(first.reserve((ALL,), 4.0)), entry(4.0))
+    first.close()
+    behind = SqliteLedger(path, clock=lambda: 101 * DAY - 60)
+    held = asyncio.run(behind.reserve((ALL,), 6.0))
+    assert held.day == 101
+    with pytest.raises(BudgetExceeded):
+        asyncio.run(behind.reserve((ALL,), 1.0))
+    behind.close()
+
+
+def test_what_was_promised_and_never_settled_counts_as_spent_when_it_is_closed(path: Path) -> None:
+    ledger = SqliteLedger(path, clock=lambda: 100 * DAY)
+    asyncio.run(ledger.reserve((ALL,), 4.0))
+    ledger.close()
+    later = SqliteLedger(path, clock=lambda: 100 * DAY)
+    assert later.spent("everybody") == pytest.approx(4.0)
+    later.close()
+
+
+def test_what_is_written_is_synced(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    ledger.settle(Hold(), entry())
+    ledger.flush()
+    with ledger._file.reading() as database:
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    ledger.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_takes_neither_locks_nor_leases_of_its_parent(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    asyncio.run(ledger.reserve((ALL,), 1.0))
+    holder = ledger._file.holder
+    with ledger._memory, ledger._disk, ledger._file._turn:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            held = asyncio.run(ledger.reserve((ALL,), 2.0))
+            ledger.settle(held, entry(2.0))
+            ledger.flush()
+            os._exit(0 if ledger._file.holder != holder else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert ledger.spent("everybody") == pytest.approx(
+        2.1
+    )  # of the child's lease all: it has not closed; of ours nothing yet
+    ledger.close()
+
+
+def test_a_locked_file_does_not_hold_up_the_event_loop_nor_its_end(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    ledger.settle(asyncio.run(ledger.reserve((Account("other", 1.0),), 0.01)), entry())
+    ledger.flush()
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+
+    async def main() -> float:
+        began, slowest = time.monotonic(), 0.0
+        lease = asyncio.create_task(ledger.reserve((ALL,), 1.0))
+        ledger.settle(Hold(), entry())
+        flushing = asyncio.create_task(ledger.flushed(0.3))
+        while time.monotonic() - began < 0.5:
+            before = time.monotonic()
+            await asyncio.sleep(0.005)
+            slowest = max(slowest, time.monotonic() - before)
+        await flushing
+        lease.cancel()
+        return slowest
+
+    began = time.monotonic()
+    assert asyncio.run(main()) < 0.4
+    assert time.monotonic() - began < 3.0
+    locker.execute("ROLLBACK")
+    ledger.close()
+
+
+def test_a_closed_ledger_says_so(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    ledger.close()
+    with pytest.raises(StoreFailed, match="was closed"):
+        asyncio.run(ledger.reserve((ALL,), 1.0))
+    with pytest.raises(StoreFailed, match="was closed"):
+        ledger.settle(Hold(), entry())
+
+
+def test_leases_that_cannot_be_given_back_are_told(path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("moa.stores.ledger.BUSY", 0.05)
+    ledger = SqliteLedger(path)
+    asyncio.run(ledger.reserve((ALL,), 1.0))
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreFailed, match="what is spent cannot be kept here: database is locked"):
+        ledger.close()
+    locker.execute("ROLLBACK")
+
+
+def test_more_lines_than_one_statement_takes_are_written(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    for _ in range(200):
+        ledger.settle(Hold(), entry(0.5))
+    assert [(one.attempts, one.cost) for one in ledger.sums("model", 1)] == [(200, 100.0)]
+    ledger.close()
+
+
+def test_a_damaged_file_is_told_before_anything_is_paid(path: Path) -> None:
+    path.write_bytes(b"no database" * 1000)
+    ledger = SqliteLedger(path)
+    with pytest.raises(ConfigError, match="damaged"):
+        ledger.check()
+    SqliteLedger(path, lines=False).check()
+    with pytest.raises(ConfigError):
+        SqliteLedger(path, lines=False).check((ALL,))

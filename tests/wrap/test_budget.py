@@ -203,3 +203,23 @@ def test_a_call_without_a_limit_of_tokens_is_held_to_what_was_reserved_for_it() 
     assert asked.call.sampling.max_tokens == ASSUMED_MAX_TOKENS
     run(paying.budget.send(Request(call, call.conversation), Scope()))  # nobody pays: nothing is held
     assert paying.fake.asked[-1].call.sampling.max_tokens is None
+
+
+@pytest.mark.parametrize("said", [float("nan"), float("-inf"), -50.0, 1e9, "much"])
+def test_what_a_provider_says_a_call_cost_is_believed_only_where_it_can_be(said: Any) -> None:
+    paying = Paying(200.0, Script("four words are here", cost=said))
+    assert run(paying.times(1)) == 1
+    assert (paying.spent, paying.left) == (4.0, 196.0)  # as its usage costs
+
+
+@pytest.mark.parametrize(
+    ("context", "most"), [(None, ASSUMED_MAX_TOKENS), (100_000, ASSUMED_MAX_TOKENS), (1024, 955), (64, 256)]
+)
+def test_a_call_that_sets_no_max_tokens_is_held_to_what_its_context_has_room_for(
+    context: int | None, most: int
+) -> None:
+    paying = Paying(1e9)
+    call = replace(CALL, sampling=Sampling())
+    budget = replace(paying.budget, context=lambda model: context)
+    run(budget.send(Request(call, call.conversation), paying.scope))
+    assert paying.fake.asked[0].call.sampling.max_tokens == most

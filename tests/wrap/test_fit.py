@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from moa.core.errors import BadRequest, ProviderError
+from moa.core.errors import BadReply, BadRequest, ProviderError
 from moa.core.events import Noted
 from moa.core.ports import Scope
 from moa.core.profile import ABLE, Profile, fitted, with_room
@@ -211,3 +211,32 @@ def test_json_mode_is_left_out_and_told_where_a_model_has_none() -> None:
     assert (without.call.form.schema, notes) == ("", ("JSON mode is left out: the model does not take it",))
     schema = '{"type":"object"}'
     assert fitted(asked(form=Form(schema=schema)), Profile(json_mode=False))[0].call.form.schema == schema
+
+
+def test_what_a_provider_raises_or_returns_that_is_no_word_of_ours_fails_its_call_alone() -> None:
+    class Broken:
+        def __init__(self, does: Any) -> None:
+            self.does = does
+
+        async def send(self, request: Request, scope: Scope) -> Any:
+            if isinstance(self.does, Exception):
+                raise self.does
+            return self.does
+
+    for does in (RuntimeError("a bug"), KeyError("choices"), "just text", None):
+        with pytest.raises(BadReply, match="the provider broke: ") as caught:
+            asyncio.run(Fit(Broken(does), lambda model: ABLE).send(asked(), Scope()))
+        assert (caught.value.provider, caught.value.model) == ("fake", "a")
+
+
+def test_an_answer_that_leaves_references_no_room_is_held_to_less() -> None:
+    references = tuple(Reply("word " * 400) for _ in range(3))
+    call = Call("h:m", (user("hi"),), references=references, sampling=Sampling(max_tokens=4096))
+    held, note = with_room(call, 4096)
+    assert held.references == references
+    assert 1024 <= held.sampling.max_tokens < 4096  # type: ignore[operator]
+    assert note == f"its answer is held to {held.sampling.max_tokens} tokens: the context of h:m is 4096"
+    cut, note = with_room(replace(call, references=references * 4), 4096)
+    assert cut.sampling.max_tokens == 1024
+    assert all(len(reference.text) > 500 for reference in cut.references)
+    assert "12 of 12 references are cut" in note

@@ -12,12 +12,13 @@ import typer
 from moa.cli.options import ConfigFile, Json
 from moa.cli.output import Screen, money
 
+MOST_DAYS = 100_000
 By = Literal["day", "mixture", "role", "agent", "model", "payer"]
 
 
 def costs(
     by: Annotated[By, typer.Option("--by", help=f"What to sum over: {', '.join(get_args(By))}.")] = "model",
-    days: Annotated[int, typer.Option("--days", min=1, help="How many days, today (UTC) the last.")] = 1,
+    days: Annotated[int, typer.Option("--days", min=1, max=MOST_DAYS, help="How many days, today (UTC) the last.")] = 1,
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> None:

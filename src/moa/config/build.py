@@ -49,6 +49,9 @@ from moa.wrap.pace import Allowance, Paces
 from moa.wrap.timeout import Timeout
 from moa.wrap.turns import Machine, Turns
 
+WRITING = 1.0
+"""Seconds that a mixture's end waits for the disk."""
+
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
 
@@ -114,12 +117,15 @@ class Rig:
         return self.paces.of(model).percentile(0.95)
 
     async def aclose(self) -> None:
-        """Close the connections of the running event loop and write what the store has not written yet."""
+        """Close the connections of the running event loop and write what is not written yet: that waits a second at most.
+
+        Raises:
+            StoreFailed: something cannot be written now; it stays queued.
+        """
         await self.wires.aclose()
-        if self._store is not None:
-            self._store.flush()
-        if self._ledger is not None:
-            self._ledger.flush()
+        for kept in (self._store, self._ledger):
+            if kept is not None:
+                await kept.flushed(WRITING)
 
     def _onion_of(self, request: Request) -> Provider:
         """The onion around the wire that a request goes to."""
@@ -133,7 +139,7 @@ class Rig:
         first, between = (limits.first_token, limits.between_tokens) if shared.hurried else (None, None)
         onion = Timeout(onion, timeout, first, between, self.paces)
         onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)
-        onion = Budget(onion, self.ledger, self.price)
+        onion = Budget(onion, self.ledger, self.price, self.context)
         onion = Circuit(onion, self._gates, limits.failures, limits.rest)
         onion = Attempts(
             onion,

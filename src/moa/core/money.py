@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from moa.core.errors import ConfigError
 from moa.core.types import Usage
 
 Ended: TypeAlias = Literal["done", "failed", "cancelled"]
@@ -13,11 +14,22 @@ Ended: TypeAlias = Literal["done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who pays, and the most it may spend: in all (a run), or a UTC day (`daily`: a mixture, a key, everybody)."""
+    """Who pays, and the most it may spend, in US dollars: in all (a run), or a UTC day (`daily`: a mixture, a key, everybody).
+
+    Raises:
+        ConfigError: the name is no text that can be written down, or the limit no number from 0 on.
+    """
 
     name: str
     limit: float
     daily: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            raise ConfigError(f"account: {self.name!r} is no name")
+        number = isinstance(self.limit, int | float) and not isinstance(self.limit, bool)
+        if not number or not 0 <= self.limit < float("inf"):
+            raise ConfigError(f"account {self.name}: {self.limit!r} is no limit in dollars")
 
 
 @dataclass(frozen=True, slots=True)

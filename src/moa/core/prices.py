@@ -26,6 +26,8 @@ class Price:
 
 
 FREE = Price()
+MOST_COST = 1e6
+"""US dollars that no call can cost."""
 
 
 def cost(usage: Usage, price: Price) -> float:
@@ -38,6 +40,11 @@ def cost(usage: Usage, price: Price) -> float:
     fresh = max(usage.input - usage.cached - usage.written, 0)
     sent = fresh * price.input + usage.cached * cached + usage.written * written
     return (sent + usage.output * price.output) / 1e6
+
+
+def sensible(cost: object) -> float | None:
+    """What somebody says a call has cost, in US dollars; None where that is nothing, or nothing that can be."""
+    return cost if isinstance(cost, int | float) and 0 <= cost < MOST_COST else None
 
 
 def total(costs: list[float | None]) -> float | None:

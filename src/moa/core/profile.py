@@ -119,17 +119,24 @@ CUT = "\n[… {dropped} of {all} characters are left out here …]\n"
 def with_room(call: Call, context: int | None) -> tuple[Call, str]:
     """The call with its references cut to equal shares of what fits into `context` tokens, and what was done, in words.
 
-    A reference shorter than its share leaves the rest of it to the others. Each is cut in its middle, where a mark stands:
-    answers tend to begin with what they are about and end with what they come to.
+    An answer that may be longer than there is room for beside them is held to a quarter of the context. A reference shorter than
+    its share leaves the rest of it to the others. Each is cut in its middle, where a mark stands: answers tend to begin with what
+    they are about and end with what they come to.
     """
     if context is None or not call.references:
         return call, ""
-    answer = call.sampling.max_tokens or min(ROOM_FOR_ANSWER, context // 4)
-    taken = estimated_input(call.conversation) + estimated(call.manner.instructions) + estimated(call.task) + answer
+    taken = estimated_input(call.conversation) + estimated(call.manner.instructions) + estimated(call.task)
     room = context - taken - FRAME * (len(call.references) + 2)
     sizes = [estimated(reference.text) for reference in call.references]
-    if sum(sizes) <= room:
+    answer = call.sampling.max_tokens or min(ROOM_FOR_ANSWER, context // 4)
+    if sum(sizes) + answer <= room:
         return call, ""
+    if call.sampling.max_tokens is not None and answer > context // 4:
+        answer = max(room - sum(sizes), context // 4)
+        call = call.drawn(replace(call.sampling, max_tokens=answer))
+        if sum(sizes) + answer <= room:
+            return call, f"its answer is held to {answer} tokens: the context of {call.model} is {context}"
+    room -= answer
     share = _share(sizes, max(room, 0))
     references = tuple(_cut(reference, size, share) for reference, size in zip(call.references, sizes, strict=True))
     count = sum(size > share for size in sizes)

@@ -6,6 +6,12 @@ from moa.core.errors import BadReply, ProviderError, Refused
 from moa.core.types import Call, Reply
 
 
+def broken(problem: str, call: Call) -> BadReply:
+    """The error that a provider which breaks its word makes of its call: it is foreign code, and must not end the run."""
+    provider, _, model = call.model.partition(":")
+    return BadReply(f"the provider broke: {problem}", provider=provider, model=model)
+
+
 def no_answer(reply: Reply, call: Call, *, final: bool) -> ProviderError | None:
     """Why a reply is no answer, as the error that its call then fails with; None where it is one.
 

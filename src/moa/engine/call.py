@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from moa.core.errors import BadReply, CallError, MoaError
+from moa.core.errors import CallError, MoaError
 from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted, Wasted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.money import Account
@@ -16,7 +16,7 @@ from moa.core.prices import Price, cost
 from moa.core.profile import with_room
 from moa.core.prompts import render
 from moa.core.types import Call, Reply, Request, Usage
-from moa.core.usable import no_answer
+from moa.core.usable import broken, no_answer
 from moa.engine.chance import token
 from moa.engine.recorder import Recorder
 
@@ -110,7 +110,7 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         if note:
             run.emit(Noted("fitted", note), span)
         request = Request(shown, render(shown, nonce), nonce)
-        reply = _usable(await _send(run.provider, request, scope), call, ask, run)
+        reply = _usable(await _send(run.provider, request, scope), call, ask, run, span)
     except MoaError as error:
         run.failed += 1
         run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)
@@ -128,22 +128,19 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
 
 async def _send(provider: Provider, request: Request, scope: Scope) -> Reply:
     """What the provider replies. A provider is foreign code: one that breaks its word fails its call, not the run."""
-    name, _, model = request.call.model.partition(":")
     try:
         reply = await provider.send(request, scope)
     except MoaError:
         raise
     except Exception as error:
-        raise BadReply(f"the provider broke: {error!r}", provider=name, model=model) from error
+        raise broken(repr(error), request.call) from error
     if not isinstance(reply, Reply):
-        raise BadReply(
-            f"the provider broke: it returned {type(reply).__name__}, not a Reply", provider=name, model=model
-        )
+        raise broken(f"it returned {type(reply).__name__}, not a Reply", request.call)
     return reply
 
 
-def _usable(reply: Reply, call: Call, ask: Ask, run: Run) -> Reply:
-    """The reply with its price and agent; what it used is counted even where it is no answer.
+def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
+    """The reply with its price and agent; what it used is counted, and told, even where it is no answer.
 
     Raises:
         BadReply: blank, reasoning only, broken off, or cut at its token limit on the way to another model.
@@ -152,10 +149,11 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run) -> Reply:
     spent = reply.cost
     if spent is None and (price := run.price(call.model)) is not None:
         spent = cost(reply.usage, price)
+    if (problem := no_answer(reply, call, final=ask.final)) is not None:
+        run.emit(Wasted(reply.usage, spent), span)
+        raise problem
     run.usage += reply.usage
     run.costs.append(spent)
-    if (problem := no_answer(reply, call, final=ask.final)) is not None:
-        raise problem
     if reply.finish == "length":
         reply = reply.noted("cut: the answer ends at its token limit; raise max_tokens")
     as_it_is = reply.cost == spent and reply.agent == call.agent

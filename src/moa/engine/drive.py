@@ -99,7 +99,8 @@ async def _carry_alone(rules: Ask, step: Step, run: Run) -> Outcome | None:
     try:
         return await carry(call, rules, step, run)
     except asyncio.CancelledError:
-        if used_up and task.uncancel() == 0:
+        ours, used_up = used_up, False
+        if ours and task.uncancel() == 0:
             return None
         _finish(step, [None], run)
         raise
@@ -107,6 +108,8 @@ async def _carry_alone(rules: Ask, step: Step, run: Run) -> Outcome | None:
         step.closed = True
         if timer is not None:
             timer.cancel()
+        if used_up:  # a provider swallowed the cancellation: it must not stay with whoever runs this
+            task.uncancel()
 
 
 async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run) -> bool:

@@ -13,9 +13,10 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
+from moa.core.prices import sensible
 from moa.core.types import Finish, Logprob, Reply, Usage
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted, sensible, several
+from moa.providers._saying import Saying, counted, several
 from moa.providers._sse import ServerEvent
 from moa.providers._wire import decoded
 

@@ -61,10 +61,12 @@ def failed(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErro
 def failed_inside(content: Any) -> ProviderError:
     """The error that an error object inside a 200 or a stream is."""
     message, codes = _said({"error": content}, b"")
-    status = next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), None)
+    status = next((int(code) for code in codes if re.fullmatch("[45][0-9][0-9]", code)), None)
     if status is None:
         status = next((number for word, number in _STATUS_OF if any(word in code for code in codes)), 500)
-    return _mapped(status, message, codes, ", ".join(sorted(codes)) or "an error in place of an answer")
+    error = _mapped(status, message, codes, ", ".join(sorted(codes)) or "an error in place of an answer")
+    error.retry_after = _retry_delay({"error": content})
+    return error
 
 
 def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderError:

@@ -13,9 +13,6 @@ from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
 from moa.core.types import Choice, Finish, Logprob, Reply, ToolCall, Usage
 
-MOST_COST = 1e6
-"""US dollars that no call can cost."""
-
 
 class Saying:
     """Collects text, reasoning, refusal, tool calls, finish, usage and cost, as the wires hand them in."""
@@ -116,11 +113,6 @@ class Saying:
             reasoning="".join(self._reasoning), usage=self.usage or Usage(estimated=True), cost=self.cost,
             notes=tuple(notes), logprobs=tuple(self.logprobs), others=tuple(self.others),
         )  # fmt: skip
-
-
-def sensible(cost: float | None) -> float | None:
-    """What a host says a call has cost, in US dollars; None where it says nothing, or nothing that can be."""
-    return cost if cost is not None and 0 <= cost < MOST_COST else None
 
 
 def several(first: Saying, further: Mapping[int, Saying], *, ended: bool) -> Reply:

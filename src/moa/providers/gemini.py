@@ -136,12 +136,13 @@ def _tools(form: Form) -> Json:
 
 def _contents(messages: tuple[Message, ...]) -> list[Json]:
     """Turns of "user" and "model"; neighbours of one role are one turn."""
-    names = {part.id: part.name for message in messages for part in message.parts if isinstance(part, ToolCall)}
+    names: dict[str, str] = {}  # of the calls so far: a host that gives no ids numbers those of each turn anew
     turns: list[Json] = []
     for message in messages:
         if message.role == "system":
             continue
         role = "model" if message.role == "assistant" else "user"
+        names |= {part.id: part.name for part in message.parts if isinstance(part, ToolCall)}
         parts = [_part(part, names) for part in message.parts]
         if turns and turns[-1]["role"] == role:
             turns[-1]["parts"] += parts

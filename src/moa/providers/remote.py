@@ -83,7 +83,7 @@ class Remote:
                 return tuple(sorted(WIRES[self.host.wire].models(content)))
         except TimeoutError:
             raise self._own(TimedOut(f"no answer within {seconds:g} s")) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._own(BadReply(f"no list of models came back: {error}")) from error
         except ProviderError as error:
             self._own(error)
@@ -134,7 +134,7 @@ async def _streamed(response: Response, reading: Reading, scope: Scope, max_toke
         for event in events.feed(piece):
             for delta in reading.event(event):
                 said += len(delta.text)
-                scope.emit(delta)
+                scope.emit(delta) if scope.want_deltas else scope.heard(delta)
             if said > most:
                 raise BadReply(f"the stream goes on far beyond max_tokens = {max_tokens}")
             if reading.ended:

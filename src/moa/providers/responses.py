@@ -14,9 +14,10 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
+from moa.core.prices import sensible
 from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, Tool, ToolCall, ToolResult, Usage
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted, sensible
+from moa.providers._saying import Saying, counted
 from moa.providers._sse import ServerEvent
 from moa.providers._wire import Json, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host

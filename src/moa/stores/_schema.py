@@ -81,7 +81,7 @@ def _version(path: Path, connection: sqlite3.Connection) -> int:
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     """Bring the tables up to date, once, however many processes try at the same time."""
-    _use_wal(connection)
+    use_wal(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statements in MIGRATIONS[_version(path, connection) :]:
@@ -96,7 +96,7 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
         raise
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def use_wal(connection: sqlite3.Connection) -> None:
     """Turn on the write-ahead log, which stays with the file. SQLite itself does not wait for a process doing the same."""
     until = time.monotonic() + BUSY
     while True:

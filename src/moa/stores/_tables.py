@@ -18,6 +18,9 @@ from moa.stores._trouble import translated
 
 DAY = 86_400
 
+MOST_VALUES = 999
+"""Values of one statement; before 3.32 SQLite took no more."""
+
 PATIENCE = 1.0
 """Seconds to try to empty the log for; SQLite does not wait for another process that is just doing so."""
 
@@ -83,12 +86,14 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def insert(database: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows into a table, named with its columns, by one statement: around each the interpreter's lock is given up and
-    taken again, and whoever else wants to run waits for it."""
-    if rows:
-        marks = f"({', '.join('?' * len(rows[0]))})"
+    """Insert rows into a table, named with its columns, by as few statements as SQLite takes: around each the interpreter's lock
+    is given up and taken again, and whoever else wants to run waits for it."""
+    size = MOST_VALUES // len(rows[0]) if rows else 1
+    for at in range(0, len(rows), size):
+        some = rows[at : at + size]
+        marks = f"({', '.join('?' * len(some[0]))})"
         database.execute(
-            f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", [value for row in rows for value in row]
+            f"INSERT INTO {table} VALUES {', '.join([marks] * len(some))}", [value for row in some for value in row]
         )
 
 

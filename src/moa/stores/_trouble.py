@@ -13,13 +13,13 @@ from pathlib import Path
 from moa.core.errors import ConfigError, MoaError, StoreFailed
 
 
-def failure(path: Path, error: Exception) -> MoaError:
-    """The error of moa's that `error`, met while working on `path`, is."""
+def failure(path: Path, error: Exception, kept: str = "runs", instead: str = ", or use --no-store") -> MoaError:
+    """The error of moa's that `error`, met while working on `path`, is. `kept` is what is kept there, `instead` another way out."""
     if isinstance(error, MoaError):
         return error
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return ConfigError(f"{path}: damaged, or no moa database ({error}); move it away, or use --no-store")
+        return ConfigError(f"{path}: damaged, or no moa database ({error}); move it away{instead}")
     why = getattr(error, "strerror", None) or str(error)
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
         advice = "make room"
@@ -27,12 +27,12 @@ def failure(path: Path, error: Exception) -> MoaError:
         advice = "another process holds it; wait for that one"
     else:
         advice = "make the file and its folder writable"
-    return StoreFailed(f"{path}: runs cannot be kept here: {why}; {advice}, or use --no-store")
+    return StoreFailed(f"{path}: {kept} cannot be kept here: {why}; {advice}{instead}")
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn errors of the disk and of SQLite into moa's.
+def translated(path: Path, *words: str) -> Iterator[None]:
+    """Turn errors of the disk and of SQLite into moa's; `words` are those of `failure`.
 
     Raises:
         ConfigError: the file is damaged or is something else.
@@ -41,7 +41,7 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        raise failure(path, error) from error
+        raise failure(path, error, *words) from error
 
 
 _MAKING = threading.Lock()

@@ -8,9 +8,11 @@ the running ones add is still taken.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,6 +28,9 @@ BATCH = 256
 
 GATHER = 0.5
 """Seconds the thread waits after an event for more to come: waking it up costs more than what it writes."""
+
+POLL = 0.001
+"""Seconds between two looks at whether all is written, for who waits in an event loop."""
 
 RETRY = 1.0
 """Seconds between two tries of a write that fails."""
@@ -89,11 +94,23 @@ class Writer(Generic[T]):
         if not self.settle() and self.error is not None:
             raise self.error
 
+    async def flushed(self, seconds: float) -> None:
+        """`flush` while the event loop goes on, and for so many seconds at most: what is late is written all the same."""
+        ends = time.monotonic() + seconds
+        with self._tried:
+            target, failures = self._written + len(self._pending), self._failures
+        self._wake.set()
+        self._rush.set()
+        while self._written < target and self._alive() and time.monotonic() < ends:
+            if self._failures > failures and self.error is not None:
+                raise self.error
+            await asyncio.sleep(POLL)
+
     def close(self) -> None:
         """Write what is queued and end the thread. A second call does nothing.
 
         Raises:
-            MoaError: it could not be written, and now never will.
+            MoaError: it could not be written, and now never will; or the file could not be closed as it should.
         """
         if self.closed:
             return
@@ -106,8 +123,9 @@ class Writer(Generic[T]):
             self._thread.join()
         else:
             self._finish()
-        if self._pending and self.error is not None:
-            raise type(self.error)(f"{self.error} ({len(self._pending)} events were not written)") from self.error
+        if self.error is not None:
+            left = f" ({len(self._pending)} events were not written)" if self._pending else ""
+            raise type(self.error)(f"{self.error}{left}") from self.error
 
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -135,7 +153,10 @@ class Writer(Generic[T]):
 
     def _finish(self) -> None:
         self._drain()
-        self._done()
+        try:
+            self._done()
+        except Exception as error:  # noqa: BLE001 - as in `_drain`
+            self.error = self.error or _as_ours(error)
 
     def _drain(self) -> None:
         """Write until the queue is empty or a write fails."""

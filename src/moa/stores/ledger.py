@@ -4,8 +4,8 @@ Each process spends inside *leases*: a lease is a part of an account's day (1 % 
 one transaction that sees all other processes' leases, and on disk before anything is reserved in it. So no two processes ever
 promise the same dollar, reserving costs no disk access, and after a crash an open lease counts as spent: never too little.
 
-A day is a UTC day. It never goes back, whatever the wall clock does, so that no budget begins twice. An attempt counts on the day
-its money was set aside, also where it ends on the next.
+A day is a UTC day. It does not go back when the wall clock does, so that no budget begins twice; but who once had a clock more
+than a day ahead binds nobody else. An attempt counts on the day its money was set aside, also where it ends on the next.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from moa.core.errors import StoreFailed
 from moa.core.money import Account, Entry, Hold
+from moa.stores._schema import use_wal
 from moa.stores._tables import insert, transaction
 from moa.stores._trouble import make_private, translated
 from moa.stores._writer import Writer, close_at_exit
@@ -34,9 +35,15 @@ PART = 0.01
 """Part of a limit that is leased at a time."""
 
 KEPT = 400
-"""Days that the lines of attempts are kept."""
+"""So many days with lines are kept."""
+
+AHEAD = 1
+"""Days that another process's clock may be ahead; one that is further ahead is wrong."""
 
 By: TypeAlias = Literal["day", "mixture", "role", "agent", "model", "tenant"]
+
+WORDS = ("what is spent", "")
+"""What is kept here, and that there is no other way, for error messages."""
 
 BUSY = 5.0
 APPLICATION = 0x6D6F614C  # "moaL"
@@ -106,16 +113,18 @@ class SqliteLedger:
     ) -> None:
         self.path = Path(path)
         self.purses = Purses()
-        self._clock, self._process, self._lines = clock, os.getpid(), lines
+        self._clock, self._lines = clock, lines
         self._day = 0
         self._file = _File(self.path, _holder())
         self._leases = self._file.leases
         self._memory, self._disk = threading.Lock(), threading.Lock()  # taken in the order: disk, memory
         self._writer: Writer[_Settled] = Writer(self._file.write, self._file.close, 100_000)
         weakref.finalize(self, close_at_exit, self._writer)
+        _LIVE.add(self)
 
     async def reserve(self, accounts: tuple[Account, ...], amount: float) -> Hold:
         """See Ledger. Waits for the disk only where a lease is used up."""
+        self._open()
         daily = [account for account in accounts if account.daily]
         while True:
             with self._memory:
@@ -131,6 +140,7 @@ class SqliteLedger:
 
     def settle(self, hold: Hold, entry: Entry) -> None:
         """See Ledger."""
+        self._open()
         with self._memory:
             run = tuple(account for account in hold.accounts if not account.daily)
             self.purses.settle(Hold(run, hold.amount), entry)
@@ -172,6 +182,21 @@ class SqliteLedger:
         """Return when everything settled so far is on disk; raises StoreFailed where it cannot be written."""
         self._writer.flush()
 
+    async def flushed(self, seconds: float) -> None:
+        """`flush` while the event loop goes on, and for so many seconds at most: what is late is written all the same."""
+        await self._writer.flushed(seconds)
+
+    def check(self, accounts: Sequence[Account] = ()) -> None:
+        """See that the file, if there is one, can be used by a run that these pay.
+
+        Raises:
+            ConfigError: it is damaged, or another program's.
+            StoreFailed: it cannot be read now.
+        """
+        if (self._lines or any(account.daily for account in accounts)) and self.path.exists():
+            with self._file.reading() as database:
+                database.execute("SELECT count(*) FROM leases WHERE day = 0").fetchone()
+
     def close(self) -> None:
         """Write what is settled, give back what is left of the leases, and close the file."""
         self._writer.close()
@@ -185,11 +210,11 @@ class SqliteLedger:
         self._day = max(self._day, int(self._clock() // 86_400))
         return self._day
 
+    def _open(self) -> None:
+        if self._writer.closed:
+            raise StoreFailed(f"{self.path}: this ledger was closed")
+
     def _lease(self, account: Account, day: int) -> _Lease:
-        if os.getpid() != self._process:  # a child process: what was leased is its parent's
-            self._process = os.getpid()
-            self._leases.clear()
-            self._file.holder = _holder()
         lease = self._leases.get((account.name, day))
         if lease is None:
             for old in [key for key, one in self._leases.items() if key[1] < day - 1 and not one.reserved]:
@@ -198,8 +223,30 @@ class SqliteLedger:
         return lease
 
     async def _leased(self, accounts: Sequence[Account], amount: float) -> None:
-        """Lease more, while the event loop goes on."""
-        await asyncio.to_thread(self._extend, accounts, amount)
+        """Lease more, while the event loop goes on: in a thread that nobody waits for when the loop ends."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def tell(error: Exception | None) -> None:
+            if not done.done():
+                done.set_result(None) if error is None else done.set_exception(error)
+
+        def work() -> None:
+            problem: Exception | None = None
+            try:
+                self._extend(accounts, amount)
+            except Exception as error:  # noqa: BLE001 - the thread's outermost door: raised by who waits
+                problem = error
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(tell, problem)
+
+        threading.Thread(target=work, name="moa-lease", daemon=True).start()
+        await done
+
+    def _forked(self) -> None:
+        """In a new child process: what was leased is the parent's, and who held a lock is not here."""
+        self._memory, self._disk = threading.Lock(), threading.Lock()
+        self._file.forked()
 
     def _extend(self, accounts: Sequence[Account], amount: float) -> None:
         """Lease more for each of them: in a thread, one at a time."""
@@ -231,16 +278,18 @@ class _File:
     holder: str
     leases: dict[tuple[str, int], _Lease] = field(default_factory=dict)  # by account and day
     _database: sqlite3.Connection | None = None
-    _process: int = 0
+    _pruned: bool = False
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def lease(self, account: Account, day: int, needed: float) -> tuple[int, float]:
         """Take a lease of what is needed, or of PART of the limit where there is so much left.
 
-        Returns the day, which is never before the latest one of the file, and the dollars granted.
+        Returns the day, which is never before the latest one of the file (but see AHEAD), and the dollars granted.
         """
         with self._transaction() as database:
-            (latest,) = database.execute("SELECT coalesce(max(day), 0) FROM leases").fetchone()
+            (latest,) = database.execute(
+                "SELECT coalesce(max(day), 0) FROM leases WHERE day <= ?", (day + AHEAD,)
+            ).fetchone()
             day = max(day, latest)
             left = account.limit - _charged(database, account.name, day, None)
             granted = min(max(needed, PART * account.limit), left) if left >= needed else 0.0
@@ -253,8 +302,15 @@ class _File:
         return day, granted
 
     def write(self, batch: Sequence[_Settled]) -> None:
-        """Write a batch in one transaction, or nothing of it."""
+        """Write a batch in one transaction, or nothing of it. The first one removes what is too old."""
         with self._transaction() as database:
+            if not self._pruned:
+                for table in ("entries", "leases"):
+                    database.execute(
+                        f"DELETE FROM {table} WHERE day < (SELECT min(day) FROM (SELECT DISTINCT day FROM {table} "
+                        "ORDER BY day DESC LIMIT ?))",
+                        (KEPT,),
+                    )
             insert(database, f"entries ({COLUMNS})", [_row(one) for one in batch])
             used: dict[tuple[str, int], float] = {}
             for one in batch:
@@ -265,10 +321,11 @@ class _File:
                 "SET used = used + excluded.used, dollars = max(dollars, used + excluded.used)",
                 [(self.holder, account, day, cost, cost) for (account, day), cost in used.items()],
             )
+        self._pruned = True
 
     def close(self) -> None:
         """Give back what is left of this process's leases."""
-        if self._database is None or self._process != os.getpid():
+        if self._database is None:
             return
         with self._transaction() as database:
             for (account, day), lease in self.leases.items():  # what was promised and never settled counts as spent
@@ -284,24 +341,39 @@ class _File:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, to read with."""
-        with translated(self.path), self._turn:
+        with translated(self.path, *WORDS), self._turn:
             yield self._own()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with translated(self.path), self._turn, transaction(self._own()) as database:
+        with translated(self.path, *WORDS), self._turn, transaction(self._own()) as database:
             yield database
 
+    def forked(self) -> None:
+        """In a new child process: neither the parent's connection nor its leases are this one's."""
+        _INHERITED.append(self._database)
+        self._database, self._turn, self.holder = None, threading.Lock(), _holder()
+        self.leases.clear()
+
     def _own(self) -> sqlite3.Connection:
-        """The connection; never a parent process's."""
-        if self._database is None or self._process != os.getpid():
-            _INHERITED.append(self._database)
-            self._database, self._process = _connect(self.path), os.getpid()
+        if self._database is None:
+            self._database = _connect(self.path)
         return self._database
 
 
 _INHERITED: list[sqlite3.Connection | None] = []
 """Connections of a parent process, which must be neither used nor closed in this one."""
+
+_LIVE: weakref.WeakSet[SqliteLedger] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for ledger in tuple(_LIVE):
+        ledger._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -311,12 +383,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         (owner,) = database.execute("PRAGMA application_id").fetchone()
         if owner not in (0, APPLICATION):
             raise StoreFailed(f"{path}: this is another program's database; give moa's ledger a file of its own")
-        database.execute("PRAGMA journal_mode = WAL")
+        use_wal(database)
         database.execute("PRAGMA synchronous = FULL")
         for statement in SCHEMA:
             database.execute(statement)
-        for table in ("entries", "leases"):
-            database.execute(f"DELETE FROM {table} WHERE day < (SELECT max(day) FROM {table}) - ?", (KEPT,))
         database.execute(f"PRAGMA application_id = {APPLICATION:d}")
     except BaseException:
         database.close()

@@ -118,6 +118,10 @@ class Sqlite:
         """
         self._writer.flush()
 
+    async def flushed(self, seconds: float) -> None:
+        """`flush` while the event loop goes on, and for so many seconds at most: what is late is written all the same."""
+        await self._writer.flushed(seconds)
+
     def close(self) -> None:
         """Write what is queued and end the thread; a second call does nothing. What is kept can still be read.
 

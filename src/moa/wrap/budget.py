@@ -12,7 +12,7 @@ from moa.core.events import Delta, Fact, Wasted
 from moa.core.money import Ended, Entry, Hold
 from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
-from moa.core.prices import Price, cost
+from moa.core.prices import Price, cost, sensible
 from moa.core.tokens import estimated, estimated_input
 from moa.core.types import Reply, Request, Sampling, Usage
 
@@ -21,7 +21,7 @@ from moa.core.types import Reply, Request, Sampling, Usage
 class Budget:
     """Reserves each attempt's worst cost with the scope's accounts, and settles what it used: the provider's own figure, else
     its usage at the model's price, else, for one that was cut or cancelled, what had been heard of it, estimated. A call that
-    sets no max_tokens is sent with as many as were reserved.
+    sets no max_tokens is sent with as many as were reserved: what is usual, and no more than the model's context has room for.
 
     An attempt that the provider refused or failed to answer (an HTTP error), or that never went out, costs nothing.
     """
@@ -29,6 +29,7 @@ class Budget:
     inner: Provider
     ledger: Ledger
     price: Callable[[str], Price | None]
+    context: Callable[[str], int | None] = lambda model: None
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider.
@@ -37,18 +38,18 @@ class Budget:
             BudgetExceeded: the worst cost of this attempt does not fit, or no price is known to bound it; nothing was sent.
         """
         price = self.price(request.call.model)
-        worst = self._worst(request, price, scope)
         hold = Hold(scope.accounts)
-        if worst:
-            hold = await self.ledger.reserve(scope.accounts, worst)
-            request = _within(request)
+        if scope.accounts:
+            bounded = self._within(request)
+            if worst := _worst(bounded, price):
+                hold, request = await self.ledger.reserve(scope.accounts, worst), bounded
         heard = _Heard(scope)
         emit = heard.emit if scope.want_deltas else scope.emit
         listening = scope._replace(emit=emit, heard=heard.count, sent=heard.out)
         usage, spent, ended = Usage(), None, "failed"
         try:
             reply = await self.inner.send(request, listening)
-            usage, spent, ended = reply.usage, reply.cost, "done"
+            usage, spent, ended = reply.usage, sensible(reply.cost), "done"
         except ProviderError as error:
             usage = _used_by(error, request, heard)
             raise
@@ -57,28 +58,35 @@ class Budget:
             raise
         finally:
             if spent is None and price is not None:
-                spent = cost(usage, price)
+                spent = sensible(cost(usage, price))
             self.ledger.settle(hold, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
             if ended != "done" and usage != Usage():
                 scope.emit(Wasted(usage, spent))
         return reply if reply.cost == spent else replace(reply, cost=spent, agent=request.call.agent)
 
-    def _worst(self, request: Request, price: Price | None, scope: Scope) -> float:
-        if not scope.accounts:
-            return 0.0
-        if price is None:
-            raise BudgetExceeded(
-                f"no price is known for {request.call.model}, so its cost cannot be bounded; write it under [prices]"
-            )
-        return worst_cost(request.call, price, request.messages)
+    def _within(self, request: Request) -> Request:
+        """The request, held to as many output tokens as can be reserved."""
+        call = request.call
+        if call.sampling.max_tokens is not None:
+            return request
+        most, context = most_tokens(call), self.context(call.model)
+        if context is not None:
+            most = min(most, max(context - estimated_input(request.messages) - MARGIN, LEAST_ANSWER))
+        return Request(call.drawn(_bounded(call.sampling, most)), request.messages, request.nonce)
 
 
-def _within(request: Request) -> Request:
-    """The request, held to as many output tokens as were reserved."""
-    call = request.call
-    if call.sampling.max_tokens is not None:
-        return request
-    return Request(call.drawn(_bounded(call.sampling, most_tokens(call))), request.messages, request.nonce)
+MARGIN = 64
+"""Tokens by which an input may be longer than estimated."""
+LEAST_ANSWER = 256
+"""Output tokens that are asked for where the context is nearly full: the model knows better whether they fit."""
+
+
+def _worst(request: Request, price: Price | None) -> float:
+    if price is None:
+        raise BudgetExceeded(
+            f"no price is known for {request.call.model}, so its cost cannot be bounded; write it under [prices]"
+        )
+    return worst_cost(request.call, price, request.messages)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from moa.core.errors import AuthFailed, OutOfCredit, Overloaded, ProviderError, RateLimited
+from moa.core.errors import AuthFailed, BadReply, OutOfCredit, Overloaded, ProviderError, RateLimited
 from moa.core.events import Noted
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
@@ -49,9 +49,9 @@ class Gates:
 class Circuit:
     """Sends only to models that can be expected to answer; what it does not send fails at once, as the last failure did.
 
-    It opens after `after` failures in a row that are the provider's (unreachable, timed out, cut, overloaded), for `rest`
-    seconds; after one without credit or with a bad key, for `long_rest`. Then one probe at a time is let through. While a
-    provider has asked to wait (Retry-After), calls wait, where that fits their deadline and nobody else can answer.
+    It opens after `after` failures in a row that are the provider's (unreachable, timed out, cut, overloaded, no answer at all),
+    for `rest` seconds; after one without credit or with a bad key, for `long_rest`. Then one probe at a time is let through.
+    While a provider has asked to wait (Retry-After), calls wait, where that fits their deadline and nobody else can answer.
 
     (Circuit breaker: Nygard, "Release It!", 2007.)
     """
@@ -116,7 +116,7 @@ class Circuit:
                 gate.cause = error
             return
         hopeless = isinstance(error, AuthFailed | OutOfCredit)
-        if not hopeless and not error.retryable:
+        if not hopeless and not error.retryable and not isinstance(error, BadReply):
             return  # the request's own fault says nothing about the model
         gate.failed += 1
         gate.cause = error

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from moa.core.errors import Halt, ProviderError
-from moa.core.events import Delta, Fact, Noted
+from moa.core.events import Delta, Fact, Noted, Wasted
 from moa.core.ports import Provider, Scope
 from moa.core.profile import with_room
 from moa.core.prompts import render
@@ -43,6 +43,7 @@ class Fallback:
                 asked = request if model == call.model else self._asked(request, model, scope)
                 reply = await self.inner.send(asked, mine)
                 if left > 1 and (problem := no_answer(reply, call, final=scope.final)) is not None:
+                    scope.emit(Wasted(reply.usage, reply.cost))
                     raise problem
             except Halt:
                 if first is None:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from moa.core.errors import BadRequest, TooLong
+from moa.core.errors import BadRequest, MoaError, TooLong
 from moa.core.events import Noted
 from moa.core.ports import Provider, Scope
 from moa.core.profile import SETTINGS, Profile, fitted, lacking
 from moa.core.types import Reply, Request
+from moa.core.usable import broken
 
 _REFUSAL = re.compile(
     r"unsupported|not supported|does(n't| not) support|not (allowed|permitted|available)|unknown|unrecognized|unexpected"
@@ -66,7 +67,7 @@ class Fit:
         for note in notes:
             scope.emit(Noted("fitted", f"{model}: {note}"))
         try:
-            return await self.inner.send(fit, scope)
+            reply = await self.inner.send(fit, scope)
         except TooLong:
             raise
         except BadRequest as error:
@@ -76,6 +77,13 @@ class Fit:
                 error.mended = True
                 scope.emit(Noted("learnt", f"{model} refuses {refused}: it is not sent to it again"))
             raise
+        except MoaError:
+            raise
+        except Exception as error:  # foreign code: its call fails, and whoever tries again or falls back goes on
+            raise broken(repr(error), request.call) from error
+        if not isinstance(reply, Reply):
+            raise broken(f"it returned {type(reply).__name__}, not a Reply", request.call)
+        return reply
 
 
 def _refused(error: BadRequest, request: Request) -> str:
