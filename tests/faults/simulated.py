@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from clock import run
-from moa import Agent, Mixture
+from moa import Agent, Answer, Mixture
 from moa.config.build import Rig
 from moa.config.load import load
 from moa.core.errors import (
@@ -272,6 +272,7 @@ class World:
             self._check_days(self.payer)
         for events in self.runs.values():
             self.problems += [f"I1: {problem}" for problem in _problems_of(events)]
+            self._check_cost(events)
         upstream = self.upstream
         if upstream.started != upstream.ended:
             self.problems.append(f"I2: {upstream.started - upstream.ended} calls run on")
@@ -289,9 +290,20 @@ class World:
                 f"I3: the ledger has {sum(written.values())} exact entries, the bill {sum(billed.values())}"
             )
 
+    def _check_cost(self, events: list[Event]) -> None:
+        """What a run says it cost is what its lines come to, and what its roles sum to."""
+        lines = sum(entry.cost or 0.0 for entry in self.purses.entries if entry.run == events[0].run)
+        answer = Answer("", tuple(events))
+        if answer.view.ended is None:
+            return
+        for told in (answer.cost, sum(one or 0.0 for one in answer.costs.values())):
+            if abs((told or 0.0) - lines) > 1e-9:
+                self.problems.append(f"I3: a run says {told} dollars, its lines {lines:.6f}")
+
     def _check_days(self, payer: Account) -> None:
         """What the file says of both days: within the limit, nothing still reserved, and as many dollars as were spent."""
-        spent = [self.ledger.spent(payer.name, day) for day in (int(MIDNIGHT // DAY) - 1, int(MIDNIGHT // DAY))]
+        days = int(MIDNIGHT // DAY) - 1, int(MIDNIGHT // DAY)
+        spent = [self.ledger.spent(f"payer {payer.name}", day) for day in days]
         if max(spent) > payer.limit + 1e-9:
             self.problems.append(f"I4: the payer spent {spent} of {payer.limit:.6f} dollars a day")
         if any(lease.reserved > 1e-9 for lease in self.ledger._leases.values()):

@@ -439,7 +439,7 @@ def test_what_a_run_cost_is_what_its_lines_say_and_what_its_roles_sum_to(first: 
     assert answer.usage.input == sum(entry.usage.input for entry in rigged.rig.ledger.purses.entries)
 
 
-def test_f32_a_second_aggregator_answers_where_the_first_breaks_with_an_error_of_its_own() -> None:
+def test_a_second_aggregator_answers_where_the_first_breaks_with_an_error_of_its_own() -> None:
     class Breaks:
         async def send(self, request: Any, scope: Any) -> Any:
             raise RuntimeError("a bug of the provider's")
@@ -449,8 +449,7 @@ def test_f32_a_second_aggregator_answers_where_the_first_breaks_with_an_error_of
     second = Agent("bad:agg", name="agg", fallback=["h:two"])
     asked = run(rigged.ask(rigged.mixture([["a"]], second)))
     assert (asked.answer, asked.view.degraded) == ("the answer", True)
-    (note,) = asked.noted("fallback")
-    assert "the provider broke: RuntimeError" in note
+    assert "the provider broke: RuntimeError" in asked.noted("fallback")[0]
 
 
 def test_a_payer_without_a_day_is_bound_for_as_long_as_the_mixture_lives() -> None:

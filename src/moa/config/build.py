@@ -49,8 +49,8 @@ from moa.wrap.pace import Allowance, Paces
 from moa.wrap.timeout import Timeout
 from moa.wrap.turns import Machine, Turns
 
-WRITING = 1.0
-"""Seconds that a mixture's end waits for the disk."""
+WRITING = 0.05
+"""Seconds that a mixture's end waits for the disk: less than a deadline may be passed by. What is late is written all the same."""
 
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
@@ -117,7 +117,7 @@ class Rig:
         return self.paces.of(model).percentile(0.95)
 
     async def aclose(self) -> None:
-        """Close the connections of the running event loop and write what is not written yet: that waits a second at most.
+        """Close the connections of the running event loop and write what is not written yet, where that is quick.
 
         Raises:
             StoreFailed: something cannot be written now; it stays queued.

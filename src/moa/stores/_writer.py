@@ -12,7 +12,6 @@ import asyncio
 import os
 import sys
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -96,12 +95,13 @@ class Writer(Generic[T]):
 
     async def flushed(self, seconds: float) -> None:
         """`flush` while the event loop goes on, and for so many seconds at most: what is late is written all the same."""
-        ends = time.monotonic() + seconds
+        clock = asyncio.get_running_loop().time
+        ends = clock() + seconds
         with self._tried:
             target, failures = self._written + len(self._pending), self._failures
         self._wake.set()
         self._rush.set()
-        while self._written < target and self._alive() and time.monotonic() < ends:
+        while self._written < target and self._alive() and clock() < ends:
             if self._failures > failures and self.error is not None:
                 raise self.error
             await asyncio.sleep(POLL)
