@@ -405,6 +405,37 @@ def test_an_error_inside_a_200_is_that_error(wire: Wire) -> None:
     assert isinstance(error, Overloaded)
 
 
+def test_a_responses_stream_without_pieces_is_read_from_its_whole_items() -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "see", "arguments": '{"b":2}'}
+    said = {"type": "message", "content": [{"type": "output_text", "text": "Paris"}]}
+    whole = {"type": "response.completed", "response": {"status": "completed", "output": [said, call]}}
+    added = {"type": "response.output_item.added", "output_index": 1, "item": call | {"arguments": ""}}
+    done = {"type": "response.output_item.done", "output_index": 1, "item": call}
+    piece = {"type": "response.output_text.delta", "delta": "Paris"}
+    for events in ([whole], [added, whole], [added, done, whole], [piece, whole]):
+        reply, facts = fed(RESPONSES, stream(*events))
+        assert (reply.text, reply.tool_calls) == ("Paris", (ToolCall("c1", "see", '{"b":2}'),))
+        assert "".join(fact.text for fact in facts if fact.what == "text") == "Paris"
+
+
+def test_an_anthropic_tool_call_whose_input_comes_whole_keeps_it() -> None:
+    block = {"type": "tool_use", "id": "c1", "name": "see", "input": {"b": 2}}
+    start = {"type": "content_block_start", "index": 0, "content_block": block}
+    reply, _ = fed(MESSAGES, stream(start, {"type": "message_stop"}))
+    assert reply.tool_calls == (ToolCall("c1", "see", '{"b":2}'),)
+
+
+def test_gemini_tool_results_carry_the_name_of_the_latest_call_with_their_id() -> None:
+    """Gemini gives its calls no ids, so those of every turn begin with call_0."""
+    talk = (
+        user("hi"), assistant(ToolCall("call_0", "weather", "{}")), Message("tool", (ToolResult("call_0", "sun"),)),
+        assistant(ToolCall("call_0", "stocks", "{}")), Message("tool", (ToolResult("call_0", "up"),)),
+    )  # fmt: skip
+    _, server, _ = sent(GEMINI, http(200, GEMINI.whole), request=Request(Call("host:m", talk), talk))
+    parts = [part for turn in server.asked[0]["contents"] for part in turn["parts"] if "functionResponse" in part]
+    assert [part["functionResponse"]["name"] for part in parts] == ["weather", "stocks"]
+
+
 @every_wire
 def test_a_schema_that_is_no_json_is_a_bad_request_and_nothing_is_sent(wire: Wire) -> None:
     for form in (Form(schema="{nonsense"), Form(tools=(Tool("t", parameters="nonsense"),))):

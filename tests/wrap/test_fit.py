@@ -31,7 +31,7 @@ from moa.providers.fake import Fake
 from moa.wrap.attempts import Attempts
 from moa.wrap.fit import Fit
 
-SAMPLING = Sampling(temperature=0.5, top_p=0.9, seed=7, max_tokens=64)
+SAMPLING = Sampling(temperature=0.5, top_p=0.9, seed=7, max_tokens=64, reasoning_effort="low")
 
 
 def asked(*messages: Message, form: Form = PLAIN, sampling: Sampling = SAMPLING) -> Request:
@@ -77,6 +77,14 @@ def sent(picky: Picky, request: Request, times: int = 2) -> tuple[list[Any], lis
         ("temperature: Extra inputs are not permitted", None, "temperature"),
         ("Unrecognized request argument supplied: seed", None, "seed"),
         ("`top_p` is not supported by this model", None, "top_p"),
+        ("`temperature` and `top_p` cannot both be specified for this model.", None, "top_p"),
+        ("Thinking level is not supported for this model.", None, "reasoning_effort"),
+        (
+            "Invalid JSON payload received. Unknown name \"thinkingLevel\" at 'generation_config'",
+            None,
+            "reasoning_effort",
+        ),
+        ("Unknown parameter: 'seed'. Supported parameters are: temperature, top_p", None, "seed"),
     ],
 )
 def test_a_refused_setting_is_learnt_once_told_and_left_out_from_then_on(
@@ -97,9 +105,29 @@ def test_what_is_refused_for_another_reason_is_not_sent_again() -> None:
     assert (outcomes, len(picky.asked), notes) == (["BadRequest"], 1, [])
 
 
-def test_a_system_message_that_is_refused_moves_into_the_first_user_turn() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unknown parameter: 'user'. Supported are: seed, temperature",
+        "Unsupported parameter: 'max_tokens'; use temperature",
+    ],
+)
+def test_what_is_not_refused_but_named_beside_it_is_kept(words: str) -> None:
+    outcomes, notes = sent(Picky(words, lambda request: True), asked(), times=1)
+    assert (outcomes, notes) == (["BadRequest"], [])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "System role not supported",
+        "Developer instruction is not enabled for models/gemma-3-27b-it",
+        "This model does not support system messages.",
+    ],
+)
+def test_a_system_message_that_is_refused_moves_into_the_first_user_turn(words: str) -> None:
     talk = (system("Be brief."), user("hi"))
-    picky = Picky("System role not supported", lambda request: request.messages[0].role == "system")
+    picky = Picky(words, lambda request: request.messages[0].role == "system")
     outcomes, _ = sent(picky, asked(*talk))
     assert outcomes == ["ok", "ok"]
     assert picky.asked[-1].messages == (Message("user", (Text("Be brief.\n\n"), Text("hi"))),)

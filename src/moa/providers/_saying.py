@@ -42,6 +42,10 @@ class Saying:
         """How many tool calls there are so far."""
         return len(self._tools)
 
+    def lacks(self, call: str) -> bool:
+        """Whether nothing of the arguments of that tool call has come."""
+        return not any(held[2] for held in self._tools if held[0] == call)
+
     def said(self, text: str) -> Delta:
         """More of the text."""
         self._text.append(text)

@@ -264,7 +264,7 @@ class Answer:
         elif one.type == "content_block_start" and one.content_block is not None:
             block = one.content_block
             if block.type == "tool_use":
-                yield self._saying.tool(one.index, block.id or "", block.name or "")
+                yield self._saying.tool(one.index, block.id or "", block.name or "", block.input or None)
             elif block.text:
                 yield self._saying.said(block.text)
         elif one.type == "content_block_delta" and one.delta is not None:

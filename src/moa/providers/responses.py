@@ -207,6 +207,8 @@ class Answer:
             raise failed_inside(one.error or {"code": one.code, "message": one.message})
         if kind in _LAST and one.response is not None:
             self._end(one.response)
+            for place, item in enumerate(one.response.output or ()):
+                yield from self._unheard(place, item)
         elif kind == "response.output_text.delta":
             saying.logprobs += [_likely(likely) for likely in one.logprobs or ()]
             yield saying.said(str(one.delta or ""))
@@ -218,8 +220,17 @@ class Answer:
             yield saying.tool(one.output_index, arguments=str(one.delta or ""))
         elif kind == "response.output_item.added" and one.item is not None and one.item.type == "function_call":
             yield saying.tool(one.output_index, one.item.call_id or one.item.id or "", one.item.name or "")
+        elif kind == "response.output_item.done" and one.item is not None:
+            yield from self._unheard(one.output_index, one.item)
 
-    def _item(self, place: int, item: _Item) -> Iterator[Delta]:
+    def _unheard(self, place: int | None, item: _Item) -> Iterator[Delta]:
+        """An item that is whole now, where no piece of it has come: some hosts send none."""
+        saying = self._saying
+        whole = item.type == "message" and not saying.text
+        if whole or (item.type == "function_call" and saying.lacks(item.call_id or item.id or "")):
+            yield from self._item(place, item)
+
+    def _item(self, place: int | None, item: _Item) -> Iterator[Delta]:
         saying = self._saying
         if item.type == "function_call":
             yield saying.tool(place, item.call_id or item.id or "", item.name or "", item.arguments)

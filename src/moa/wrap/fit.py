@@ -16,11 +16,18 @@ from moa.core.usable import broken
 
 _REFUSAL = re.compile(
     r"unsupported|not supported|does(n't| not) support|not (allowed|permitted|available)|unknown|unrecognized|unexpected"
-    r"|extra (inputs|fields)|invalid (parameter|field)|only the default|not compatible|must be (unset|omitted)",
+    r"|extra (inputs|fields)|invalid (parameter|field)|only the default|not compatible|must be (unset|omitted)"
+    r"|can ?not (both )?be (specified|set|used)",
     re.IGNORECASE,
 )
+_OTHERS = re.compile(
+    r"\b(supported|allowed|valid) ((parameters|values|ones|settings) )?(are|is:)|\bdid you mean|\buse ", re.IGNORECASE
+)
+"""Behind these words a refusal names what would be taken instead."""
 _SYSTEM = re.compile(
-    r"system (role|message|prompt)s? (is|are)?\s*(not supported|unsupported|not allowed)", re.IGNORECASE
+    r"system (role|message|prompt|instruction)s? (is|are)?\s*(not supported|unsupported|not (allowed|enabled))"
+    r"|(does not|doesn't) support (the )?system (role|message|prompt|instruction)|developer instruction is not enabled",
+    re.IGNORECASE,
 )
 _ALTERNATE = re.compile(r"roles must alternate|alternate between|consecutive (user|messages)", re.IGNORECASE)
 _NAMES = {name: name for name in SETTINGS} | {
@@ -30,6 +37,9 @@ _NAMES = {name: name for name in SETTINGS} | {
     "reasoning": "reasoning_effort",
     "effort": "reasoning_effort",
     "thinkingConfig": "reasoning_effort",
+    "thinkingLevel": "reasoning_effort",
+    "thinking level": "reasoning_effort",
+    "thinking": "reasoning_effort",
     "parallel_tool_calls": "parallel_tools",
     "logprobs": "logprobs",
     "top_logprobs": "logprobs",
@@ -96,11 +106,15 @@ def _refused(error: BadRequest, request: Request) -> str:
         return "in_a_row" if any(a == b for a, b in pairwise(roles)) else ""
     if not _REFUSAL.search(words):  # it may only dislike the value
         return ""
-    named = error.param or ""
-    for name, rule in _NAMES.items():
-        if (named == name or re.search(rf"\b{name}\b", words)) and _has(request, rule):
-            return rule
-    return ""
+    refused = _OTHERS.split(words)[0] if error.param is None else error.param
+    found = [
+        rule
+        for name, rule in _NAMES.items()
+        if re.search(rf"\b{name}\b", refused, re.IGNORECASE) and _has(request, rule)
+    ]
+    if not found:
+        return ""
+    return found[-1] if "both" in words else found[0]  # of two that exclude each other the first is the more usual one
 
 
 def _has(request: Request, rule: str) -> bool:
