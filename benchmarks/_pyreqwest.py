@@ -26,7 +26,7 @@ class Pyreqwest:
 
     @asynccontextmanager
     async def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, again: bool = True
     ) -> AsyncIterator[_Response]:
         """See Transport."""
         wanted = self._client().request(method, url).headers(dict(headers)).streamed_read_buffer_limit(0)

@@ -12,7 +12,12 @@ from contextlib import suppress
 import pytest
 
 from moa.core.errors import BadReply, Cut, Unreachable
+from moa.core.ports import Scope
+from moa.core.types import Call, Request, user
 from moa.providers._http import Aiohttp
+from moa.providers.hosts import custom
+from moa.providers.remote import Remote
+from moa.wrap.attempts import Attempts
 from providers.upstream import http, upstream
 
 
@@ -340,3 +345,54 @@ def test_a_kept_connection_that_breaks_after_a_while_is_not_taken_for_a_stale_on
 
     asyncio.run(main())
     assert seen == [0, 1]
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_of_one_call_no_more_than_two_requests_go_out_whoever_sends_them_again(attempts):
+    """F20, G3: a host that reads each request on a kept connection and hangs up."""
+    seen = []
+
+    async def serve(reader, writer):
+        first, answer = not seen, b'{"choices":[{"message":{"content":"ok"}}]}'
+        for kept in range(2 if first else 1):
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            seen.append(await reader.readexactly(size))
+            if first and not kept:
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+        writer.close()
+
+    async def main():
+        call = Call("host:m", (user("hi"),))
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            transport = Aiohttp()
+            host = custom("host", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+            provider = Attempts(Remote(host, transport), attempts, backoff=0.0)
+            assert (await provider.send(Request(call, call.conversation), Scope())).text == "ok"
+            with pytest.raises(Cut) as caught:
+                await provider.send(Request(call, call.conversation), Scope())
+            await transport.aclose()
+            return caught.value.resent
+
+    assert asyncio.run(main())
+    assert len(seen) == 1 + 2
+
+
+def test_a_handshake_that_stalls_is_no_connection(monkeypatch):
+    """F18."""
+    monkeypatch.setattr("moa.providers._http.CONNECT_SECONDS", 0.2)
+
+    async def silent(reader, writer):
+        await reader.read()
+        writer.close()
+
+    async def main():
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            transport = Aiohttp()
+            with pytest.raises(Unreachable, match="no connection within"):
+                async with transport.request("POST", f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}):
+                    pass
+            await transport.aclose()
+            await asyncio.sleep(0.05)
+
+    asyncio.run(main())

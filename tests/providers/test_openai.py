@@ -645,7 +645,7 @@ class Pieces:
         self._pieces = [piece for piece in pieces if piece]
 
     @asynccontextmanager
-    async def request(self, method, url, headers, body=b""):
+    async def request(self, method, url, headers, body=b"", *, again=True):
         yield self
 
     async def read(self, limit):

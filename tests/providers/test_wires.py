@@ -298,7 +298,7 @@ class Pieces:
     def __init__(self, *pieces: bytes) -> None:
         self._pieces = [piece for piece in pieces if piece]
 
-    def request(self, method, url, headers, body=b""):
+    def request(self, method, url, headers, body=b"", *, again=True):
         return self
 
     async def __aenter__(self):

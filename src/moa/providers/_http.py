@@ -10,10 +10,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from typing import Protocol
 from weakref import WeakSet
 
 import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
@@ -24,6 +26,12 @@ KEEP_ALIVE_SECONDS = 30.0
 STALE_SECONDS = 0.5
 """A used connection that breaks later than this had been open: the request may have been read, and is not sent again here."""
 DRAIN_SECONDS = 0.05
+
+
+_AGAIN: ContextVar[bool] = ContextVar("again", default=True)
+_FRESH: ContextVar[bool] = ContextVar("fresh", default=False)
+"""Of the request that this task sends: whether it may go out twice, and whether it needs a new connection."""
+RESENT = "it was sent twice"
 
 
 class Response(Protocol):
@@ -65,9 +73,11 @@ class Transport(Protocol):
     """Whoever can carry a request to a host."""
 
     def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, again: bool = True
     ) -> AbstractAsyncContextManager[Response]:
         """Send it and wait for the head of the answer; leaving the context closes a body that is not read to its end.
+
+        `again`: where a connection that was used before breaks at once, it may be sent once more, on a new one.
 
         Raises:
             Unreachable: no connection within five seconds.
@@ -92,16 +102,19 @@ class Aiohttp:
 
     @asynccontextmanager
     async def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, again: bool = True
     ) -> AsyncIterator[Response]:
         """See Transport."""
+        _AGAIN.set(again)
         try:
             async with self._session().request(
                 method, url, headers=headers, data=body or None, allow_redirects=False
             ) as response:
                 yield _Response(response)
         except (aiohttp.ClientError, OSError) as error:
-            raise _translated(error) from error
+            problem = _translated(error)
+            problem.resent = RESENT in getattr(error, "__notes__", ())
+            raise problem from error
 
     async def aclose(self) -> None:
         """See Transport."""
@@ -155,18 +168,29 @@ class _Connector(aiohttp.TCPConnector):
             self._used.add(connection.protocol)
         return connection
 
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        """A connection that is kept; none for a request that a kept one has failed."""
+        return None if _FRESH.get() else await super()._get(key, traces)
+
     async def past_stale_ones(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send a request; once more where the connection was a used one and broke at once: then it was never read."""
+        """Send a request; once more, on a new connection, where it was a used one and broke at once: then it was never read."""
         clock = asyncio.get_running_loop().time
         sent = clock()
         try:
             return await handler(request)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if request not in self._on_used or clock() - sent > STALE_SECONDS:
+            if request not in self._on_used or not _AGAIN.get() or clock() - sent > STALE_SECONDS:
                 raise
-        return await handler(request)
+        fresh = _FRESH.set(True)
+        try:
+            return await handler(request)
+        except (aiohttp.ClientError, OSError) as error:
+            error.add_note(RESENT)
+            raise
+        finally:
+            _FRESH.reset(fresh)
 
 
 class _Response:

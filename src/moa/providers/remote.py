@@ -54,7 +54,7 @@ class Remote:
             url = self._url(wire.path(model, stream=stream))
             async with (
                 nullcontext() if scope.timed else asyncio.timeout_at(scope.deadline),
-                self.transport.request("POST", url, self._headers(), content) as response,
+                self.transport.request("POST", url, self._headers(), content, again=scope.attempt == 1) as response,
             ):
                 reply = await _received(response, reading, scope, request.call.sampling.max_tokens)
         except TimeoutError:

@@ -68,7 +68,7 @@ class Attempts:
             except ProviderError as error:
                 last = error
                 wait = (error.retry_after or 0.0) + self.chance() * self.backoff * 2 ** (attempt - 1)
-                attempt += race.attempts
+                attempt += race.attempts + error.resent
                 if attempt > self.most or race.elected or not self._worth(error, wait, began, scope):
                     raise
                 scope.emit(CallRetried(attempt - 1, wait, Failure.of(error)))
