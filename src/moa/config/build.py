@@ -17,9 +17,10 @@ State shared by calls is made here: places and allowances per host, pace, gate a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from moa.config.hosts import Wires
 from moa.config.load import Config, nearest, xdg
@@ -81,9 +82,9 @@ class Rig:
         if config.spec.cache.exact:
             self._top = Cache(self._top, Kept(config.spec.cache.size))
 
-    async def send(self, request: Request, scope: Scope) -> Reply:
-        """See Provider."""
-        return await self._top.send(request, scope)
+    def send(self, request: Request, scope: Scope) -> Coroutine[Any, Any, Reply]:
+        """See Provider. (What only hands on is no coroutine of its own: each in flight is held in memory.)"""
+        return self._top.send(request, scope)
 
     def context(self, model: str) -> int | None:
         """The most tokens of a request to a model and its answer together; None where nobody knows."""
@@ -187,8 +188,8 @@ class _Routed:
 
     onion: Callable[[Request], Provider]
 
-    async def send(self, request: Request, scope: Scope) -> Reply:
-        return await self.onion(request).send(request, scope)
+    def send(self, request: Request, scope: Scope) -> Coroutine[Any, Any, Reply]:
+        return self.onion(request).send(request, scope)
 
 
 def open_store(spec: StoreSpec, environ: Mapping[str, str]) -> Sqlite:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -225,7 +225,7 @@ class Reply:
 Replies: TypeAlias = tuple[Reply, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """What a flow wants of one model. Rendered into messages by the engine, just before it is sent.
 
@@ -245,6 +245,8 @@ class Call:
     role: str = "proposer"
     form: Form = PLAIN
     fallbacks: tuple[str, ...] = ()
+    _digests: tuple[tuple[str, str], ...] = field(default=(), init=False, compare=False, repr=False)
+    _key: str = field(default="", init=False, compare=False, repr=False)
 
     def drawn(self, sampling: Sampling) -> Call:
         """The same call, its answer drawn so (`dataclasses.replace` takes thrice as long, and each paid call does this)."""
@@ -253,9 +255,14 @@ class Call:
             self.role, self.form, self.fallbacks,
         )  # fmt: skip
 
-    @cached_property
+    @property
     def digests(self) -> tuple[tuple[str, str], ...]:
         """One short digest per field that makes the key, so that two calls can be compared field by field."""
+        if not self._digests:
+            object.__setattr__(self, "_digests", self._digested())
+        return self._digests
+
+    def _digested(self) -> tuple[tuple[str, str], ...]:
         return (
             ("model", _shared(self.model)),
             ("conversation", _shared(self.conversation)),
@@ -268,14 +275,17 @@ class Call:
             *((("form", _shared(self.form)),) if self.form is not PLAIN and self.form != PLAIN else ()),
         )
 
-    @cached_property
+    @property
     def key(self) -> str:
         """SHA-256 over model, conversation, references, manner, sampling, sample and prompt version (hex).
 
         Also over the form, where one is asked for. Never over the nonce or the display order; `agent`, `role` and
         `fallbacks` are names, not content.
         """
-        return hashlib.sha256("".join([digest for _, digest in self.digests]).encode()).hexdigest()
+        if not self._key:
+            joined = "".join([digest for _, digest in self.digests])
+            object.__setattr__(self, "_key", hashlib.sha256(joined.encode()).hexdigest())
+        return self._key
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,13 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         if note:
             run.emit(Noted("fitted", note), span)
         request = Request(shown, render(shown, nonce), nonce)
-        reply = _usable(await _send(run.provider, request, scope), call, ask, run, span)
+        try:
+            reply = await run.provider.send(request, scope)
+        except MoaError:
+            raise
+        except Exception as error:  # a provider is foreign code: one that breaks its word fails its call, not the run
+            raise broken(repr(error), call) from error
+        reply = _usable(reply, call, ask, run, span)
     except MoaError as error:
         run.failed += 1
         run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)
@@ -126,19 +132,6 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
     return reply
 
 
-async def _send(provider: Provider, request: Request, scope: Scope) -> Reply:
-    """What the provider replies. A provider is foreign code: one that breaks its word fails its call, not the run."""
-    try:
-        reply = await provider.send(request, scope)
-    except MoaError:
-        raise
-    except Exception as error:
-        raise broken(repr(error), request.call) from error
-    if not isinstance(reply, Reply):
-        raise broken(f"it returned {type(reply).__name__}, not a Reply", request.call)
-    return reply
-
-
 def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     """The reply with its price and agent; what it used is counted, and told, even where it is no answer.
 
@@ -146,6 +139,8 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
         BadReply: blank, reasoning only, broken off, or cut at its token limit on the way to another model.
         Refused: the provider's filter cut it.
     """
+    if not isinstance(reply, Reply):
+        raise broken(f"it returned {type(reply).__name__}, not a Reply", call)
     spent = reply.cost
     if spent is None and (price := run.price(call.model)) is not None:
         spent = cost(reply.usage, price)

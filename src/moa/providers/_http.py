@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Protocol
 from weakref import WeakSet
 
@@ -100,21 +101,11 @@ class Aiohttp:
     def __init__(self) -> None:
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
-    @asynccontextmanager
-    async def request(
+    def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, again: bool = True
-    ) -> AsyncIterator[Response]:
+    ) -> _Exchange:
         """See Transport."""
-        _AGAIN.set(again)
-        try:
-            async with self._session().request(
-                method, url, headers=headers, data=body or None, allow_redirects=False
-            ) as response:
-                yield _Response(response)
-        except (aiohttp.ClientError, OSError) as error:
-            problem = _translated(error)
-            problem.resent = RESENT in getattr(error, "__notes__", ())
-            raise problem from error
+        return _Exchange(self._session(), method, url, headers, body, again)
 
     async def aclose(self) -> None:
         """See Transport."""
@@ -193,6 +184,41 @@ class _Connector(aiohttp.TCPConnector):
             _FRESH.reset(fresh)
 
 
+class _Exchange:
+    """One request and its answer. (A class and no generator: of these there may be thousands.)"""
+
+    __slots__ = ("_asked", "_response")
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        again: bool,
+    ) -> None:
+        self._asked = (session, method, url, headers, body, again)
+
+    async def __aenter__(self) -> _Response:
+        session, method, url, headers, body, again = self._asked
+        _AGAIN.set(again)
+        try:
+            self._response = await session.request(
+                method, url, headers=headers, data=body or None, allow_redirects=False
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translated(error) from error
+        return _Response(self._response)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._response.__aexit__(kind, error, trace)
+        if isinstance(error, aiohttp.ClientError | OSError):
+            raise _translated(error) from error
+
+
 class _Response:
     """A Response over aiohttp's."""
 
@@ -227,7 +253,14 @@ class _Response:
 
 
 def _translated(error: aiohttp.ClientError | OSError) -> ProviderError:
-    """The moa error that `error` is; the most specific class first."""
+    """The moa error that `error` is."""
+    problem = _ours(error)
+    problem.resent = RESENT in getattr(error, "__notes__", ())
+    return problem
+
+
+def _ours(error: aiohttp.ClientError | OSError) -> ProviderError:
+    """The class of it; the most specific one first."""
     match error:
         case aiohttp.ConnectionTimeoutError():
             return Unreachable(f"no connection within {CONNECT_SECONDS:g} s")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from moa.core.errors import Halt, ProviderError
 from moa.core.events import CallHedged, Delta, Fact, Noted
@@ -23,10 +24,13 @@ class Continued:
     inner: Provider
     profile: Callable[[str], Profile]
 
-    async def send(self, request: Request, scope: Scope) -> Reply:
+    def send(self, request: Request, scope: Scope) -> Coroutine[Any, Any, Reply]:
         """See Provider."""
         if not scope.final or not scope.want_deltas or not self.profile(request.call.model).prefill:
-            return await self.inner.send(request, scope)
+            return self.inner.send(request, scope)
+        return self._whole(request, scope)
+
+    async def _whole(self, request: Request, scope: Scope) -> Reply:
         heard = _Heard(scope.emit, scope.attempt)
         try:
             return await self.inner.send(request, scope._replace(emit=heard.emit))

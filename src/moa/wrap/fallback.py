@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from moa.core.errors import Halt, ProviderError
 from moa.core.events import Delta, Fact, Noted, Wasted
@@ -27,11 +28,12 @@ class Fallback:
     inner: Provider
     context: Callable[[str], int | None] = lambda model: None
 
-    async def send(self, request: Request, scope: Scope) -> Reply:
+    def send(self, request: Request, scope: Scope) -> Coroutine[Any, Any, Reply]:
         """See Provider; where all fail, raises what the call's own model raised."""
+        return self._first_of(request, scope) if request.call.fallbacks else self.inner.send(request, scope)
+
+    async def _first_of(self, request: Request, scope: Scope) -> Reply:
         call = request.call
-        if not call.fallbacks:
-            return await self.inner.send(request, scope)
         models = (call.model, *call.fallbacks)
         speaking = _Speaking(scope.emit)
         first: ProviderError | None = None
