@@ -306,15 +306,35 @@ def test_f12_another_model_answers_where_one_says_rubbish() -> None:
 
 def test_f14_an_answer_without_end_is_cut_at_its_time() -> None:
     endless = Script("word " * 100_000, interval=0.5)
-    asked, _ = ask(FINE | {"b": endless}, [FOUR], limits={"timeout": 60.0, "first_token": 5.0})
+    prices = {f"h:{name}": {"input": 1.0, "output": 1.0} for name in FINE}
+    rigged = Rigged(FINE | {"b": endless}, limits={"timeout": 60.0, "first_token": 5.0}, prices=prices)
+    rigged.rig.ledger.purses.keep = True
+    asked = run(rigged.ask(rigged.mixture([FOUR], "agg")))
     assert asked.answer == "answer of agg"
     assert asked.seconds <= 62.0
+    (line,) = [entry for entry in rigged.rig.ledger.purses.entries if entry.agent == "b"]
+    assert 100 < line.usage.output < 200, "what it had said by then: a word each half second"
+    assert (line.estimated, line.ended) == (True, "failed")
+    assert line.cost is not None
+    assert line.cost > 0
 
 
-def test_f30_costs_are_never_reckoned_from_counts_that_make_no_sense() -> None:
-    prices = {"h:a": {"input": 1.0, "output": 1.0}}
-    asked, _ = ask({"a": Script("fine", usage=Usage(0, 0))}, [["a"]], None, prices=prices)
-    assert asked.view.cost == 0.0  # an explicit 0 stays 0
+def test_f13_an_answer_that_breaks_off_is_asked_for_once_more_and_then_of_another() -> None:
+    broken = Cut("the connection broke before the answer was whole")
+    asked, rigged = ask({"a": broken, "b": "fine"}, [[Agent("h:a", name="a", fallback=["h:b"])]], None)
+    assert asked.answer == "fine"
+    assert rigged.asked == ["a", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [(Usage(0, 0), 0.0), (Usage(3, 2), 5.0), (Usage(-9, 2), 2.0), (Usage(3, -2), 3.0), (Usage(3, 10**12), None)],
+)
+def test_f30_an_explicit_nothing_costs_nothing_and_what_cannot_be_is_unknown(usage: Usage, cost: float | None) -> None:
+    """Of a provider in code; the counts of the wires are looked at where they are read."""
+    prices = {"h:a": {"input": 1e6, "output": 1e6}}
+    asked, _ = ask({"a": Script("fine", usage=usage)}, [["a"]], None, prices=prices)
+    assert asked.view.cost == cost
 
 
 @pytest.mark.parametrize(
@@ -483,7 +503,7 @@ def test_what_is_no_payer_is_refused_before_anything_is_sent(wrong: Any) -> None
     assert not rigged.asked
 
 
-ELSEWHERE = {"F13", "F15", "F16", "F17", "F18", "F19", "F20", "F21", "F22", "F23", "F29", "F33"}
+ELSEWHERE = {"F15", "F16", "F17", "F18", "F19", "F20", "F21", "F22", "F23", "F29", "F33"}
 """Faults whose tests stand beside what they test, with the number in their docstring."""
 
 

@@ -73,6 +73,8 @@ def findings(file: Path | None) -> Iterator[Finding]:
     yield _embedded()
     if config is not None:
         yield _store(config)
+        if problem := _problem(lambda: _ledger(config)):
+            yield Finding("ledger", "fail", problem, "move that file away; a new one is made")
 
 
 def _python() -> Finding:
@@ -186,6 +188,13 @@ def _embedded() -> Finding:
             "built-in", "warn", said, f"{RIGHT} is right: the models answer, but not as they should; install moa again"
         )
     return Finding("built-in", "ok", said)
+
+
+def _ledger(config: Config) -> None:
+    """Raise where the ledger's file cannot be used."""
+    from moa.config.build import open_ledger
+
+    open_ledger(config.spec.store, os.environ).check()
 
 
 def _store(config: Config) -> Finding:

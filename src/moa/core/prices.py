@@ -39,7 +39,7 @@ def cost(usage: Usage, price: Price) -> float:
     written = price.input if price.written is None else price.written
     fresh = max(usage.input - usage.cached - usage.written, 0)
     sent = fresh * price.input + usage.cached * cached + usage.written * written
-    return (sent + usage.output * price.output) / 1e6
+    return (sent + max(usage.output, 0) * price.output) / 1e6
 
 
 def sensible(cost: object) -> float | None:

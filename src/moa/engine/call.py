@@ -12,7 +12,7 @@ from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.money import Account
 from moa.core.ports import Provider, Scope
-from moa.core.prices import Price, cost
+from moa.core.prices import Price, cost, sensible
 from moa.core.profile import with_room
 from moa.core.prompts import render
 from moa.core.types import Call, Reply, Request, Usage
@@ -143,7 +143,7 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
         raise broken(f"it returned {type(reply).__name__}, not a Reply", call)
     spent = reply.cost
     if spent is None and (price := run.price(call.model)) is not None:
-        spent = cost(reply.usage, price)
+        spent = sensible(cost(reply.usage, price))
     if (problem := no_answer(reply, call, final=ask.final)) is not None:
         run.emit(Wasted(reply.usage, spent), span)
         raise problem
