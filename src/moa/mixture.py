@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from moa.flows.topology import MakeFlow
     from moa.stores.sqlite import Sqlite
 
-_LOG = logging.getLogger("moa")
-KEEPS_NOTHING = {"store": {"keep": False}}
-
 
 class Mixture:
     """A mixture of agents: `layers` of proposers, each layer reading the one before, and an `aggregator`.
@@ -151,7 +148,7 @@ class Mixture:
             from moa.config.build import Rig
             from moa.config.load import load
 
-            self._made = Rig(load(flags=None if self._keep else KEEPS_NOTHING), own=self._own)
+            self._made = Rig(load(flags={} if self._keep else {"store": {"keep": False}}), own=self._own)
         return self._made
 
     async def ask(
@@ -235,18 +232,18 @@ class Mixture:
     @asynccontextmanager
     async def _in_use(self, accounts: tuple[Account, ...]) -> AsyncIterator[None]:
         """While a question is answered and `accounts` pay. The last to leave an event loop closes its connections."""
+        from moa.config.budget import ended
+
         self._in_use_by[_loop()] += 1
         try:
             yield
         finally:
             if accounts:
-                from moa.config.budget import ended
-
                 self.rig.ledger.forget(ended(accounts))
             try:
                 await self._left()
             except MoaError as error:  # the answer was paid for: it is not lost with its record
-                _LOG.warning("%s", error)
+                logging.getLogger("moa").warning("%s", error)
 
     async def _left(self) -> None:
         self._in_use_by[_loop()] -= 1
@@ -293,9 +290,9 @@ class Mixture:
         """The store, if runs are kept and it can take one more, as the ledger can, which these accounts are in."""
         store, ledger = self.rig.store if self._keep else None, self.rig.ledger
         if not self._opened:
+            ledger.check(accounts)
             if store is not None:
                 store.check()
-            ledger.check(accounts)
             self._opened = True
         for kept in (store, ledger):
             if kept is not None and kept.full:

@@ -278,7 +278,7 @@ def test_what_was_spent_is_summed_by_model_payer_and_day(path: Path) -> None:
 
 
 def test_lines_of_so_many_days_are_kept_and_a_wrong_clock_removes_none(path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("moa.stores.ledger.KEPT", 2)
+    monkeypatch.setattr("moa.stores._ledgerfile.KEPT", 2)
     for day in (100, 101, 501, 502):
         ledger = SqliteLedger(path, clock=lambda day=day: day * DAY)  # type: ignore[misc]
         ledger.settle(Hold(), entry(1.0))
@@ -389,7 +389,7 @@ def test_a_closed_ledger_says_so(path: Path) -> None:
 
 
 def test_leases_that_cannot_be_given_back_are_told(path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("moa.stores.ledger.BUSY", 0.05)
+    monkeypatch.setattr("moa.stores._ledgerfile.BUSY", 0.05)
     ledger = SqliteLedger(path)
     asyncio.run(ledger.reserve((ALL,), 1.0))
     locker = sqlite3.connect(path, isolation_level=None)

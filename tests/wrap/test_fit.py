@@ -23,13 +23,15 @@ from moa.core.types import (
     Sampling,
     Text,
     Tool,
+    Usage,
     assistant,
     system,
     user,
 )
-from moa.providers.fake import Fake
+from moa.providers.fake import Fake, Script
 from moa.wrap.attempts import Attempts
 from moa.wrap.fit import Fit
+from moa.wrap.sizes import Sizes
 
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, seed=7, max_tokens=64, reasoning_effort="low")
 
@@ -268,3 +270,19 @@ def test_an_answer_that_leaves_references_no_room_is_held_to_less() -> None:
     assert cut.sampling.max_tokens == 1024
     assert all(len(reference.text) > 500 for reference in cut.references)
     assert "12 of 12 references are cut" in note
+
+
+def test_how_many_tokens_a_model_makes_of_a_text_is_learnt_from_its_own_counts() -> None:
+    sizes = Sizes()
+    long, short = asked(user("word " * 8000)), asked(user("hi"))  # 10,000 tokens as estimated
+    for request, usage, known in (
+        (short, Usage(3, 1), 1.0),  # says nothing: a template is most of it
+        (long, Usage(15_006, 1, estimated=True), 1.0),
+        (long, Usage(15_006, 1), 1.5),
+        (long, Usage(10_004, 1), 1.4),  # by and by
+        (long, Usage(1_000_000, 1), 1.4),  # no tokenizer does that
+    ):
+        fake = Fake({"a": Script("ok", usage=usage)})
+        asyncio.run(Fit(fake, lambda model: ABLE, sizes=sizes).send(request, Scope()))
+        assert sizes.of("fake:a") == pytest.approx(known, abs=0.001)
+    assert sizes.of("fake:b") == 1.0

@@ -47,6 +47,7 @@ from moa.wrap.fallback import Fallback
 from moa.wrap.fit import Fit, Learnt
 from moa.wrap.limit import Limit, Places
 from moa.wrap.pace import Allowance, Paces
+from moa.wrap.sizes import Sizes
 from moa.wrap.timeout import Timeout
 from moa.wrap.turns import Machine, Turns
 
@@ -70,7 +71,7 @@ class Rig:
         self.environ = os.environ if environ is None else environ
         self.wires = Wires(config.spec, self.environ, own)
         self.timeouts = {name: agent.timeout for name, agent in config.spec.agents.items() if agent.timeout is not None}
-        self.paces = Paces()
+        self.paces, self.sizes = Paces(), Sizes()
         self.profiles = Profiles(config.spec.profiles, config.spec.hosts)
         self._gates, self._learnt = Gates(), Learnt()
         self._shared: dict[str, _Shared] = {}
@@ -87,10 +88,10 @@ class Rig:
         return self._top.send(request, scope)
 
     def context(self, model: str) -> int | None:
-        """The most tokens of a request to a model and its answer together; None where nobody knows."""
-        if self.wires.is_free(model.partition(":")[0]):
-            return self.profiles.written(model).context
-        return self.profiles.of(model).context
+        """The most tokens of a request to a model and its answer together, as moa estimates them; None where nobody knows."""
+        free = self.wires.is_free(model.partition(":")[0])
+        context = (self.profiles.written(model) if free else self.profiles.of(model)).context
+        return None if context is None else int(context / self.sizes.of(model))
 
     @property
     def store(self) -> Sqlite | None:
@@ -136,7 +137,7 @@ class Rig:
 
     def _onion(self, host: str, timeout: float) -> Provider:
         limits, shared = self.config.spec.limits, self._shared_by(host)
-        onion: Provider = Fit(self.wires.wire(host), self.profiles.written, self._learnt)
+        onion: Provider = Fit(self.wires.wire(host), self.profiles.written, self._learnt, self.sizes)
         first, between = (limits.first_token, limits.between_tokens) if shared.hurried else (None, None)
         onion = Timeout(onion, timeout, first, between, self.paces)
         onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)

@@ -13,6 +13,7 @@ from moa.core.ports import Provider, Scope
 from moa.core.profile import SETTINGS, Profile, fitted, lacking
 from moa.core.types import Reply, Request
 from moa.core.usable import broken
+from moa.wrap.sizes import Sizes
 
 _REFUSAL = re.compile(
     r"unsupported|not supported|does(n't| not) support|not (allowed|permitted|available)|unknown|unrecognized|unexpected"
@@ -65,6 +66,7 @@ class Fit:
     inner: Provider
     profile: Callable[[str], Profile]
     learnt: Learnt = field(default_factory=Learnt)
+    sizes: Sizes = field(default_factory=Sizes)
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider."""
@@ -93,6 +95,7 @@ class Fit:
             raise broken(repr(error), request.call) from error
         if not isinstance(reply, Reply):
             raise broken(f"it returned {type(reply).__name__}, not a Reply", request.call)
+        self.sizes.learn(fit, reply)
         return reply
 
 
