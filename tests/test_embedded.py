@@ -15,6 +15,7 @@ from moa import Agent, Mixture, Reply
 from moa.config.build import flow_of
 from moa.config.find import load_here
 from moa.core.conversation import conversation_of
+from moa.core.errors import MoaError
 from moa.core.flow import play
 from moa.core.types import Call
 from moa.flows.answers import answer_of
@@ -52,10 +53,17 @@ def test_they_are_small_and_the_ones_that_are_pinned() -> None:
 
 
 async def _ask_all(mixture: Mixture, texts: list[str]) -> list[tuple[Mapping[str, str], str]]:
-    """What each member said, and the answer, for each text."""
+    """What each member said, and the answer, for each text; where there is none, why."""
+
+    async def ask(text: str) -> tuple[Mapping[str, str], str]:
+        try:
+            answer = await mixture.ask(text)
+        except MoaError as error:
+            return {"aggregator": str(error)}, str(error)
+        return {call.agent: call.text for call in answer.view.calls}, answer.text
+
     async with mixture:
-        answers = await asyncio.gather(*(mixture.ask(text) for text in texts))
-    return [({call.agent: call.text for call in answer.view.calls}, answer.text) for answer in answers]
+        return list(await asyncio.gather(*(ask(text) for text in texts)))
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,7 @@ class Writer(Generic[T]):
     def _reset(self) -> None:
         self._pending: deque[T] = deque()
         self._wake = threading.Event()  # there is something to write
+        self._idle = True  # the thread sleeps, or has not begun, until it is woken
         self._rush = threading.Event()  # somebody waits for it
         self._tried = threading.Condition()  # guards and announces _written and _failures
         self._written = self._failures = 0
@@ -65,7 +66,8 @@ class Writer(Generic[T]):
     def add(self, item: T) -> None:
         """Queue one item."""
         self._pending.append(item)
-        if not self._wake.is_set():
+        if self._idle:
+            self._idle = False
             self._wake.set()
             if self._thread is None:
                 self._start()
@@ -139,15 +141,17 @@ class Writer(Generic[T]):
             self._thread.start()
 
     def _run(self) -> None:
-        idle = False
+        quiet = False
         while not self.closed:
-            if idle:  # nothing came for a whole while: from now on whoever adds has to wake this thread
+            if quiet:  # nothing came for a whole while: from now on whoever adds has to wake this thread
                 self._wake.clear()
+                self._idle = True
                 if not self._pending and not self.closed:
                     self._wake.wait()
+                self._idle = False
             self._rush.wait(GATHER if self.error is None else RETRY)
             self._rush.clear()
-            idle = not self._pending
+            quiet = not self._pending
             self._drain()
         self._finish()
 

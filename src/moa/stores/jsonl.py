@@ -46,7 +46,7 @@ class Jsonl:
         with self._lock:
             if self._closed:
                 raise StoreFailed(f"{self.path}: this store was closed")
-            self._waiting.append(written(event, self._prompts)[1].encode("ascii") + b"\n")
+            self._waiting.append(written(event, self._prompts)[1].encode() + b"\n")
             if self._error is None or time.monotonic() >= self._again:
                 self._write()
 
