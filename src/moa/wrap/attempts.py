@@ -16,6 +16,7 @@ from moa.core.errors import Halt, ProviderError, TimedOut
 from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure, Wasted
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
+from moa.wrap.alarms import Alarm, alarms_of
 from moa.wrap.pace import Allowance, Pace, Paces
 
 
@@ -133,7 +134,7 @@ class _Race:
         self.attempts = 1
         self.elected = 0  # the number of the attempt whose text is passed on
         self._task: asyncio.Task[object] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Alarm | None = None
         self._second: asyncio.Task[Reply] | None = None
         self._interrupted = self._over = False
         self._began = 0.0
@@ -178,10 +179,10 @@ class _Race:
         self._began, self._out = loop.time(), True
         if self._slow is not None:
             self._task = asyncio.current_task()
-            self._timer = loop.call_later(self._slow, self._hedge)
+            self._timer = alarms_of(loop).at(self._began + self._slow, self._hedge)
         self._scope.sent()
 
-    def _hedge(self) -> None:
+    def _hedge(self, now: float) -> None:
         """The first attempt is slow: send the second."""
         hedges = self._of.hedges
         if self.elected or self._over or hedges is None or not self._scope.awaited() or not hedges.spend():
@@ -238,7 +239,7 @@ class _Race:
         """Whatever happened, nothing of this race goes on."""
         self._over = True
         if self._timer is not None:
-            self._timer.cancel()
+            alarms_of(asyncio.get_running_loop()).cancel(self._timer)
         second = self._second
         if second is not None:
             if not second.done():

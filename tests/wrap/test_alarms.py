@@ -1,0 +1,102 @@
+"""Alarms ring in their order and at their time, on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from clock import run
+from moa.wrap.alarms import DEAD, Alarms, alarms_of
+
+
+def test_they_ring_in_order_at_their_time_unless_taken_back() -> None:
+    async def main() -> tuple[list[float], list[float]]:
+        loop, rng, rung, due = asyncio.get_running_loop(), random.Random(3), [], []
+        alarms = alarms_of(loop)
+
+        def rings(when: float) -> Any:
+            return lambda now: rung.append((when, now))
+
+        for _ in range(500):
+            when = rng.uniform(0.0, 100.0)
+            alarm = alarms.at(when, rings(when))
+            if rng.random() < 0.5:
+                alarms.cancel(alarm)
+                alarms.cancel(alarm)
+            else:
+                due.append(when)
+        await asyncio.sleep(101.0)
+        assert [when for when, _ in rung] == sorted(due)
+        return [when for when, _ in rung], [at for _, at in rung]
+
+    due, rung = run(main())
+    assert rung == pytest.approx(due)
+
+
+def test_one_may_set_others_and_one_in_the_past_rings_at_once() -> None:
+    async def main() -> list[float]:
+        loop, rung = asyncio.get_running_loop(), []
+        alarms = alarms_of(loop)
+
+        def again(now: float) -> None:
+            rung.append(now)
+            if len(rung) < 4:
+                alarms.at(now + 2.0, again)
+
+        await asyncio.sleep(5.0)
+        alarms.at(1.0, again)
+        await asyncio.sleep(20.0)
+        return rung
+
+    assert run(main()) == pytest.approx([5.0, 7.0, 9.0, 11.0])
+
+
+def test_one_that_sets_itself_again_for_now_lets_the_loop_go_on() -> None:
+    async def main() -> float:
+        alarms = alarms_of(asyncio.get_running_loop())
+
+        def again(now: float) -> None:
+            alarms.at(now + 1e-12, again)
+
+        alarms.at(1.0, again)
+        await asyncio.sleep(0)
+        return 1.0
+
+    assert run(main()) == 1.0
+
+
+def test_one_that_breaks_keeps_no_other_from_ringing() -> None:
+    async def main() -> list[str]:
+        loop, rung = asyncio.get_running_loop(), []
+        loop.set_exception_handler(lambda loop, context: rung.append(repr(context["exception"])))
+        alarms_of(loop).at(1.0, lambda now: now / 0)
+        alarms_of(loop).at(2.0, lambda now: rung.append("second"))
+        await asyncio.sleep(3.0)
+        return rung
+
+    assert run(main()) == ["ZeroDivisionError('float division by zero')", "second"]
+
+
+def test_those_taken_back_do_not_pile_up_and_the_loop_has_one_timer() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        alarms = Alarms(loop)
+        for _ in range(10_000):
+            alarms.cancel(alarms.at(loop.time() + 30.0, lambda now: None))
+        assert len(alarms._heap) <= DEAD + 2
+        assert len([timer for timer in loop._scheduled if not timer.cancelled()]) == 1  # type: ignore[attr-defined]
+
+    run(main())
+
+
+def test_each_event_loop_has_its_own_and_those_of_ended_ones_are_forgotten() -> None:
+    async def mine() -> Alarms:
+        return alarms_of(asyncio.get_running_loop())
+
+    first, second = asyncio.run(mine()), asyncio.run(mine())
+    assert first is not second
+    assert first._loop.is_closed()
+    assert len([known for known in __import__("moa.wrap.alarms").wrap.alarms._OF if known.is_closed()]) <= 1
