@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import sqlite3
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -501,6 +503,54 @@ def test_what_is_no_payer_is_refused_before_anything_is_sent(wrong: Any) -> None
     with pytest.raises(ConfigError):
         run(rigged.mixture([["a"]], None).ask("hi", payer=Account(*wrong) if isinstance(wrong, tuple) else wrong))
     assert not rigged.asked
+
+
+@pytest.mark.parametrize("hedged", [False, True])
+def test_whoever_asks_after_a_cancellation_it_caught_is_answered_like_any_other(hedged: bool) -> None:
+    """The aggregator is carried in the task of who asks, which then still counts as being cancelled."""
+    slow = [Script(hang=True)] + (["answer of agg"] if hedged else [])
+    rigged = Rigged(lambda request: (slow.pop(0) if slow else HANGS) if request.call.model == "h:agg" else "a proposal")
+    if hedged:
+        rigged.rig._shared_by("h").hedges.saved = 5.0  # type: ignore[union-attr]
+        for _ in range(30):
+            rigged.rig.paces.of("h:agg").add(1.0)
+    mixture = rigged.mixture([["a"]], "agg")
+
+    async def caught() -> Asked:
+        try:
+            await asyncio.sleep(100.0)
+        except asyncio.CancelledError:
+            return await rigged.ask(mixture, deadline=10.0)
+        raise AssertionError("it was cancelled")
+
+    async def main() -> Asked:
+        task = asyncio.create_task(caught())
+        await asyncio.sleep(0)
+        task.cancel()
+        return await task
+
+    asked = run(main())
+    assert asked.answer == ("answer of agg" if hedged else "a proposal")
+    assert asked.seconds <= 10.1
+
+
+def test_a_ledger_that_another_process_locks_holds_up_no_question(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    for locked in (False, True):
+        rigged = Rigged({"a": "fine"}, store={"path": str(path)})
+        locker = sqlite3.connect(path.with_suffix(".ledger.db"), isolation_level=None) if locked else None
+        if locker is not None:
+            locker.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        asked = asyncio.run(rigged.ask(rigged.mixture([["a"]], None), deadline=2.0))
+        assert asked.answer == "fine"
+        assert time.monotonic() - began < 3.0
+        if locker is not None:
+            locker.execute("ROLLBACK")
+            locker.close()
+        rigged.rig.ledger.flush()
+        assert [one.attempts for one in rigged.rig.ledger.sums("model", 1)] == [1 + locked]
+        rigged.rig.ledger.close()
 
 
 ELSEWHERE = {"F15", "F16", "F17", "F18", "F19", "F20", "F21", "F22", "F23", "F29", "F33"}

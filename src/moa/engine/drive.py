@@ -88,7 +88,7 @@ async def _carry_alone(rules: Ask, step: Step, run: Run) -> Outcome | None:
     """What comes of a step's only call, which needs no task of its own; None where the step's time was used up first."""
     (call,), loop, task = rules.calls, asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    used_up = False
+    used_up, cancelling = False, task.cancelling()  # whoever asks may have caught a cancellation before
 
     def end() -> None:
         nonlocal used_up
@@ -100,7 +100,7 @@ async def _carry_alone(rules: Ask, step: Step, run: Run) -> Outcome | None:
         return await carry(call, rules, step, run)
     except asyncio.CancelledError:
         ours, used_up = used_up, False
-        if ours and task.uncancel() == 0:
+        if ours and task.uncancel() <= cancelling:
             return None
         _finish(step, [None], run)
         raise

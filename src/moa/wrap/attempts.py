@@ -110,6 +110,7 @@ class _Race:
 
     __slots__ = (
         "_began",
+        "_cancelling",
         "_interrupted",
         "_of",
         "_out",
@@ -137,7 +138,7 @@ class _Race:
         self._timer: Alarm | None = None
         self._second: asyncio.Task[Reply] | None = None
         self._interrupted = self._over = False
-        self._began = 0.0
+        self._began, self._cancelling = 0.0, 0
         self._out = False  # whether the first attempt has left the limiter
 
     async def run(self) -> Reply:
@@ -179,6 +180,7 @@ class _Race:
         self._began, self._out = loop.time(), True
         if self._slow is not None:
             self._task = asyncio.current_task()
+            self._cancelling = self._task.cancelling() if self._task else 0
             self._timer = alarms_of(loop).at(self._began + self._slow, self._hedge)
         self._scope.sent()
 
@@ -207,7 +209,7 @@ class _Race:
     def _taken_back(self) -> bool:
         """Whether the cancellation of this task was ours alone."""
         self._interrupted, self._over = False, True
-        return self._task is not None and self._task.uncancel() == 0
+        return self._task is not None and self._task.uncancel() <= self._cancelling
 
     def _waste_second(self) -> None:
         """Tell what a second attempt has cost that ended at the same moment as the first."""
