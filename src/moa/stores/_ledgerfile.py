@@ -181,9 +181,10 @@ def _connect(path: Path) -> sqlite3.Connection:
             raise StoreFailed(f"{path}: this is another program's database; give moa's ledger a file of its own")
         use_wal(database)
         database.execute("PRAGMA synchronous = FULL")
-        for statement in SCHEMA:
-            database.execute(statement)
-        database.execute(f"PRAGMA application_id = {APPLICATION:d}")
+        if owner != APPLICATION:  # a file that is there is only read: somebody may be writing
+            for statement in SCHEMA:
+                database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION:d}")
     except BaseException:
         database.close()
         raise

@@ -101,8 +101,9 @@ class Writer(Generic[T]):
         ends = clock() + seconds
         with self._tried:
             target, failures = self._written + len(self._pending), self._failures
-        self._wake.set()
-        self._rush.set()
+        if self._written < target:
+            self._wake.set()
+            self._rush.set()
         while self._written < target and self._alive() and clock() < ends:
             if self._failures > failures and self.error is not None:
                 raise self.error
