@@ -25,7 +25,20 @@ def test_a_good_installation_without_a_key_gets_one_warning(tmp_path: Path) -> N
         "python": ["ok"], "moa": ["ok"], "config": ["ok"], "keys": ["warn"],
         "llama.cpp": ["ok"], "built-in": ["ok"], "store": ["ok"],
     }  # fmt: skip
-    assert not list(tmp_path.rglob("runs.db")), "looking leaves no trace"
+    assert not list(tmp_path.rglob("*.db")), "looking leaves no trace"
+
+
+def test_a_damaged_ledger_is_found_and_no_question_is_asked_beside_it(tmp_path: Path) -> None:
+    fake_config(tmp_path)
+    ledger = tmp_path / ".local" / "share" / "moa" / "ledger.db"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_bytes(b"no database" * 1000)
+    code, states = _states(tmp_path)
+    assert (code, states["ledger"]) == (1, ["fail"])
+    for words in (("ask", "hello"), ("costs",)):
+        ended = moa_says(*words, home=tmp_path)
+        assert (ended.code, ended.out) == (2, "")
+        assert "ledger.db: damaged" in ended.problem
 
 
 def test_a_broken_configuration_fails_and_the_rest_is_still_checked(tmp_path: Path) -> None:

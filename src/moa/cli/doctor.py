@@ -173,7 +173,7 @@ def _embedded() -> Finding:
     from moa.engine.watch import Order, run
 
     nowhere = Path(os.devnull)  # so that only what ships with moa counts
-    shipped = load({"MOA_HOME": os.devnull}, folder=nowhere)
+    shipped = load({"MOA_HOME": os.devnull}, folder=nowhere, flags={"store": {"keep": False}})
     rig = Rig(shipped, {})
     try:
         for name in ("p1", "p2", "p3", "p4", "aggregator"):
