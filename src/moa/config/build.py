@@ -90,7 +90,7 @@ class Rig:
     def context(self, model: str) -> int | None:
         """The most tokens of a request to a model and its answer together, as moa estimates them; None where nobody knows."""
         free = self.wires.is_free(model.partition(":")[0])
-        context = (self.profiles.written(model) if free else self.profiles.of(model)).context
+        context = self.profiles.written(model).context if free else self.profiles.context(model)
         return None if context is None else int(context / self.sizes.of(model))
 
     @property

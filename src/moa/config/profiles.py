@@ -33,10 +33,9 @@ class Profiles:
             self._found[model] = self._find(model)
         return self._found[model]
 
-    def of(self, model: str) -> Profile:
-        """The same, with the context length that genai-prices knows, where none is written."""
-        profile = self.written(model)
-        return profile if profile.context else replace(profile, context=context_of(model))
+    def context(self, model: str) -> int | None:
+        """The most tokens it takes: as written, else what genai-prices knows."""
+        return self.written(model).context or context_of(model)
 
     def _find(self, model: str) -> Profile:
         host, _, rest = model.partition(":")
