@@ -55,7 +55,7 @@ class Alarms:
         self._armed, self._handle = when, self._loop.call_at(when, self._ring)
 
     def _ring(self) -> None:
-        now, self._armed, self._handle = max(self._loop.time(), self._armed), inf, None
+        now, self._armed, self._handle = self._loop.time(), inf, None
         try:
             while self._heap and (self._heap[0][2] is None or self._heap[0][0] <= now):
                 alarm = heappop(self._heap)
