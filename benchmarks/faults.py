@@ -88,6 +88,17 @@ def table(args: argparse.Namespace, served: Upstream, contenders: Sequence[Conte
     return figures
 
 
+def written(folder: Path, served: Upstream, proposers: Sequence[str], aggregator: str, more: str = "") -> Mixture:
+    """A mixture of models of the mock upstream, configured in a file of that folder."""
+    members = ", ".join(f'"mock:{model}"' for model in proposers)
+    file = folder / "moa.toml"
+    file.write_text(
+        f'[hosts.mock]\nbase_url = "{served.base_url}"\n[store]\nkeep = false\npath = "{folder}/runs.db"\n{more}'
+        f'[mixtures.default]\nproposers = [{members}]\naggregator = "mock:{aggregator}"\n'
+    )
+    return Mixture.from_config("default", config=file)
+
+
 async def churned(served: Upstream, cancels: int) -> tuple[float, int]:
     """After so many random cancels, how many of 200 calls are answered, and how many tasks are left."""
     transport = Aiohttp()
@@ -117,13 +128,8 @@ async def deadlines(served: Upstream, runs: int) -> tuple[float, float]:
     """Over real sockets, with one alive of four: the per cent answered, and the most seconds after the deadline."""
     rng, answered, late = random.Random(2), 0, 0.0
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "moa.toml"
-        file.write_text(
-            f'[hosts.mock]\nbase_url = "{served.base_url}"\n[store]\nkeep = false\n[mixtures.default]\n'
-            f'proposers = ["mock:{FINE}", "mock:{FINE}-hang", "mock:{FINE}-e500p100", "mock:{FINE}-cut"]\n'
-            f'aggregator = "mock:{FINE}"\n'
-        )
-        async with Mixture.from_config("default", config=file) as mixture:
+        models = (FINE, f"{FINE}-hang", f"{FINE}-e500p100", f"{FINE}-cut")
+        async with written(Path(folder), served, models, FINE) as mixture:
 
             async def one() -> None:
                 nonlocal answered, late
@@ -143,15 +149,10 @@ async def disconnected(served: Upstream, runs: int, streamed: bool) -> tuple[flo
     requests they had sent that have a line in the ledger."""
     rng, model = random.Random(4), "mock-lat100-tok400-itl5"
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "moa.toml"
-        file.write_text(
-            f'[hosts.mock]\nbase_url = "{served.base_url}"\n[store]\nkeep = false\npath = "{folder}/runs.db"\n'
-            f'[budget]\nday = 1000\n[prices."mock:{model}"]\ninput = 1.0\noutput = 2.0\n[mixtures.default]\n'
-            f'proposers = ["mock:{model}", "mock:{model}", "mock:{model}", "mock:{model}"]\naggregator = "mock:{model}"\n'
-        )
+        money = f'[budget]\nday = 1000\n[prices."mock:{model}"]\ninput = 1.0\noutput = 2.0\n'
         served.reset()
         aborted = 0
-        async with Mixture.from_config("default", config=file) as mixture:
+        async with written(Path(folder), served, [model] * 4, model, money) as mixture:
 
             async def leave(seconds: float) -> None:
                 with suppress(TimeoutError):
@@ -177,13 +178,9 @@ async def disconnected(served: Upstream, runs: int, streamed: bool) -> tuple[flo
 async def amplified(served: Upstream, calls: int) -> float:
     """Requests per call sent to a host of which every call fails, over so many calls."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "moa.toml"
-        file.write_text(
-            f'[hosts.mock]\nbase_url = "{served.base_url}"\n[store]\nkeep = false\n[limits]\nfailures = 1000000\n'
-            f'[mixtures.default]\nproposers = ["mock:{FINE}-lat1-e500p100"]\naggregator = "mock:{FINE}-lat1-e500p100"\n'
-        )
+        dead = f"{FINE}-lat1-e500p100"
         served.reset()
-        async with Mixture.from_config("default", config=file) as mixture:
+        async with written(Path(folder), served, [dead], dead, "[limits]\nfailures = 1000000\n") as mixture:
             for _ in range(0, calls, 100):
                 await asyncio.gather(*(mixture.ask("hi") for _ in range(50)), return_exceptions=True)
     return served.stats()["req"] / calls

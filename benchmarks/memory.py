@@ -72,6 +72,25 @@ async def in_flight(base_url: str) -> dict[str, float]:
         return {"mb": held - before}
 
 
+async def bare(base_url: str) -> dict[str, float]:
+    """What the same 4,000 requests add over the transport alone."""
+    from moa.providers._http import Aiohttp
+
+    transport, body = Aiohttp(), b'{"model":"mock-lat1500-tok200","messages":[{"role":"user","content":"hi"}]}'
+
+    async def call() -> None:
+        async with transport.request("POST", f"{base_url}/chat/completions", {}, body) as response:
+            await response.read(1 << 20)
+
+    before = resident()
+    tasks = [asyncio.create_task(call()) for _ in range(4000)]
+    await asyncio.sleep(1.0)
+    held = resident()
+    await asyncio.gather(*tasks)
+    await transport.aclose()
+    return {"mb": held - before}
+
+
 async def grown(base_url: str, requests: int) -> dict[str, float]:
     """Megabytes gained from a fifth of so many requests to all of them."""
     async with mixture(base_url, "mock-lat0-tok20") as one:
@@ -120,7 +139,7 @@ def main() -> int:
     """Measure and report."""
     if sys.argv[1:2] == ["--apart"]:
         what, base_url, *more = sys.argv[2:]
-        made = {"idle": idle, "in_flight": in_flight, "rates": rates}
+        made = {"idle": idle, "in_flight": in_flight, "bare": bare, "rates": rates}
         work = grown(base_url, int(more[0])) if what == "grown" else made[what](base_url)
         print(json.dumps(asyncio.run(work)))
         return 0
@@ -140,6 +159,10 @@ def main() -> int:
             Figure("S5.growth.mb", apart("grown", url, str(requests))["mb"], 5),
             Figure("S9.rate_at_1000_by_rate_at_64", speed["1000"] / speed["64"], 0.9, ">="),
         ]
+        tell(
+            args,
+            f"the 4,000 requests of a thousand mixtures, over the transport alone: {apart('bare', url)['mb']:.1f} MB",
+        )
     tell(
         args,
         f"{requests} requests; mixtures a second: {speed['64']:.0f} with 64 at once, {speed['1000']:.0f} with 1,000",

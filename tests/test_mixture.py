@@ -224,7 +224,7 @@ def test_no_new_run_is_started_while_the_store_is_full(monkeypatch: pytest.Monke
     fake = Fake({"x:a": "Lima"})
     mixture = Mixture([["x:a"]], "x:a", providers={"x": fake}, keep=True)
     monkeypatch.setattr("moa.stores.sqlite.Sqlite.full", True)
-    with pytest.raises(Overloaded, match=r"runs\.db cannot keep up"):
+    with pytest.raises(Overloaded, match=r"runs\.db cannot be written"):
         mixture.ask_sync("Capital?")
     assert not fake.asked
 

@@ -297,7 +297,7 @@ class Mixture:
         for kept in (store, ledger):
             if kept is not None and kept.full:
                 raise Overloaded(
-                    f"{kept.path} cannot keep up, so no new run is started; try again, or run with [store] keep = false"
+                    f"{kept.path} cannot be written so quickly, or not at all, so no new run is started; try again"
                 )
         return store
 
