@@ -11,6 +11,7 @@ import random
 import re
 import sqlite3
 import time
+from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,11 @@ def test_f05_a_provider_that_asks_to_wait_is_left_alone_while_another_answers() 
 )
 def test_f06_every_spelling_of_retry_after_is_read_or_ignored(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
+
+
+def test_f06_a_date_without_a_date_to_measure_it_by_is_read_against_our_own_clock() -> None:
+    assert retry_after({"retry-after": formatdate(time.time() + 3600, usegmt=True)}) == pytest.approx(3600, abs=60)
+    assert retry_after({"retry-after": "Sat, 28 Nov 2015 10:00:07 GMT"}) == 0.0
 
 
 def test_f06_a_wait_longer_than_the_time_left_is_not_waited() -> None:

@@ -492,7 +492,7 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({"retry_after_ms": "1500", "retry_after": "9"}, 1.5),
         ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": DATE}, 30.0),
         ({"retry_after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": DATE}, 0.0),
-        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
+        ({"retry_after": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
         ({"retry_after": "soon"}, None),
         ({"retry_after": "-3"}, None),
         ({"retry_after": "1e400"}, None),
@@ -507,6 +507,33 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 def test_the_wait_a_host_asks_for_is_read_and_nonsense_is_not(status, headers, seconds):
     error, _ = sent(http(status, {"error": {"message": "m"}}, **headers))
     assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("refusal", "mended"),
+    [
+        ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", True),
+        ("max_tokens: Extra inputs are not permitted", True),
+        ("max_tokens is too large: 7. This model supports at most 5 completion tokens", False),
+        ("Unsupported parameter: 'seed'", False),
+    ],
+)
+def test_a_model_that_wants_the_other_name_of_max_tokens_gets_it_from_then_on(refusal, mended):
+    async def main():
+        transport, facts = Aiohttp(), []
+        refused, fine = http(400, {"error": {"message": refusal}}), http(200, said("ok"))
+        async with upstream(refused, fine, fine) as server:
+            provider = Remote(custom("host", server.url), transport, KEY)
+            with pytest.raises(BadRequest) as caught:
+                await provider.send(asked(max_tokens=7), Scope(facts.append))
+            for model in ("host:m:8b", "host:other"):
+                await provider.send(asked(max_tokens=7, model=model), Scope())
+        await transport.aclose()
+        return caught.value.mended, facts, [next(name for name in body if name.startswith("max")) for body in server.asked]
+
+    told = [Noted("learnt", "host:m:8b takes max_completion_tokens in place of max_tokens")]
+    second = "max_completion_tokens" if mended else "max_tokens"
+    assert asyncio.run(main()) == (mended, told if mended else [], ["max_tokens", second, "max_tokens"])
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

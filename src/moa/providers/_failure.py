@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -125,7 +125,7 @@ def _short(message: str) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds the host asks us to wait, from `retry-after-ms` or `Retry-After`; None where it says nothing sensible.
 
-    An HTTP date is read against the answer's own Date, so that no clock of ours matters.
+    An HTTP date is read against the answer's own Date, so that no clock of ours matters; against ours where it has none.
     """
     if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
         return milliseconds / 1000
@@ -133,8 +133,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if (seconds := _number(after)) is not None:
         return seconds
     try:
-        wait = parsedate_to_datetime(after) - parsedate_to_datetime(headers.get("date", ""))
-    except (TypeError, ValueError, OverflowError):  # no date, no Date, or one with and one without a time zone
+        wait = parsedate_to_datetime(after) - parsedate_to_datetime(headers.get("date") or formatdate(usegmt=True))
+    except (TypeError, ValueError, OverflowError):  # no date, or one with and one without a time zone
         return None
     return max(wait.total_seconds(), 0.0)
 

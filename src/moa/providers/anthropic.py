@@ -13,6 +13,7 @@ import msgspec
 
 from moa.core.errors import BadReply, BadRequest
 from moa.core.events import Delta
+from moa.core.plan import most_tokens
 from moa.core.ports import Scope
 from moa.core.tokens import estimated_input
 from moa.core.types import Finish, Form, Image, Reply, Request, Sampling, Text, ToolCall, ToolResult
@@ -23,8 +24,6 @@ from moa.providers._wire import Json, data_url, decoded, model_of, parsed, setti
 from moa.providers.hosts import Host
 
 VERSION = "2023-06-01"
-MOST_TOKENS = 8192
-"""Output tokens where an agent sets no max_tokens: this wire wants a number."""
 WORTH_A_MARK = 1024
 """Tokens from which a prefix is cached there; a mark on less is not looked at."""
 CACHED: Json = {"cache_control": {"type": "ephemeral"}}
@@ -58,7 +57,7 @@ class Messages:
         turns = _turns(request)
         content: Json = {
             "model": model_of(request),
-            "max_tokens": call.sampling.max_tokens or MOST_TOKENS,
+            "max_tokens": most_tokens(call),  # this wire wants a number
             **settings(system=_blocks(system) or None),
             "messages": turns,
             **_settings(call.sampling),

@@ -5,11 +5,13 @@ Also what `local.py` says to llama.cpp. Reference: platform.openai.com/docs/api-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from moa.core.errors import BadRequest, ProviderError
 from moa.core.ports import Scope
 from moa.core.types import PLAIN, Form, Image, Message, Request, Sampling, Text, Tool, ToolCall, ToolResult
 from moa.providers._completion import Answer
@@ -50,6 +52,21 @@ class Chat:
     def models(self, body: bytes) -> tuple[str, ...]:
         """See Wire."""
         return tuple(model.id for model in msgspec.json.decode(body, type=_Models).data)
+
+
+_OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_NOT_TAKEN = re.compile(r"unsupported|not supported|un(known|recognized|expected)|extra (input|field)|not permitted", re.IGNORECASE)
+
+
+def renamed(error: ProviderError, host: Host) -> str:
+    """The name by which a model wants the limit of its answer, where it has refused the one its host takes; else empty."""
+    words, name = str(error.args[0]), host.max_tokens
+    other = _OTHER_NAME[name]
+    if host.wire != "chat" or not isinstance(error, BadRequest) or error.param not in (None, name):
+        return ""
+    if not re.search(rf"\b{name}\b", words):
+        return ""
+    return other if _NOT_TAKEN.search(words) or other in words else ""
 
 
 def _settings(sampling: Sampling, host: Host) -> Json:

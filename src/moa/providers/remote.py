@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from moa.core.errors import BadReply, BadRequest, ConfigError, ProviderError, TimedOut
+from moa.core.events import Noted
 from moa.core.ports import Scope
 from moa.core.tokens import estimated_usage
 from moa.core.types import Reply, Request
@@ -19,7 +20,7 @@ from moa.providers._wire import Reading, Wire, model_of
 from moa.providers.anthropic import Messages
 from moa.providers.gemini import Gemini
 from moa.providers.hosts import Host
-from moa.providers.openai import Chat
+from moa.providers.openai import Chat, renamed
 from moa.providers.responses import Responses
 
 WIRES: dict[str, Wire] = {"chat": Chat(), "responses": Responses(), "anthropic": Messages(), "gemini": Gemini()}
@@ -38,6 +39,8 @@ class Remote:
     host: Host
     transport: Transport
     key: str | None = field(default=None, repr=False)
+    _learnt: dict[str, Host] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The host as one of its models wants it, where that has refused it as it is; by the model's name."""
 
     def __post_init__(self) -> None:
         if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
@@ -47,10 +50,11 @@ class Remote:
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider. Streamed only where deltas are wanted."""
         model = model_of(request)
-        wire, stream = WIRES[self.host.wire], scope.want_deltas
+        host, stream = self._learnt.get(model, self.host), scope.want_deltas
+        wire = WIRES[host.wire]
         reading = wire.reading(scope, model)
         try:
-            content = _encoded(wire.body(request, self.host, stream=stream))
+            content = _encoded(wire.body(request, host, stream=stream))
             url = self._url(wire.path(model, stream=stream))
             async with (
                 nullcontext() if scope.timed else asyncio.timeout_at(scope.deadline),
@@ -61,6 +65,9 @@ class Remote:
             raise self._own(TimedOut("no whole answer before the deadline"), model, reading.text) from None
         except ProviderError as error:
             self._own(error, model, reading.text)
+            if model not in self._learnt and (name := renamed(error, host)):
+                self._learnt[model], error.mended = replace(host, max_tokens=name), True
+                scope.emit(Noted("learnt", f"{host.name}:{model} takes {name} in place of {host.max_tokens}"))
             raise
         if reply.usage.estimated:
             return replace(reply, usage=estimated_usage(request.messages, reply))
