@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from moa.core.errors import BadReply, Cut, Unreachable
+from moa.core.errors import BadReply, Cut, Overloaded, Unreachable
 from moa.core.ports import Scope
 from moa.core.types import Call, Request, user
 from moa.providers._http import Aiohttp
@@ -348,8 +348,9 @@ def test_a_kept_connection_that_breaks_after_a_while_is_not_taken_for_a_stale_on
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-def test_of_one_call_no_more_than_two_requests_go_out_whoever_sends_them_again(attempts):
-    """F20, G3: a host that reads each request on a kept connection and hangs up."""
+@pytest.mark.parametrize("then", [b"", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"])
+def test_of_one_call_no_more_than_two_requests_go_out_whoever_sends_them_again(attempts, then):
+    """F20, G3: a host that reads each request on a kept connection and hangs up, and then says so or hangs up again."""
     seen = []
 
     async def serve(reader, writer):
@@ -360,6 +361,8 @@ def test_of_one_call_no_more_than_two_requests_go_out_whoever_sends_them_again(a
             seen.append(await reader.readexactly(size))
             if first and not kept:
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+        if not first:
+            writer.write(then)
         writer.close()
 
     async def main():
@@ -369,7 +372,7 @@ def test_of_one_call_no_more_than_two_requests_go_out_whoever_sends_them_again(a
             host = custom("host", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
             provider = Attempts(Remote(host, transport), attempts, backoff=0.0)
             assert (await provider.send(Request(call, call.conversation), Scope())).text == "ok"
-            with pytest.raises(Cut) as caught:
+            with pytest.raises(Overloaded if then else Cut) as caught:
                 await provider.send(Request(call, call.conversation), Scope())
             await transport.aclose()
             return caught.value.resent

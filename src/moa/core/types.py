@@ -264,15 +264,15 @@ class Call:
 
     def _digested(self) -> tuple[tuple[str, str], ...]:
         return (
-            ("model", _shared(self.model)),
-            ("conversation", _shared(self.conversation)),
-            ("references", _shared(tuple([reference.text for reference in self.references]))),
-            ("task", _shared(self.task)),
-            ("manner", _shared(self.manner)),
-            ("sampling", _shared(self.sampling)),
-            ("sample", _shared(str(self.sample))),
-            ("prompt version", _shared(PROMPT_VERSION)),
-            *((("form", _shared(self.form)),) if self.form is not PLAIN and self.form != PLAIN else ()),
+            _digest_of("model", self.model),
+            _digest_of("conversation", self.conversation),
+            _digest_of("references", tuple([reference.text for reference in self.references])),
+            _digest_of("task", self.task),
+            _digest_of("manner", self.manner),
+            _digest_of("sampling", self.sampling),
+            _digest_of("sample", str(self.sample)),
+            _digest_of("prompt version", PROMPT_VERSION),
+            *((_digest_of("form", self.form),) if self.form is not PLAIN and self.form != PLAIN else ()),
         )
 
     @property
@@ -304,11 +304,9 @@ class Late:
     call: Call
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
 @lru_cache(maxsize=64)
-def _shared(content: Hashable) -> str:
-    """The digest of what the calls of a step have in common; few are remembered, since a conversation may be large."""
-    return _digest(content if isinstance(content, str) else repr(content))
+def _digest_of(name: str, content: Hashable) -> tuple[str, str]:
+    """A field's name and the digest of its content, which the calls of a step mostly share; few are remembered, since a conversation
+    may be large."""
+    text = content if isinstance(content, str) else repr(content)
+    return name, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from moa.core.errors import CallError, MoaError
@@ -48,18 +49,23 @@ class Run:
     tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they were started
 
     def start(self, coroutine: Any) -> asyncio.Task[Any]:
-        """A task of this run's group, remembered until it has ended."""
+        """A task of this run's group, remembered until `forget`."""
         task = self.group.create_task(coroutine)
         self.tasks[task] = None
-        task.add_done_callback(self.tasks.pop)
         return task
+
+    def forget(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        """Those of the tasks that have ended need not be stopped."""
+        for task in tasks:
+            if task.done():
+                del self.tasks[task]
 
     def stop(self) -> None:
         """Cancel every task still under way, in the order they were started: a run ends the same way every time."""
         for task in tuple(self.tasks):
             task.cancel(RUN_ENDED)
 
-    def emit(self, fact: Fact, span: int) -> None:
+    def emit(self, span: int, fact: Fact) -> None:
         """Record a fact of a call; what the final step streams is remembered, and what was spent in vain counted."""
         if isinstance(fact, Delta) and fact.final and fact.what == "text":
             self.streamed.append(fact.text)
@@ -83,6 +89,10 @@ class Step:
     late: list[Reply]
     closed: bool = False
 
+    def awaited(self) -> bool:
+        """Whether anybody still waits for its calls."""
+        return not self.closed
+
 
 async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
     """One logical call, from CallStarted to exactly one of CallFinished, CallFailed, CallCancelled."""
@@ -93,7 +103,7 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
     )
     span, started = run.recorder.open(fact, step.span), clock()
     scope = Scope(
-        emit=lambda fact: run.emit(fact, span),
+        emit=partial(run.emit, span),
         deadline=step.deadline if ask.keep else step.closes,
         want_deltas=run.deltas == "all" or (run.deltas == "final" and ask.final),
         final=ask.final,
@@ -103,12 +113,12 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         tenant=run.tenant,
         mixture=run.mixture,
         accounts=run.accounts,
-        awaited=lambda: not step.closed,
+        awaited=step.awaited,
     )
     try:
         shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")
         if note:
-            run.emit(Noted("fitted", note), span)
+            run.emit(span, Noted("fitted", note))
         request = Request(shown, render(shown, nonce), nonce)
         try:
             reply = await run.provider.send(request, scope)
@@ -145,7 +155,7 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     if spent is None and (price := run.price(call.model)) is not None:
         spent = sensible(cost(reply.usage, price))
     if (problem := no_answer(reply, call, final=ask.final)) is not None:
-        run.emit(Wasted(reply.usage, spent), span)
+        run.emit(span, Wasted(reply.usage, spent))
         raise problem
     run.usage += reply.usage
     run.costs.append(spent)

@@ -75,6 +75,7 @@ async def _carry_out(
         _stop(tasks, str(stop) if isinstance(stop, asyncio.CancelledError) else RUN_ENDED)
         _finish(step, _results(tasks), run)
         raise
+    run.forget(tasks)
     for task in tasks:
         if task.done() and not task.cancelled():
             task.result()  # a Halt or a bug ends the flow here

@@ -16,6 +16,8 @@ class Recorder:
     A sink that raises is dropped and counted in `dropped`; the run goes on. Nothing is recorded after the terminal event.
     """
 
+    __slots__ = ("_clock", "_seq", "_sinks", "_spans", "dropped", "ended", "run")
+
     def __init__(self, sinks: Iterable[Sink], *, run: str = "", clock: Callable[[], float] = time.time) -> None:
         self.run = run or new_id(clock())
         self.dropped = 0

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
@@ -27,12 +26,6 @@ KEEP_ALIVE_SECONDS = 30.0
 STALE_SECONDS = 0.5
 """A used connection that breaks later than this had been open: the request may have been read, and is not sent again here."""
 DRAIN_SECONDS = 0.05
-
-
-_AGAIN: ContextVar[bool] = ContextVar("again", default=True)
-_FRESH: ContextVar[bool] = ContextVar("fresh", default=False)
-"""Of the request that this task sends: whether it may go out twice, and whether it needs a new connection."""
-RESENT = "it was sent twice"
 
 
 class Response(Protocol):
@@ -123,10 +116,8 @@ class Aiohttp:
 
 def _session() -> aiohttp.ClientSession:
     # limit=0: how many calls go out at once is decided by wrap/limit, not by a hidden queue here.
-    connector = _Connector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
     return aiohttp.ClientSession(
-        connector=connector,
-        middlewares=(connector.past_stale_ones,),
+        connector=_Connector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
         # identity: compressing a few kB saves no time, and a bomb has to be sent in full.
@@ -136,58 +127,23 @@ def _session() -> aiohttp.ClientSession:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Knows which requests went out on a connection that had been used before.
-
-    A host may close such a connection at the very moment we send (llama.cpp does after each stream): the request was
-    then never read, so it is sent again, on the next connection. On a new connection the same failure is an error.
-    """
-
-    def __init__(self, *, limit: int, keepalive_timeout: float) -> None:
-        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout)
-        self._used: WeakSet[object] = WeakSet()
-        self._on_used: WeakSet[aiohttp.ClientRequest] = WeakSet()
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        """A connection for a request, noted."""
-        self._on_used.discard(req)
-        connection = await super().connect(req, traces, timeout)
-        if connection.protocol in self._used:
-            self._on_used.add(req)
-        else:
-            self._used.add(connection.protocol)
-        return connection
+    """Tells an exchange whether it goes out on a connection that was kept, and gives it a new one where it wants that."""
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
-        """A connection that is kept; none for a request that a kept one has failed."""
-        return None if _FRESH.get() else await super()._get(key, traces)
-
-    async def past_stale_ones(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """Send a request; once more, on a new connection, where it was a used one and broke at once: then it was never read."""
-        clock = asyncio.get_running_loop().time
-        sent = clock()
-        try:
-            return await handler(request)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if request not in self._on_used or not _AGAIN.get() or clock() - sent > STALE_SECONDS:
-                raise
-        fresh = _FRESH.set(True)
-        try:
-            return await handler(request)
-        except (aiohttp.ClientError, OSError) as error:
-            error.add_note(RESENT)
-            raise
-        finally:
-            _FRESH.reset(fresh)
+        exchange = _EXCHANGE.get()
+        connection = None if exchange.kept else await super()._get(key, traces)
+        exchange.kept = connection is not None
+        return connection
 
 
 class _Exchange:
-    """One request and its answer. (A class and no generator: of these there may be thousands.)"""
+    """One request and its answer. (A class and no generator: of these there may be thousands.)
 
-    __slots__ = ("_asked", "_response")
+    A host may close a kept connection at the very moment we send (llama.cpp does after each stream): the request was then never
+    read, so it is sent again, on a new one. On a new connection the same failure is an error.
+    """
+
+    __slots__ = ("_asked", "_resent", "_response", "kept")
 
     def __init__(
         self,
@@ -199,24 +155,45 @@ class _Exchange:
         again: bool,
     ) -> None:
         self._asked = (session, method, url, headers, body, again)
+        self.kept = self._resent = False
 
     async def __aenter__(self) -> _Response:
-        session, method, url, headers, body, again = self._asked
-        _AGAIN.set(again)
+        clock = asyncio.get_running_loop().time
+        _EXCHANGE.set(self)
+        sent = clock()
         try:
-            self._response = await session.request(
-                method, url, headers=headers, data=body or None, allow_redirects=False
-            )
+            self._response = await self._send()
         except (aiohttp.ClientError, OSError) as error:
-            raise _translated(error) from error
+            if not self._is_stale(error, clock() - sent):
+                raise _translated(error) from error
+            self._resent = True
+            try:
+                self._response = await self._send()
+            except (aiohttp.ClientError, OSError) as second:
+                raise _translated(second, resent=True) from second
         return _Response(self._response)
+
+    def _send(self) -> Awaitable[aiohttp.ClientResponse]:
+        session, method, url, headers, body, _ = self._asked
+        return session.request(method, url, headers=headers, data=body or None, allow_redirects=False)
+
+    def _is_stale(self, error: Exception, seconds: float) -> bool:
+        """Whether a kept connection broke, and so soon that nothing was read."""
+        broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+        return broke and self.kept and self._asked[-1] and seconds <= STALE_SECONDS
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._response.__aexit__(kind, error, trace)
         if isinstance(error, aiohttp.ClientError | OSError):
-            raise _translated(error) from error
+            raise _translated(error, resent=self._resent) from error
+        if isinstance(error, ProviderError):
+            error.resent = self._resent
+
+
+_EXCHANGE: ContextVar[_Exchange] = ContextVar("exchange")
+"""What this task sends."""
 
 
 class _Response:
@@ -252,10 +229,10 @@ class _Response:
             pass  # the connection is closed instead of kept: the answer itself is complete
 
 
-def _translated(error: aiohttp.ClientError | OSError) -> ProviderError:
+def _translated(error: aiohttp.ClientError | OSError, *, resent: bool = False) -> ProviderError:
     """The moa error that `error` is."""
     problem = _ours(error)
-    problem.resent = RESENT in getattr(error, "__notes__", ())
+    problem.resent = resent
     return problem
 
 

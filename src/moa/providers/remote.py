@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +29,7 @@ WIRES: dict[str, Wire] = {"chat": Chat(), "responses": Responses(), "anthropic":
 
 LIMIT = 32 << 20
 """Most bytes of one answer."""
+_TIMED = nullcontext()
 PAST = 16
 """Characters per token of `max_tokens` after which a stream is cut: no text has so long tokens, so its host does not count."""
 
@@ -39,6 +41,7 @@ class Remote:
     host: Host
     transport: Transport
     key: str | None = field(default=None, repr=False)
+    _headers: Mapping[str, str] = field(init=False, repr=False, compare=False)
     _learnt: dict[str, Host] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The host as one of its models wants it, where that has refused it as it is; by the model's name."""
 
@@ -46,25 +49,29 @@ class Remote:
         if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
             where = " or ".join(self.host.key_env) or self.host.name
             raise ConfigError(f"{where}: the key holds characters that no HTTP header may; copy it again")
+        headers = {"Content-Type": "application/json", **WIRES[self.host.wire].headers(self.key or "")}
+        object.__setattr__(self, "_headers", headers if self.host.keep_alive else headers | {"Connection": "close"})
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider. Streamed only where deltas are wanted."""
         model = model_of(request)
         host, stream = self._learnt.get(model, self.host), scope.want_deltas
         wire = WIRES[host.wire]
-        reading = wire.reading(scope, model)
+        reading: Reading | None = None
         try:
             content = _encoded(wire.body(request, host, stream=stream))
             url = self._url(wire.path(model, stream=stream))
             async with (
-                nullcontext() if scope.timed else asyncio.timeout_at(scope.deadline),
-                self.transport.request("POST", url, self._headers(), content, again=scope.attempt == 1) as response,
+                _TIMED if scope.timed else asyncio.timeout_at(scope.deadline),
+                self.transport.request("POST", url, self._headers, content, again=scope.attempt == 1) as response,
             ):
+                reading = wire.reading(scope, model)
                 reply = await _received(response, reading, scope, request.call.sampling.max_tokens)
         except TimeoutError:
-            raise self._own(TimedOut("no whole answer before the deadline"), model, reading.text) from None
+            error = TimedOut("no whole answer before the deadline")
+            raise self._own(error, model, reading.text if reading else "") from None
         except ProviderError as error:
-            self._own(error, model, reading.text)
+            self._own(error, model, reading.text if reading else "")
             if model not in self._learnt and (name := renamed(error, host)):
                 self._learnt[model], error.mended = replace(host, max_tokens=name), True
                 scope.emit(Noted("learnt", f"{host.name}:{model} takes {name} in place of {host.max_tokens}"))
@@ -82,7 +89,7 @@ class Remote:
         try:
             async with (
                 asyncio.timeout(seconds),
-                self.transport.request("GET", self._url("models"), self._headers()) as response,
+                self.transport.request("GET", self._url("models"), self._headers) as response,
             ):
                 content = await response.read(LIMIT)
                 if response.status != 200:
@@ -98,12 +105,6 @@ class Remote:
 
     def _url(self, path: str) -> str:
         return f"{self.host.base_url}/{path}"
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", **WIRES[self.host.wire].headers(self.key or "")}
-        if not self.host.keep_alive:
-            headers["Connection"] = "close"
-        return headers
 
     def _own(self, error: ProviderError, model: str = "", partial: str = "") -> ProviderError:
         """Write into the error whose it is and what had come; never with the key, which some hosts repeat."""

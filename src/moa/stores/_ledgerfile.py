@@ -181,6 +181,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             raise StoreFailed(f"{path}: this is another program's database; give moa's ledger a file of its own")
         use_wal(database)
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA cache_size = -256")  # KiB: what is written is not read again
         if owner != APPLICATION:  # a file that is there is only read: somebody may be writing
             for statement in SCHEMA:
                 database.execute(statement)

@@ -56,6 +56,7 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
             # What is deleted is overwritten; a commit survives a crash of moa, the last ones perhaps not a power cut.
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA cache_size = -256")  # KiB: what is written is not read again
             if _version(path, connection) < len(MIGRATIONS):
                 _migrate(path, connection)
         except BaseException:

@@ -120,6 +120,8 @@ def _entry(request: Request, scope: Scope, usage: Usage, spent: float | None, en
 class _Heard:
     """Whether an attempt went out, and how much of its answer was heard."""
 
+    __slots__ = ("_scope", "sent", "size")
+
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self.sent = False
