@@ -246,9 +246,10 @@ class Mixture:
                 logging.getLogger("moa").warning("%s", error)
 
     async def _left(self) -> None:
-        self._in_use_by[_loop()] -= 1
-        if not self._in_use_by[_loop()]:
-            del self._in_use_by[_loop()]
+        loop = _loop()
+        self._in_use_by[loop] -= 1
+        if not self._in_use_by[loop]:
+            del self._in_use_by[loop]
             await self.aclose()
 
     def _order(
@@ -263,32 +264,33 @@ class Mixture:
         from moa.config.budget import affordable, payers
         from moa.engine.watch import Order
 
-        conversation = conversation_of(question)
+        conversation, rig = conversation_of(question), self.rig
         deadline = _positive("deadline", self.deadline if deadline is None else deadline)
         max_cost = _positive("max_cost", self.max_cost if max_cost is None else max_cost)
         if not self._checked:
             self._check(conversation)
-        accounts = payers(self.rig, self.name, max_cost, payer)
+        accounts = payers(rig, self.name, max_cost, payer)
         store = self._ready_store(accounts)
-        flow = affordable(self._flow, conversation, self.rig, max_cost, self.name)
+        flow = affordable(self._flow, conversation, rig, max_cost, self.name)
         return Order(
             flow=flow,
             conversation=conversation,
-            provider=self.rig,
+            provider=rig,
             mixture=self.name,
             accounts=accounts,
             tenant=payer.name if payer else "",
             deadline=deadline,
             deltas=deltas,
             sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),
-            price=self.rig.price,
-            context=self.rig.context,
-            nearly_all=self.rig.nearly_all,
+            price=rig.price,
+            context=rig.context,
+            nearly_all=rig.nearly_all,
         )
 
     def _ready_store(self, accounts: tuple[Account, ...]) -> Sqlite | None:
         """The store, if runs are kept and it can take one more, as the ledger can, which these accounts are in."""
-        store, ledger = self.rig.store if self._keep else None, self.rig.ledger
+        rig = self.rig
+        store, ledger = rig.store if self._keep else None, rig.ledger
         if not self._opened:
             ledger.check(accounts)
             if store is not None:

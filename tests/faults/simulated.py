@@ -194,7 +194,7 @@ class World:
             hedges.saved = 5.0
             for model in MODELS:
                 for _ in range(30):
-                    self.rig.paces.of(f"h:{model}").add(self.upstream.slow * self.rng.uniform(0.2, 1.5))
+                    self.rig.paces[f"h:{model}"].add(self.upstream.slow * self.rng.uniform(0.2, 1.5))
 
     def _mixture(self) -> Mixture:
         rng = self.rng
@@ -280,7 +280,7 @@ class World:
             if shared.machine is not None and (shared.machine.running or shared.machine.waiting):
                 self.problems.append(f"I2: the machine is not free: {shared.machine}")
             for semaphore in shared.places._of_loop.values():
-                if semaphore._value != shared.places.at_once:
+                if semaphore.free != shared.places.at_once:
                     self.problems.append("I2: a place stays taken")
         exact = [entry for entry in self.purses.entries if not entry.estimated and entry.cost]
         written = Counter((entry.run, entry.span, entry.attempt, round(entry.cost or 0.0, 9)) for entry in exact)

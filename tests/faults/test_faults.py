@@ -519,7 +519,7 @@ def test_whoever_asks_after_a_cancellation_it_caught_is_answered_like_any_other(
     if hedged:
         rigged.rig._shared_by("h").hedges.saved = 5.0  # type: ignore[union-attr]
         for _ in range(30):
-            rigged.rig.paces.of("h:agg").add(1.0)
+            rigged.rig.paces["h:agg"].add(1.0)
     mixture = rigged.mixture([["a"]], "agg")
 
     async def caught() -> Asked:

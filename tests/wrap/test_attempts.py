@@ -119,7 +119,7 @@ def test_what_cannot_finish_is_not_started(left, sent):
     fake = Fake({"a": Script("x", delay=0.1)})
     attempts = Attempts(fake)
     for _ in range(30):
-        attempts.paces.of("fake:a").add(1.0)
+        attempts.paces["fake:a"].add(1.0)
 
     async def main():
         try:

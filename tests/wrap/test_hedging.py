@@ -26,7 +26,7 @@ def known(seconds: float = 1.0, calls: int = 100) -> Paces:
     """Paces of a model whose calls all took so long."""
     paces = Paces()
     for _ in range(calls):
-        paces.of("fake:a").add(seconds)
+        paces["fake:a"].add(seconds)
     return paces
 
 

@@ -116,7 +116,7 @@ class Rig:
 
     def nearly_all(self, model: str) -> float | None:
         """The seconds within which 95 of 100 calls of a model end; None while nobody knows."""
-        return self.paces.of(model).percentile(0.95)
+        return self.paces[model].percentile(0.95)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop and write what is not written yet, where that is quick.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from moa.core.errors import ConfigError
 from moa.core.types import Call, Conversation, Framing, Manner, Replies, Sampling
@@ -32,6 +32,9 @@ class Agent:
     reasoning_effort: str | None = None
     framing: Framing = "fenced"
     fallback: Sequence[str] = ()
+    sampling: Sampling = field(init=False, compare=False, repr=False)
+    """How it draws its answers."""
+    _manner: Manner = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.framing not in ("fenced", "quoted", "paper"):
@@ -44,17 +47,15 @@ class Agent:
         object.__setattr__(self, "fallback", tuple(self.fallback))
         if not self.name:
             object.__setattr__(self, "name", self.model)
-
-    @property
-    def sampling(self) -> Sampling:
-        """How this agent draws its answers."""
-        return Sampling(
+        sampling = Sampling(
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
             seed=self.seed,
             reasoning_effort=self.reasoning_effort,
         )
+        object.__setattr__(self, "sampling", sampling)
+        object.__setattr__(self, "_manner", Manner(self.prompt, self.framing))
 
     def call(
         self,
@@ -77,7 +78,7 @@ class Agent:
             conversation=conversation,
             references=references,
             task=task,
-            manner=Manner(self.prompt, self.framing),
+            manner=self._manner,
             sampling=sampling,
             sample=sample,
             agent=self.name,

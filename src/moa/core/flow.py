@@ -40,7 +40,7 @@ class Outcomes(tuple[Outcome, ...]):
     @property
     def replies(self) -> Replies:
         """The replies, in the order asked."""
-        return tuple(outcome for outcome in self if isinstance(outcome, Reply))
+        return tuple([outcome for outcome in self if isinstance(outcome, Reply)])
 
     @property
     def errors(self) -> tuple[CallError, ...]:

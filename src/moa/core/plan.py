@@ -74,13 +74,13 @@ def worst_cost(call: Call, price: Price, messages: Conversation | None = None) -
 
     References that are placeholders of a plan count as long as they may become, an image as IMAGE_TOKENS.
     """
-    if price == FREE:
+    if not price.output and price == FREE:
         return 0.0
     shown = sum(map(most_input, render(call, "0" * 32) if messages is None else messages)) + most_form(call.form)
-    unseen = sum(reference.usage.output for reference in call.references if reference.model == PLACEHOLDER)
+    unseen = sum([reference.usage.output for reference in call.references if reference.model == PLACEHOLDER])
     return cost(
         Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices),
-        _dearest(price),
+        price if price.written is None and not price.above else _dearest(price),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from moa.core.events import Delta, Event, Fact
 from moa.core.money import Account, Entry, Hold
@@ -24,7 +24,7 @@ def _yes() -> bool:
 
 
 class Scope(NamedTuple):
-    """What travels down with a Request. A wrap hands on its own with `scope._replace(…)`: each call makes several, and a copy of
+    """What travels down with a Request. A wrap hands on its own with `scope.but(…)`: each call makes several, and a copy of
     a frozen dataclass costs five times as much.
 
     `deadline` is on the event loop's clock (`loop.time()`), None for none. `want_deltas` asks the wire to stream; each
@@ -50,6 +50,16 @@ class Scope(NamedTuple):
     awaited: Callable[[], bool] = _yes
     heard: Callable[[Delta], None] = _ignore
     timed: bool = False
+
+    def but(self, **changes: Any) -> Scope:
+        """The same scope with these changes. (What `_replace` does, in half the time.)"""
+        changed = tuple.__new__(Scope, map(changes.pop, _FIELDS, self))
+        if changes:
+            raise TypeError(f"a Scope has no {', '.join(changes)}")
+        return changed
+
+
+_FIELDS = Scope._fields
 
 
 class Provider(Protocol):

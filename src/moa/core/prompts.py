@@ -54,7 +54,7 @@ def _framed(call: Call, nonce: str) -> Conversation:
     messages = call.conversation
     if call.manner.framing == "paper":
         return _into_system(messages, frame_paper(tuple(reference.text for reference in call.references)))
-    texts = tuple(call.references[index].text for index in display_order(call))
+    texts = tuple([call.references[index].text for index in display_order(call)])
     if call.manner.framing == "quoted":
         return _into_last_user(messages, frame_quoted(texts))
     return _into_last_user(messages, frame_fenced(texts, call.task, nonce))
@@ -65,14 +65,14 @@ def display_order(call: Call) -> tuple[int, ...]:
 
     The model is left out, so that the same model behind another address is shown the same.
     """
-    content = ":".join(digest for name, digest in call.digests if name != "model")
-    seeds = (hashlib.sha256(f"{content}:{index}".encode()).digest() for index in range(len(call.references)))
-    return tuple(index for _, index in sorted((seed, index) for index, seed in enumerate(seeds)))
+    content = ":".join([digest for name, digest in call.digests if name != "model"])
+    seeds = [hashlib.sha256(f"{content}:{index}".encode()).digest() for index in range(len(call.references))]
+    return tuple(sorted(range(len(seeds)), key=seeds.__getitem__))
 
 
 def frame_fenced(texts: tuple[str, ...], task: str, nonce: str) -> str:
     """References between marker lines that carry a nonce; the task follows below them."""
-    blocks = (f"\n\n[response {n} {nonce}]\n{text}\n[end of response {n} {nonce}]" for n, text in enumerate(texts, 1))
+    blocks = [f"\n\n[response {n} {nonce}]\n{text}\n[end of response {n} {nonce}]" for n, text in enumerate(texts, 1)]
     return _FENCED.format(nonce=nonce) + "".join(blocks) + (f"\n\n{task}" if task else "")
 
 

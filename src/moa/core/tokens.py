@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moa.core.types import Conversation, Form, Image, Message, Part, Reply, Text, ToolCall, ToolResult, Usage
+from moa.core.types import PLAIN, Conversation, Form, Image, Message, Part, Reply, Text, ToolCall, ToolResult, Usage
 
 IMAGE_TOKENS = 4096
 """Input tokens an image is taken to cost at most."""
@@ -47,22 +47,24 @@ def estimated_usage(messages: Conversation, reply: Reply) -> Usage:
 
 def most_input(message: Message) -> int:
     """The most tokens a message can be: every byte of its text one, an image IMAGE_TOKENS, and what the template adds."""
-    return TURN_MOST + sum(
-        IMAGE_TOKENS if isinstance(part, Image) else len(_written(part).encode("utf-8", "replace"))
-        for part in message.parts
-    )
+    most = TURN_MOST
+    for part in message.parts:
+        most += IMAGE_TOKENS if isinstance(part, Image) else len(_written(part).encode("utf-8", "replace"))
+    return most
 
 
 def most_form(form: Form) -> int:
     """The most tokens that the tools and the schema of a request can be: every byte one."""
+    if form is PLAIN:
+        return 0
     texts = (form.schema, *(text for tool in form.tools for text in (tool.name, tool.description, tool.parameters)))
     return sum(len(text.encode("utf-8", "replace")) for text in texts) + (TOOLS_MOST if form.tools else 0)
 
 
 def _written(part: Text | ToolCall | ToolResult | Image) -> str:
     match part:
-        case Text(text):
-            return text
+        case Text():
+            return part.text
         case ToolResult(_, content):
             return content
         case ToolCall(_, name, arguments):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -161,8 +161,7 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     run.costs.append(spent)
     if reply.finish == "length":
         reply = reply.noted("cut: the answer ends at its token limit; raise max_tokens")
-    as_it_is = reply.cost == spent and reply.agent == call.agent
-    return reply if as_it_is else replace(reply, cost=spent, agent=call.agent)
+    return reply.billed(spent, call.agent)
 
 
 def draw_nonce(call: Call) -> str:

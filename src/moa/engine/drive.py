@@ -7,6 +7,7 @@ which alone ends a run. All waiting is on the event loop's clock; a step's share
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -23,7 +24,6 @@ STEP_CLOSED = "its step closed"
 TIME_USED_UP = "the time of its step was used up"
 LEAST_SECONDS = 0.001
 """With less time left no step is started: its share would be halved again and again for ever."""
-
 
 async def drive(flow: Flow[T], run: Run, deadline: float | None = None, parent: int = 0) -> T:
     """Run a flow to its end and return its answer. `deadline` is on the loop's clock.
@@ -121,8 +121,8 @@ async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run
     grace_ends: float | None = None
     everyone = rules.need is None and rules.until is None
     while pending:
-        ends = min((time for time in (closes, grace_ends) if time is not None), default=None)
-        left = None if ends is None else max(ends - loop.time(), 0.0)
+        ends = closes if grace_ends is None else grace_ends if closes is None else min(closes, grace_ends)
+        left = None if ends is None else _left(ends, loop.time())
         when = asyncio.ALL_COMPLETED if everyone else asyncio.FIRST_COMPLETED
         done, pending = await asyncio.wait(pending, timeout=left, return_when=when)
         if left is not None and not done:
@@ -139,6 +139,12 @@ async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run
             )
     step.closed = True
     return in_time
+
+
+def _left(ends: float, now: float) -> float:
+    """The seconds until then, never rounded to less: a call whose own time ends with its step's then ends by itself, and says why."""
+    left = max(ends - now, 0.0)
+    return left if now + left >= ends else left + math.ulp(ends)
 
 
 def _learnt_grace(rules: Ask | Fork[Any], results: Sequence[Any], run: Run) -> float:
@@ -167,7 +173,7 @@ def _good(results: Iterable[Any]) -> list[Any]:
 def _outcomes(rules: Ask | Fork[Any], results: Sequence[Any]) -> Any:
     if isinstance(rules, Fork):
         return tuple(results)
-    return Outcomes(Late(call) if result is None else result for call, result in zip(rules.calls, results, strict=True))
+    return Outcomes([Late(call) if result is None else result for call, result in zip(rules.calls, results, strict=True)])
 
 
 def _close(step: Step, results: Sequence[Any], run: Run, in_time: bool) -> object:
@@ -186,9 +192,8 @@ def _close(step: Step, results: Sequence[Any], run: Run, in_time: bool) -> objec
 
 def _finish(step: Step, results: Sequence[Any], run: Run) -> int:
     """Record that a step has closed; the number of calls that were still under way."""
-    failed = sum(isinstance(result, CallError) for result in results)
-    late = sum(result is None for result in results)
-    run.recorder.emit(StepFinished(len(results) - failed - late, failed, late), step.span)
+    late, good = len([result for result in results if result is None]), len(_good(results))
+    run.recorder.emit(StepFinished(good, len(results) - good - late, late), step.span)
     return late
 
 

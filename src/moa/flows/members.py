@@ -21,12 +21,12 @@ async def ask_members(
     members: Sequence[Member], conversation: Conversation, references: Replies, task: str, step: dict[str, Any]
 ) -> Replies:
     """The replies of members asked at once, in their order. `step` holds the rules of Ask."""
-    if any(not isinstance(member, Agent) for member in members):
+    agents = [(n, member) for n, member in numbered(members) if isinstance(member, Agent)]
+    if len(agents) < len(members):
         flows = (ask_member(member, conversation, references, task, sample=n) for n, member in numbered(members))
         rules = {name: rule for name, rule in step.items() if name != "keep"}  # who is late in a fork is stopped
         return tuple(result for result in await Fork(tuple(flows), **rules) if isinstance(result, Reply))
-    agents = ((n, member) for n, member in numbered(members) if isinstance(member, Agent))
-    calls = tuple(agent.call(conversation, references, task=task, sample=n) for n, agent in agents)
+    calls = tuple([agent.call(conversation, references, task=task, sample=n) for n, agent in agents])
     outcomes = await Ask(calls, **step)
     return outcomes.late + outcomes.replies
 

@@ -5,7 +5,7 @@ Hosts leave out, null or rename fields, so every field may be missing; a field o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -133,48 +133,49 @@ class Answer:
         """See Reading."""
         return self._first.text
 
-    def whole(self, body: bytes) -> Iterator[Delta]:
+    def whole(self, body: bytes) -> list[Delta]:
         """See Reading."""
         completion = decoded(_DECODER, body, WHAT)
         if not completion.failure and not completion.choices:
             raise BadReply("the answer holds no choice")
         self.ended = True
-        yield from self.add(completion)
+        return self.add(completion)
 
-    def event(self, event: ServerEvent) -> Iterator[Delta]:
+    def event(self, event: ServerEvent) -> list[Delta]:
         """See Reading."""
         if event.data == b"[DONE]":
             self.ended = True
-        else:
-            yield from self.add(decoded(_DECODER, event.data, WHAT))
+            return []
+        return self.add(decoded(_DECODER, event.data, WHAT))
 
-    def add(self, completion: Completion) -> Iterator[Delta]:
+    def add(self, completion: Completion) -> list[Delta]:
         """Take in a completion or chunk.
 
         Raises:
             ProviderError: it is a failure.
         """
-        if completion.failure:
-            raise failed_inside(completion.failure)
+        if failure := completion.failure:
+            raise failed_inside(failure)
         first = self._first
         first.model = completion.model or first.model
         if completion.usage is not None:
             first.count(*_counted(completion.usage))
             cost = sensible(completion.usage.cost)
             first.cost = first.cost if cost is None else cost
+        deltas: list[Delta] = []
         for choice in completion.choices or ():
-            if choice.index:
-                for _ in _take(choice, self._further.setdefault(choice.index, Saying(Scope(), first.model))):
-                    pass  # only the first choice is streamed
+            if choice.index:  # only the first choice is streamed
+                _take(choice, self._further.setdefault(choice.index, Saying(Scope(), first.model)))
             else:
-                yield from _take(choice, first)
+                deltas += _take(choice, first)
+        return deltas
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
         return several(self._first, self._further, ended=ended) if self._further else self._first.reply(ended=ended)
 
 
-def _take(choice: _ChoicePiece, saying: Saying) -> Iterator[Delta]:
+def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
     if choice.finish_reason:
         saying.finish = FINISHES.get(choice.finish_reason.lower())
         if saying.finish is None:
@@ -189,24 +190,26 @@ def _take(choice: _ChoicePiece, saying: Saying) -> Iterator[Delta]:
             for one in choice.logprobs.content or ()
         ]  # fmt: skip
     said = choice.message or choice.delta
+    deltas: list[Delta] = []
     if said is None:
-        return
-    text, thought = _texts(said.content)
+        return deltas
+    text, thought = (said.content, "") if isinstance(said.content, str) else _texts(said.content)
     if thought := said.reasoning_content or said.reasoning or thought:
-        yield saying.thought(thought)
+        deltas.append(saying.thought(thought))
     if text:
-        yield saying.said(text)
+        deltas.append(saying.said(text))
     if said.refusal:
         saying.declined(said.refusal)
     for tool in said.tool_calls or ():
         function = tool.function or _Function()
-        yield saying.tool(tool.index, tool.id or "", function.name or "", function.arguments)
+        deltas.append(saying.tool(tool.index, tool.id or "", function.name or "", function.arguments))
+    return deltas
 
 
-def _texts(content: str | list[_Piece] | None) -> tuple[str, str]:
-    """The text and the reasoning of a content."""
-    if content is None or isinstance(content, str):
-        return content or "", ""
+def _texts(content: list[_Piece] | None) -> tuple[str, str]:
+    """The text and the reasoning of a content that is a list."""
+    if content is None:
+        return "", ""
     text = "".join(piece.text or "" for piece in content if piece.type != "thinking")
     return text, "".join(_thoughts(piece.thinking) for piece in content if piece.type == "thinking")
 

@@ -104,7 +104,7 @@ class Saying:
         if self.finish is None and not ended:
             raise Cut("the stream ended before the answer did", partial=self.text)
         text = self.text
-        tools = tuple(ToolCall(held[0], held[1], held[2] or "{}") for held in self._tools)
+        tools = tuple([ToolCall(held[0], held[1], held[2] or "{}") for held in self._tools])
         if not text.strip() and not tools:
             if self._refusal:
                 raise self._refused(f"the model declined: {''.join(self._refusal)[:300]}")

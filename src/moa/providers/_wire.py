@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -29,7 +29,7 @@ class Reading(Protocol):
         """The text so far."""
         ...
 
-    def whole(self, body: bytes) -> Iterator[Delta]:
+    def whole(self, body: bytes) -> Iterable[Delta]:
         """Take in an answer that came whole.
 
         Raises:
@@ -37,7 +37,7 @@ class Reading(Protocol):
         """
         ...
 
-    def event(self, event: ServerEvent) -> Iterator[Delta]:
+    def event(self, event: ServerEvent) -> Iterable[Delta]:
         """Take in one event of a stream; raises what `whole` raises."""
         ...
 

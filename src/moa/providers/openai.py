@@ -13,7 +13,7 @@ import msgspec
 
 from moa.core.errors import BadRequest, ProviderError
 from moa.core.ports import Scope
-from moa.core.types import PLAIN, Form, Image, Message, Request, Sampling, Text, Tool, ToolCall, ToolResult
+from moa.core.types import PLAIN, Conversation, Form, Image, Message, Request, Sampling, Text, Tool, ToolCall, ToolResult
 from moa.providers._completion import Answer
 from moa.providers._wire import Json, model_of, parsed, settings
 from moa.providers.hosts import Host
@@ -34,7 +34,7 @@ class Chat:
         """See Wire."""
         content: Json = {
             "model": model_of(request),
-            "messages": [turn for message in request.messages for turn in _turns(message)],
+            "messages": _messages(request.messages),
             **_settings(request.call.sampling, host),
             **_form(request.call.form),
             **dict(host.extra),
@@ -110,11 +110,18 @@ def _response_format(form: Form) -> Json | None:
     return {"type": "json_schema", "json_schema": settings(name=form.schema_name, schema=schema, strict=form.strict)}
 
 
+def _messages(messages: Conversation) -> list[Json]:
+    turns: list[Json] = []
+    for message in messages:
+        if len(message.parts) == 1 and isinstance(message.parts[0], Text):
+            turns.append({"role": message.role, "content": message.parts[0].text})
+        else:
+            turns += _turns(message)
+    return turns
+
+
 def _turns(message: Message) -> Iterator[Json]:
     """One of our messages: each tool result is a turn of its own there, before what else was said."""
-    if len(message.parts) == 1 and isinstance(message.parts[0], Text):
-        yield {"role": message.role, "content": message.parts[0].text}
-        return
     rest = []
     for part in message.parts:
         if isinstance(part, ToolResult):

@@ -66,37 +66,41 @@ class SqliteLedger:
 
     async def reserve(self, accounts: tuple[Account, ...], amount: float) -> Hold:
         """See Ledger. Waits for the disk only where a lease is used up."""
-        self._open()
+        if self._writer.closed:
+            raise self._closed()
         daily = [account for account in accounts if account.daily]
         while True:
             with self._memory:
                 day = self._today()
-                short = [account for account in daily if self._lease(account, day).left < amount]
+                leases = [self._leases.get((account.name, day)) or self._lease(account, day) for account in daily]
+                short = [account for account, lease in zip(daily, leases, strict=True) if lease.left < amount]
                 if not short:
-                    self.purses.take(tuple(account for account in accounts if not account.daily), amount)
-                    for account in daily:
-                        lease = self._lease(account, day)
+                    if len(daily) < len(accounts):
+                        self.purses.take(_of_runs(accounts), amount)
+                    for lease in leases:
                         lease.left, lease.reserved = lease.left - amount, lease.reserved + amount
                     return Hold(accounts, amount, day)
             await self._leased(short, amount)
 
     def settle(self, hold: Hold, entry: Entry) -> None:
         """See Ledger."""
-        self._open()
+        if self._writer.closed:
+            raise self._closed()
+        paid: list[tuple[str, int]] = []
         with self._memory:
-            run = tuple(account for account in hold.accounts if not account.daily)
-            self.purses.settle(Hold(run, hold.amount), entry)
             day = hold.day or self._today()
-            daily = [account for account in hold.accounts if account.daily]
-            for account in daily:
-                lease = self._lease(account, day)
+            for account in hold.accounts:
+                if not account.daily:
+                    continue
+                paid.append(place := (account.name, day))
+                lease = self._leases.get(place) or self._lease(account, day)
                 back = min(hold.amount, lease.reserved)  # nothing where a parent process reserved it
                 lease.left += back - (entry.cost or 0.0)
                 lease.reserved -= back
-            paid = tuple((account.name, day) for account in daily)
-            settled = Settled(entry, self._clock(), day, paid)
+            if len(paid) < len(hold.accounts) or self.purses.keep:
+                self.purses.settle(Hold(_of_runs(hold.accounts), hold.amount), entry)
         if paid or self._lines:
-            self._writer.add(settled)
+            self._writer.add(Settled(entry, self._clock(), day, tuple(paid)))
 
     def forget(self, accounts: tuple[Account, ...]) -> None:
         """See Ledger."""
@@ -152,9 +156,8 @@ class SqliteLedger:
         self._day = max(self._day, int(self._clock() // 86_400))
         return self._day
 
-    def _open(self) -> None:
-        if self._writer.closed:
-            raise StoreFailed(f"{self.path}: this ledger was closed")
+    def _closed(self) -> StoreFailed:
+        return StoreFailed(f"{self.path}: this ledger was closed")
 
     def _lease(self, account: Account, day: int) -> Lease:
         lease = self._leases.get((account.name, day))
@@ -206,6 +209,11 @@ class SqliteLedger:
                     lease.left += granted
                     if day == self._today() and granted < missing and lease.left < amount:  # else it is tried again
                         raise exceeded(account, amount, lease.left)
+
+
+def _of_runs(accounts: Sequence[Account]) -> tuple[Account, ...]:
+    """Those that live no longer than a run, in memory."""
+    return tuple(account for account in accounts if not account.daily)
 
 
 _LIVE: weakref.WeakSet[SqliteLedger] = weakref.WeakSet()

@@ -46,16 +46,16 @@ class Attempts:
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider; raises what the last attempt raised."""
         self.retries.earn()
-        pace = self.paces.of(request.call.model)
-        slow = None
+        model, slow = request.call.model, None
+        pace = self.paces[model]
         if self.hedges is not None and self.most > 1:
             self.hedges.earn()
             slow = pace.percentile(self.percentile)
         loop = asyncio.get_running_loop()
         attempt, began = scope.attempt, loop.time()
         last: ProviderError | None = None
-        if scope.deadline is not None:
-            _refuse_hopeless(request, scope.deadline - began, pace)
+        if scope.deadline is not None and scope.deadline - began < HOPELESS * pace.least:
+            raise _hopeless(request, scope.deadline - began, pace.least)
         while True:
             try:
                 race = _Race(
@@ -92,17 +92,11 @@ HOPELESS = 0.5
 """A call is not sent where less than this part of the least time that its model ever took is left."""
 
 
-def _refuse_hopeless(request: Request, left: float, pace: Pace) -> None:
-    """Do not start what cannot finish: it would cost money and bring nothing.
-
-    Raises:
-        TimedOut: nothing was sent.
-    """
-    least = pace.percentile(0.0)
-    if least is not None and left < HOPELESS * least:
-        provider, _, model = request.call.model.partition(":")
-        why = f"not sent: {left:.3g} s are left, and no answer of this model ever came in less than {least:.3g} s"
-        raise TimedOut(why, provider=provider, model=model, sent=False)
+def _hopeless(request: Request, left: float, least: float) -> TimedOut:
+    """What cannot finish is not started: it would cost money and bring nothing."""
+    provider, _, model = request.call.model.partition(":")
+    why = f"not sent: {left:.3g} s are left, and no answer of this model ever came in less than {least:.3g} s"
+    return TimedOut(why, provider=provider, model=model, sent=False)
 
 
 class _Race:
@@ -112,6 +106,7 @@ class _Race:
         "_began",
         "_cancelling",
         "_interrupted",
+        "_loop",
         "_of",
         "_out",
         "_over",
@@ -131,31 +126,30 @@ class _Race:
     ) -> None:
         self._of, self._request, self._scope, self._pace, self._slow = of, request, scope, pace, slow
         if attempt != scope.attempt:
-            self._scope = scope._replace(attempt=attempt)
+            self._scope = scope.but(attempt=attempt)
         self.attempts = 1
         self.elected = 0  # the number of the attempt whose text is passed on
         self._task: asyncio.Task[object] | None = None
         self._timer: Alarm | None = None
         self._second: asyncio.Task[Reply] | None = None
         self._interrupted = self._over = False
-        self._began, self._cancelling = 0.0, 0
+        self._loop = asyncio.get_running_loop()
+        self._began, self._cancelling = self._loop.time(), 0
         self._out = False  # whether the first attempt has left the limiter
 
     async def run(self) -> Reply:
         """The reply of whichever attempt is first; the failure of the first, where both fail."""
-        loop, scope, pace, chance = asyncio.get_running_loop(), self._scope, self._pace, self._of.chance
-        self._began = loop.time()
-        listening = scope._replace(emit=self._emit_first, sent=self._sent)
+        loop, scope, pace = self._loop, self._scope, self._pace
+        listening = scope.but(emit=self._emit_first, sent=self._sent)
         try:
             reply = await self._of.inner.send(self._request, listening)
             self._over = True
-            if self._interrupted:  # both came at once: the first is taken
-                self._taken_back()
             pace.add(loop.time() - self._began)
-            self._waste_second()
+            if self._second is not None:
+                self._both_came(self._second)
         except asyncio.CancelledError:
             if self._out:
-                pace.missed(loop.time() - self._began, chance())
+                pace.missed(loop.time() - self._began, self._of.chance())
             if not self._interrupted or not self._taken_back():
                 raise
             assert self._second is not None
@@ -171,17 +165,20 @@ class _Race:
             except (ProviderError, Halt):
                 raise failure from None
         finally:
-            await self._end()
+            self._over = True
+            if self._timer is not None:
+                alarms_of(loop).cancel(self._timer)
+            if self._second is not None:
+                await self._end(self._second)
         return reply
 
     def _sent(self) -> None:
         """The first attempt goes out: from now on it may be slow."""
-        loop = asyncio.get_running_loop()
-        self._began, self._out = loop.time(), True
+        self._began, self._out = self._loop.time(), True
         if self._slow is not None:
             self._task = asyncio.current_task()
             self._cancelling = self._task.cancelling() if self._task else 0
-            self._timer = alarms_of(loop).at(self._began + self._slow, self._hedge)
+            self._timer = alarms_of(self._loop).at(self._began + self._slow, self._hedge)
         self._scope.sent()
 
     def _hedge(self, now: float) -> None:
@@ -192,7 +189,7 @@ class _Race:
         number = self._scope.attempt + 1
         self.attempts = 2
         self._scope.emit(CallHedged(number))
-        scope = self._scope._replace(attempt=number, emit=self._emit_second)
+        scope = self._scope.but(attempt=number, emit=self._emit_second)
         self._second = asyncio.get_running_loop().create_task(self._of.inner.send(self._request, scope))
         self._second.add_done_callback(self._second_ended)
 
@@ -211,10 +208,11 @@ class _Race:
         self._interrupted, self._over = False, True
         return self._task is not None and self._task.uncancel() <= self._cancelling
 
-    def _waste_second(self) -> None:
-        """Tell what a second attempt has cost that ended at the same moment as the first."""
-        second = self._second
-        if second is not None and second.done() and not second.cancelled() and second.exception() is None:
+    def _both_came(self, second: asyncio.Task[Reply]) -> None:
+        """The first is taken; tell what the second has cost, where it ended at the same moment."""
+        if self._interrupted:
+            self._taken_back()
+        if second.done() and not second.cancelled() and second.exception() is None:
             self._scope.emit(Wasted(second.result().usage, second.result().cost))
 
     def _emit_first(self, fact: Fact) -> None:
@@ -237,15 +235,10 @@ class _Race:
                 self._interrupt()
         self._scope.emit(fact)
 
-    async def _end(self) -> None:
+    async def _end(self, second: asyncio.Task[Reply]) -> None:
         """Whatever happened, nothing of this race goes on."""
-        self._over = True
-        if self._timer is not None:
-            alarms_of(asyncio.get_running_loop()).cancel(self._timer)
-        second = self._second
-        if second is not None:
-            if not second.done():
-                second.cancel()
-                await asyncio.wait((second,))
-            if not second.cancelled():
-                second.exception()  # seen: it is the first's that counts
+        if not second.done():
+            second.cancel()
+            await asyncio.wait((second,))
+        if not second.cancelled():
+            second.exception()  # seen: it is the first's that counts

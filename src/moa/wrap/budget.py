@@ -45,7 +45,7 @@ class Budget:
                 hold, request = await self.ledger.reserve(scope.accounts, worst), bounded
         heard = _Heard(scope)
         emit = heard.emit if scope.want_deltas else scope.emit
-        listening = scope._replace(emit=emit, heard=heard.count, sent=heard.out)
+        listening = scope.but(emit=emit, heard=heard.count, sent=heard.out)
         usage, spent, ended = Usage(), None, "failed"
         try:
             reply = await self.inner.send(request, listening)
@@ -62,7 +62,7 @@ class Budget:
             self.ledger.settle(hold, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
             if ended != "done" and usage != Usage():
                 scope.emit(Wasted(usage, spent))
-        return reply if reply.cost == spent else replace(reply, cost=spent, agent=request.call.agent)
+        return reply.billed(spent, request.call.agent)
 
     def _within(self, request: Request) -> Request:
         """The request, held to as many output tokens as can be reserved."""

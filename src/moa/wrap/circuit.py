@@ -31,17 +31,11 @@ class Gate:
     cause: ProviderError | None = None
 
 
-@dataclass(eq=False)
-class Gates:
-    """The Gate of each model, shared by every Circuit before it."""
+class Gates(dict[str, Gate]):
+    """The Gate of each model ("host:model"), shared by every Circuit before it."""
 
-    _of: dict[str, Gate] = field(default_factory=dict, init=False, repr=False)
-
-    def of(self, model: str) -> Gate:
-        """The gate of a model ("host:model")."""
-        gate = self._of.get(model)
-        if gate is None:
-            gate = self._of[model] = Gate()
+    def __missing__(self, model: str) -> Gate:
+        gate = self[model] = Gate()
         return gate
 
 
@@ -69,7 +63,7 @@ class Circuit:
         Raises:
             ProviderError: of the kind that shut the circuit; `sent` is False and `retry_after` says when it may open.
         """
-        gate, loop = self.gates.of(request.call.model), asyncio.get_running_loop()
+        gate, loop = self.gates[request.call.model], asyncio.get_running_loop()
         if gate.shut_until is not None or gate.paused_until:
             await self._pass(gate, request, scope)
         probing, gate.probing = gate.probing, gate.shut_until is not None or gate.probing

@@ -33,14 +33,14 @@ class Continued:
     async def _whole(self, request: Request, scope: Scope) -> Reply:
         heard = _Heard(scope.emit, scope.attempt)
         try:
-            return await self.inner.send(request, scope._replace(emit=heard.emit))
+            return await self.inner.send(request, scope.but(emit=heard.emit))
         except ProviderError as error:
             if not error.retryable or not heard.text or heard.tools:
                 raise
             scope.emit(Noted("continued", f"{error}; the same model is asked to go on from there"))
             begun = replace(request, messages=(*request.messages, assistant(heard.text)))
             try:
-                rest = await self.inner.send(begun, scope._replace(attempt=heard.attempt + 1))
+                rest = await self.inner.send(begun, scope.but(attempt=heard.attempt + 1))
             except Halt:
                 raise error from None  # no money to go on: the call has failed, the run goes on
             return replace(rest, text=heard.text + rest.text).noted(

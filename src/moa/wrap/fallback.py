@@ -40,7 +40,7 @@ class Fallback:
         for place, model in enumerate(models):
             left = len(models) - place
             spare, ends = left > 1 or scope.spare, _share(scope.deadline, left)
-            mine = scope._replace(emit=speaking.emit, spare=spare, deadline=ends)
+            mine = scope.but(emit=speaking.emit, spare=spare, deadline=ends)
             try:
                 asked = request if model == call.model else self._asked(request, model, scope)
                 reply = await self.inner.send(asked, mine)

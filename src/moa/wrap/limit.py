@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 
 from moa.core.errors import TimedOut
@@ -10,20 +11,55 @@ from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
 
 
+class Here:
+    """The places of an endpoint in one event loop: how many are free, and who waits, in the order of asking."""
+
+    __slots__ = ("_waiting", "free")
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def wait(self, deadline: float | None) -> None:
+        """Take a place as soon as one is given back; raises TimeoutError at the deadline."""
+        given = asyncio.get_running_loop().create_future()
+        self._waiting.append(given)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await given
+        except BaseException:
+            if given.done() and not given.cancelled():  # it was given at the very moment of giving up
+                self.give_back()
+            elif given in self._waiting:
+                self._waiting.remove(given)
+            raise
+
+    def give_back(self) -> None:
+        """Hand a place to whoever has waited longest."""
+        while self._waiting:
+            given = self._waiting.popleft()
+            if not given.done():
+                given.set_result(None)
+                return
+        self.free += 1
+
+
 @dataclass(eq=False)
 class Places:
     """The places of one endpoint, shared by every Limit before it. Each event loop counts its own."""
 
     at_once: int
-    _of_loop: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = field(default_factory=dict, init=False, repr=False)
+    _of_loop: dict[asyncio.AbstractEventLoop, Here] = field(default_factory=dict, init=False, repr=False)
 
-    def here(self) -> asyncio.Semaphore:
+    def here(self) -> Here:
         """The places of the running event loop."""
         loop = asyncio.get_running_loop()
-        if loop not in self._of_loop:
+        here = self._of_loop.get(loop)
+        if here is None:
             open_ones = {known: places for known, places in self._of_loop.items() if not known.is_closed()}
-            self._of_loop = open_ones | {loop: asyncio.Semaphore(self.at_once)}
-        return self._of_loop[loop]
+            here = Here(self.at_once)
+            self._of_loop = open_ones | {loop: here}
+        return here
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +75,18 @@ class Limit:
         Raises:
             TimedOut: no place came free before the deadline; nothing was sent.
         """
-        places = self.places.here()
-        try:
-            if places.locked():
-                async with asyncio.timeout_at(scope.deadline):
-                    await places.acquire()
-            else:  # at once: no timer is needed
-                await places.acquire()
-        except TimeoutError:
-            provider, _, model = request.call.model.partition(":")
-            why = f"all {self.places.at_once} places were taken until the deadline; nothing was sent"
-            raise TimedOut(why, provider=provider, model=model, sent=False) from None
+        here = self.places.here()
+        if here.free:
+            here.free -= 1
+        else:
+            try:
+                await here.wait(scope.deadline)
+            except TimeoutError:
+                provider, _, model = request.call.model.partition(":")
+                why = f"all {self.places.at_once} places were taken until the deadline; nothing was sent"
+                raise TimedOut(why, provider=provider, model=model, sent=False) from None
         try:
             scope.sent()
             return await self.inner.send(request, scope)
         finally:
-            places.release()
+            here.give_back()

@@ -35,23 +35,22 @@ class Pace:
         longer = len(self._sorted) - at
         self.add(self._sorted[at + min(int(chance * longer), longer - 1)] if longer else seconds)
 
+    @property
+    def least(self) -> float:
+        """The seconds the quickest call took; 0 before there are LEAST of them."""
+        return self._sorted[0] if len(self._sorted) >= LEAST else 0.0
+
     def percentile(self, share: float) -> float | None:
         """The seconds within which that share of the calls ended; None before there are LEAST of them."""
         count = len(self._sorted)
         return None if count < LEAST else self._sorted[min(int(share * count), count - 1)]
 
 
-@dataclass(eq=False)
-class Paces:
-    """The Pace of each model, made when it is first asked for."""
+class Paces(dict[str, Pace]):
+    """The Pace of each model ("host:model"), made when it is first asked for."""
 
-    _of: dict[str, Pace] = field(default_factory=dict, init=False, repr=False)
-
-    def of(self, model: str) -> Pace:
-        """The pace of a model ("host:model")."""
-        pace = self._of.get(model)
-        if pace is None:
-            pace = self._of[model] = Pace()
+    def __missing__(self, model: str) -> Pace:
+        pace = self[model] = Pace()
         return pace
 
 

@@ -38,15 +38,16 @@ class Timeout:
             TimedOut: no whole answer in time; carries the text that had been streamed.
         """
         loop = asyncio.get_running_loop()
-        ends = loop.time() + self.seconds
-        if scope.deadline is not None:
-            ends = min(ends, scope.deadline)
+        now = loop.time()
+        ends = now + self.seconds
+        if scope.deadline is not None and scope.deadline < ends:
+            ends = scope.deadline
         quick = not scope.want_deltas and self.first is not None and self._is_quick(request.call.model)
         heard = _Heard(scope, self.first, self.between if not quick else None, ends)
         watched = scope.want_deltas or (self.first is not None and not quick)
         emit = heard.emit if watched else scope.emit
-        inner = scope._replace(deadline=ends, want_deltas=watched, emit=emit, timed=True)
-        cancelling = heard.begin(loop)
+        inner = scope.but(deadline=ends, want_deltas=watched, emit=emit, timed=True)
+        cancelling = heard.begin(loop, now)
         try:
             return await self.inner.send(request, inner)
         except asyncio.CancelledError:
@@ -60,7 +61,7 @@ class Timeout:
             heard.end()
 
     def _is_quick(self, model: str) -> bool:
-        slowest = self.paces.of(model).percentile(1.0)
+        slowest = self.paces[model].percentile(1.0)
         return self.first is not None and slowest is not None and slowest < QUICK * self.first
 
 
@@ -92,12 +93,12 @@ class _Heard:
     def text(self) -> str:
         return "".join(self._texts)
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> int:
+    def begin(self, loop: asyncio.AbstractEventLoop, now: float) -> int:
         """Start the clock; says how often this task is being cancelled as it is. (As asyncio.timeout does, but cheaper.)"""
-        task = asyncio.current_task()
+        task = asyncio.current_task(loop)
         assert task is not None
         self._loop, self._task, self._alarms = loop, task, alarms_of(loop)
-        self._due = self._ends if self._first is None else min(self._ends, loop.time() + self._first)
+        self._due = self._ends if self._first is None else min(self._ends, now + self._first)
         self._alarm: Alarm | None = self._alarms.at(self._due, self._ring)
         return task.cancelling()
 
