@@ -299,6 +299,6 @@ def test_the_models_of_an_own_host_are_taken_for_those_its_wire_is_made_for(tmp_
         '[hosts.corp]\nbase_url = "https://corp.example/v1"\nwire = "anthropic"\n[profiles."corp:old*"]\nseed = true\n'
     )
     profiles = Rig(config(tmp_path, text), {}).profiles
-    assert profiles.written("corp:claude") == profiles.written("anthropic:claude")
-    assert not profiles.written("corp:claude").choices
-    assert profiles.written("corp:old-one").seed
+    assert profiles["corp:claude"] == profiles["anthropic:claude"]
+    assert not profiles["corp:claude"].choices
+    assert profiles["corp:old-one"].seed

@@ -79,7 +79,7 @@ class Rig:
         self._onions: dict[tuple[str, float], Provider] = {}
         self._store: Sqlite | None = None
         self._ledger: SqliteLedger | None = None
-        self._top: Provider = Fallback(_Routed(self._onion_of), self.context)
+        self._top: Provider = Fallback(_Routed(self), self.context)
         if config.spec.cache.exact:
             self._top = Cache(self._top, Kept(config.spec.cache.size))
 
@@ -90,7 +90,7 @@ class Rig:
     def context(self, model: str) -> int | None:
         """The most tokens of a request to a model and its answer together, as moa estimates them; None where nobody knows."""
         free = self.wires.is_free(model.partition(":")[0])
-        context = self.profiles.written(model).context if free else self.profiles.context(model)
+        context = self.profiles[model].context if free else self.profiles.context(model)
         return None if context is None else int(context / self.sizes.of(model))
 
     @property
@@ -129,15 +129,9 @@ class Rig:
             if kept is not None:
                 await kept.flushed(WRITING)
 
-    def _onion_of(self, request: Request) -> Provider:
-        """The onion around the wire that a request goes to."""
-        host = request.call.model.partition(":")[0]
-        timeout = self.timeouts.get(request.call.agent, self.config.spec.limits.timeout)
-        return self._onions.get((host, timeout)) or self._onion(host, timeout)
-
     def _onion(self, host: str, timeout: float) -> Provider:
         limits, shared = self.config.spec.limits, self._shared_by(host)
-        onion: Provider = Fit(self.wires.wire(host), self.profiles.written, self._learnt, self.sizes)
+        onion: Provider = Fit(self.wires.wire(host), self.profiles.__getitem__, self._learnt, self.sizes)
         first, between = (limits.first_token, limits.between_tokens) if shared.hurried else (None, None)
         onion = Timeout(onion, timeout, first, between, self.paces)
         onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)
@@ -151,7 +145,7 @@ class Rig:
             hedges=shared.hedges,
             percentile=limits.hedge_at,
         )
-        self._onions[host, timeout] = Continued(onion, self.profiles.written)
+        self._onions[host, timeout] = Continued(onion, self.profiles.__getitem__)
         return self._onions[host, timeout]
 
     def _shared_by(self, host: str) -> _Shared:
@@ -187,10 +181,13 @@ class _Shared:
 class _Routed:
     """Hands each request to the onion of the host that its model names."""
 
-    onion: Callable[[Request], Provider]
+    rig: Rig
 
     def send(self, request: Request, scope: Scope) -> Coroutine[Any, Any, Reply]:
-        return self.onion(request).send(request, scope)
+        rig, host = self.rig, request.call.model.partition(":")[0]
+        timeout = rig.timeouts.get(request.call.agent, rig.config.spec.limits.timeout)
+        onion = rig._onions.get((host, timeout)) or rig._onion(host, timeout)
+        return onion.send(request, scope)
 
 
 def open_store(spec: StoreSpec, environ: Mapping[str, str]) -> Sqlite:

@@ -19,23 +19,21 @@ LIKE = {"anthropic": "anthropic", "responses": "openai-responses", "gemini": "ge
 """The wire of a host that moa does not know by name -> whose models its models are like."""
 
 
-class Profiles:
-    """The Profile of each model, found when it is first asked for."""
+class Profiles(dict[str, Profile]):
+    """The Profile of each model ("host:model") as the configuration or `profiles.toml` has it, found when it is first asked for."""
 
     def __init__(self, own: Mapping[str, ProfileSpec], hosts: Mapping[str, HostSpec]) -> None:
+        super().__init__()
         self._own = own
         self._like = {name: like for name, host in hosts.items() if (like := LIKE.get(host.wire or ""))}
-        self._found: dict[str, Profile] = {}
 
-    def written(self, model: str) -> Profile:
-        """The profile of a model ("host:model") as the configuration or `profiles.toml` has it."""
-        if model not in self._found:
-            self._found[model] = self._find(model)
-        return self._found[model]
+    def __missing__(self, model: str) -> Profile:
+        profile = self[model] = self._find(model)
+        return profile
 
     def context(self, model: str) -> int | None:
         """The most tokens it takes: as written, else what genai-prices knows."""
-        return self.written(model).context or context_of(model)
+        return self[model].context or context_of(model)
 
     def _find(self, model: str) -> Profile:
         host, _, rest = model.partition(":")

@@ -17,6 +17,8 @@ def no_answer(reply: Reply, call: Call, *, final: bool) -> ProviderError | None:
 
     An answer that is cut at its token limit is still the answer where it is the last word (`final`).
     """
+    if reply.finish in ("stop", "tool_calls") and not reply.blank:
+        return None
     problem = _problem(reply, final=final)
     if not problem:
         return None

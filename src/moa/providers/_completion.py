@@ -136,7 +136,7 @@ class Answer:
     def whole(self, body: bytes) -> list[Delta]:
         """See Reading."""
         completion = decoded(_DECODER, body, WHAT)
-        if not completion.failure and not completion.choices:
+        if not completion.choices and not completion.failure:
             raise BadReply("the answer holds no choice")
         self.ended = True
         return self.add(completion)
@@ -160,8 +160,8 @@ class Answer:
         first.model = completion.model or first.model
         if completion.usage is not None:
             first.count(*_counted(completion.usage))
-            cost = sensible(completion.usage.cost)
-            first.cost = first.cost if cost is None else cost
+            if completion.usage.cost is not None and (cost := sensible(completion.usage.cost)) is not None:
+                first.cost = cost
         deltas: list[Delta] = []
         for choice in completion.choices or ():
             if choice.index:  # only the first choice is streamed

@@ -60,7 +60,7 @@ class Remote:
         reading: Reading | None = None
         try:
             content = _encoded(wire.body(request, host, stream=stream))
-            url = self._url(wire.path(model, stream=stream))
+            url = f"{self.host.base_url}/{wire.path(model, stream=stream)}"
             async with (
                 _TIMED if scope.timed else asyncio.timeout_at(scope.deadline),
                 self.transport.request("POST", url, self._headers, content, again=scope.attempt == 1) as response,
@@ -89,7 +89,7 @@ class Remote:
         try:
             async with (
                 asyncio.timeout(seconds),
-                self.transport.request("GET", self._url("models"), self._headers) as response,
+                self.transport.request("GET", f"{self.host.base_url}/models", self._headers) as response,
             ):
                 content = await response.read(LIMIT)
                 if response.status != 200:
@@ -102,9 +102,6 @@ class Remote:
         except ProviderError as error:
             self._own(error)
             raise
-
-    def _url(self, path: str) -> str:
-        return f"{self.host.base_url}/{path}"
 
     def _own(self, error: ProviderError, model: str = "", partial: str = "") -> ProviderError:
         """Write into the error whose it is and what had come; never with the key, which some hosts repeat."""

@@ -68,14 +68,17 @@ class SqliteLedger:
         """See Ledger. Waits for the disk only where a lease is used up."""
         if self._writer.closed:
             raise self._closed()
-        daily = [account for account in accounts if account.daily]
         while True:
+            short, leases = [], []
             with self._memory:
                 day = self._today()
-                leases = [self._leases.get((account.name, day)) or self._lease(account, day) for account in daily]
-                short = [account for account, lease in zip(daily, leases, strict=True) if lease.left < amount]
+                for account in accounts:
+                    if account.daily:
+                        leases.append(lease := self._leases.get((account.name, day)) or self._lease(account, day))
+                        if lease.left < amount:
+                            short.append(account)
                 if not short:
-                    if len(daily) < len(accounts):
+                    if len(leases) < len(accounts):
                         self.purses.take(_of_runs(accounts), amount)
                     for lease in leases:
                         lease.left, lease.reserved = lease.left - amount, lease.reserved + amount

@@ -103,6 +103,7 @@ class _Race:
     """One attempt, and where it is slow a second beside it."""
 
     __slots__ = (
+        "_alarms",
         "_began",
         "_cancelling",
         "_interrupted",
@@ -167,7 +168,7 @@ class _Race:
         finally:
             self._over = True
             if self._timer is not None:
-                alarms_of(loop).cancel(self._timer)
+                self._alarms.cancel(self._timer)
             if self._second is not None:
                 await self._end(self._second)
         return reply
@@ -178,7 +179,8 @@ class _Race:
         if self._slow is not None:
             self._task = asyncio.current_task()
             self._cancelling = self._task.cancelling() if self._task else 0
-            self._timer = alarms_of(self._loop).at(self._began + self._slow, self._hedge)
+            self._alarms = alarms_of(self._loop)
+            self._timer = self._alarms.at(self._began + self._slow, self._hedge)
         self._scope.sent()
 
     def _hedge(self, now: float) -> None:

@@ -41,7 +41,9 @@ class Budget:
         hold = Hold(scope.accounts)
         if scope.accounts:
             bounded = self._within(request)
-            if worst := _worst(bounded, price):
+            if price is None:
+                raise _unpriced(request.call.model)
+            if worst := worst_cost(bounded.call, price, bounded.messages):
                 hold, request = await self.ledger.reserve(scope.accounts, worst), bounded
         heard = _Heard(scope)
         emit = heard.emit if scope.want_deltas else scope.emit
@@ -49,7 +51,8 @@ class Budget:
         usage, spent, ended = Usage(), None, "failed"
         try:
             reply = await self.inner.send(request, listening)
-            usage, spent, ended = reply.usage, sensible(reply.cost), "done"
+            usage, ended = reply.usage, "done"
+            spent = None if reply.cost is None else sensible(reply.cost)
         except ProviderError as error:
             usage = _used_by(error, request, heard)
             raise
@@ -81,12 +84,8 @@ LEAST_ANSWER = 256
 """Output tokens that are asked for where the context is nearly full: the model knows better whether they fit."""
 
 
-def _worst(request: Request, price: Price | None) -> float:
-    if price is None:
-        raise BudgetExceeded(
-            f"no price is known for {request.call.model}, so its cost cannot be bounded; write it under [prices]"
-        )
-    return worst_cost(request.call, price, request.messages)
+def _unpriced(model: str) -> BudgetExceeded:
+    return BudgetExceeded(f"no price is known for {model}, so its cost cannot be bounded; write it under [prices]")
 
 
 @lru_cache(maxsize=64)

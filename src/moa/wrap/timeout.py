@@ -43,15 +43,14 @@ class Timeout:
         if scope.deadline is not None and scope.deadline < ends:
             ends = scope.deadline
         quick = not scope.want_deltas and self.first is not None and self._is_quick(request.call.model)
-        heard = _Heard(scope, self.first, self.between if not quick else None, ends)
+        heard = _Heard(scope, self.first, self.between if not quick else None, ends, loop, now)
         watched = scope.want_deltas or (self.first is not None and not quick)
         emit = heard.emit if watched else scope.emit
         inner = scope.but(deadline=ends, want_deltas=watched, emit=emit, timed=True)
-        cancelling = heard.begin(loop, now)
         try:
             return await self.inner.send(request, inner)
         except asyncio.CancelledError:
-            if not heard.rung or heard.end() > cancelling:  # somebody else wants it to stop
+            if not heard.rung or heard.end() > heard.cancelling:  # somebody else wants it to stop
                 raise
             provider, _, model = request.call.model.partition(":")
             raise TimedOut(
@@ -66,7 +65,7 @@ class Timeout:
 
 
 class _Heard:
-    """What one attempt has said so far, and when it must say more: else its task is cancelled."""
+    """What one attempt has said so far, and when it must say more: else its task is cancelled. (As asyncio.timeout does, but cheaper.)"""
 
     __slots__ = (
         "_alarm",
@@ -80,27 +79,32 @@ class _Heard:
         "_silent",
         "_task",
         "_texts",
+        "cancelling",
         "rung",
     )
 
-    def __init__(self, scope: Scope, first: float | None, between: float | None, ends: float) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        first: float | None,
+        between: float | None,
+        ends: float,
+        loop: asyncio.AbstractEventLoop,
+        now: float,
+    ) -> None:
+        task = asyncio.current_task(loop)
+        assert task is not None
         self._scope, self._first, self._between, self._ends = scope, first, between, ends
+        self._loop, self._task, self._alarms = loop, task, alarms_of(loop)
         self._texts: list[str] = []
         self._silent = True
-        self.rung = False
+        self.rung, self.cancelling = False, task.cancelling()  # how often this task is being cancelled as it is
+        self._due = ends if first is None else min(ends, now + first)
+        self._alarm: Alarm | None = self._alarms.at(self._due, self._ring)
 
     @property
     def text(self) -> str:
         return "".join(self._texts)
-
-    def begin(self, loop: asyncio.AbstractEventLoop, now: float) -> int:
-        """Start the clock; says how often this task is being cancelled as it is. (As asyncio.timeout does, but cheaper.)"""
-        task = asyncio.current_task(loop)
-        assert task is not None
-        self._loop, self._task, self._alarms = loop, task, alarms_of(loop)
-        self._due = self._ends if self._first is None else min(self._ends, now + self._first)
-        self._alarm: Alarm | None = self._alarms.at(self._due, self._ring)
-        return task.cancelling()
 
     def end(self) -> int:
         """Stop the clock and take back its cancellation; says how often the task is still being cancelled."""
