@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -48,6 +48,7 @@ from benchmarks._graded import (
     with_interval,
 )  # fmt: skip
 from benchmarks._report import Figure, arguments, report, tell
+from benchmarks._speed import AT_ONCE, speed
 from benchmarks._standins import Player, bad_members, said_by, victims
 from training.references import twin
 from training.world import Question, questions, sample
@@ -58,8 +59,8 @@ from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError, NotEnoughReplies
 from moa.core.types import Reply
 from moa.flows.vote import plurality
+from moa.providers.gguf import EMBEDDED
 
-AT_ONCE = 16
 BEYOND, FOREIGN = "beyond", 200
 DEADLINE = 2.0
 """Seconds that a mixture may take where a member is slow or silent."""
@@ -105,21 +106,11 @@ def voted(said: Mapping[str, str], question: str) -> str:
     return plurality(tuple(replies)).text if replies else ""
 
 
-async def ask_all(asked: Sequence[Question], folder: Path | None) -> tuple[list[Asked], float]:
-    """All questions, AT_ONCE at a time; and mixtures per second of a second, timed pass over some of them."""
+async def ask_all(asked: Sequence[Question], folder: Path | None) -> list[Asked]:
+    """All questions, AT_ONCE at a time."""
     async with shipped(folder) as mixture, Mixture([[agent("aggregator", folder)]], combine="vote") as alone:
         places = asyncio.Semaphore(AT_ONCE)
-        results = await asyncio.gather(*(ask(question, mixture, alone, places) for question in asked))
-        some = asked[:: max(1, len(asked) // 200)]
-        started = time.perf_counter()
-        await asyncio.gather(*(_one(mixture, question, places) for question in some))
-        return list(results), len(some) / (time.perf_counter() - started)
-
-
-async def _one(mixture: Mixture, question: Question, places: asyncio.Semaphore) -> None:
-    async with places:
-        with suppress(NotEnoughReplies):
-            await mixture.ask(question.text)
+        return list(await asyncio.gather(*(ask(question, mixture, alone, places) for question in asked)))
 
 
 async def play(
@@ -248,7 +239,7 @@ def called_beyond(results: Results) -> float:
     return 100 * mean(result.said.get("mixture", "").strip() == HONEST for result in own) if own else 0.0
 
 
-def figures(results: Results, foreign: Results, rate: float) -> list[Figure]:
+def figures(results: Results, foreign: Results, rate: float, alone: float) -> list[Figure]:
     """The bars that concern answers, and time."""
     shy = called_beyond(results)
     gap = [unseen_gap(results)] if has_both_wordings(results) else []
@@ -260,6 +251,7 @@ def figures(results: Results, foreign: Results, rate: float) -> list[Figure]:
         Figure("beyond.honest.percent", share(foreign, "mixture"), 95, ">="),
         Figure("own.called_beyond.percent", shy, 2),
         Figure("mixtures_per_second", rate, 40, ">="),
+        Figure("mixtures_per_second.part_of_llama.cpp", rate / alone, 0.8, ">="),
         Figure("cold_start.seconds", cold_start(), 2),
     ]
 
@@ -304,8 +296,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="four questions a skill: that it runs, not what it shows")
     args = parser.parse_args()
     asked, prompts = test_set(args)
-    results, rate = asyncio.run(ask_all(asked, args.folder))
-    foreign, _ = asyncio.run(ask_all(prompts, args.folder))
+    some = [question.text for question in asked[:: max(1, len(asked) // 200)]]
+    *proposers, aggregator = (agent(name, args.folder) for name in (*PROPOSERS, "aggregator"))
+    rates = speed(some, proposers, aggregator, args.folder or EMBEDDED)
+    results = asyncio.run(ask_all(asked, args.folder))
+    foreign = asyncio.run(ask_all(prompts, args.folder))
     tell(args, f"{len(results)} questions, {args.questions or f'seed {args.seed}'}")
     honest = with_interval(lambda some: share(some, "mixture"), foreign)
     tell(args, f"{len(foreign)} foreign prompts, the honest sentence to {honest} per cent")
@@ -313,7 +308,10 @@ def main() -> int:
         args, f"the honest sentence to {with_interval(called_beyond, results)} per cent of the questions of their world"
     )
     tell(args, "\n\n".join((table(results), by_wording(results), by_agreement(results), totals(results))))
-    bars = figures(results, foreign, rate) + asyncio.run(with_bad_members(args, results))
+    tell(
+        args, f"\nmixtures a second: {rates[0]:.1f}; llama.cpp alone would come to {rates[1]:.1f} of the same requests"
+    )
+    bars = figures(results, foreign, *rates) + asyncio.run(with_bad_members(args, results))
     details: dict[str, Any] = {
         "questions": len(results),
         "seed": args.seed,

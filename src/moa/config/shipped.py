@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from moa.providers.local import Local
 
 
-class Files:
-    """A provider over GGUF files, one model a file, each loaded at its first call."""
+SLOTS = 16
+"""Answers that each model that ships gives at once: together they take less time than one after the other."""
 
-    def __init__(self, locate: Callable[[str], tuple[Path, str | None]]) -> None:
-        self._locate = locate
+
+class Files:
+    """A provider over GGUF files, one model a file, each loaded at its first call; `slots` and `context` as in Local."""
+
+    def __init__(self, locate: Callable[[str], tuple[Path, str | None]], slots: int, context: int) -> None:
+        self._locate, self._slots, self._context = locate, slots, context
         self._models: dict[str, Local] = {}
 
     async def send(self, request: Request, scope: Scope) -> Reply:
@@ -33,7 +37,7 @@ class Files:
 
         if name not in self._models:
             path, sha256 = self._locate(name)
-            self._models[name] = Local(path, sha256, slots=8 if sha256 else 4, context=1024 if sha256 else 4096)
+            self._models[name] = Local(path, sha256, self._slots, self._context)
         return self._models[name]
 
 
@@ -41,12 +45,12 @@ def shipped() -> Provider:
     """The models that ship with moa: "builtin:p1" … "builtin:aggregator"."""
     from moa.providers.gguf import builtin, builtin_sha256
 
-    return Files(lambda name: (builtin(name), builtin_sha256(name)))
+    return Files(lambda name: (builtin(name), builtin_sha256(name)), SLOTS, 1024)
 
 
 def local() -> Provider:
     """GGUF files by path: "local:models/small.gguf"."""
-    return Files(lambda name: (Path(name).expanduser(), None))
+    return Files(lambda name: (Path(name).expanduser(), None), 4, 4096)
 
 
 def fake() -> Provider:

@@ -218,7 +218,7 @@ class Reply:
         return not self.tool_calls and not self.text.strip()
 
     def billed(self, cost: float | None, agent: str) -> Reply:
-        """The same reply with what it cost and whose it is (`dataclasses.replace` takes thrice as long, and each call does this)."""
+        """The same reply with what it cost and whose it is (`dataclasses.replace` takes thrice as long; each call does this)."""
         if self.cost == cost and self.agent == agent:
             return self
         return Reply(
@@ -315,7 +315,7 @@ class Late:
 
 @lru_cache(maxsize=64)
 def _digest_of(name: str, content: Hashable) -> tuple[str, str]:
-    """A field's name and the digest of its content, which the calls of a step mostly share; few are remembered, since a conversation
-    may be large."""
+    """A field's name and the digest of its content, which the calls of a step mostly share; few are remembered, since a
+    conversation may be large."""
     text = content if isinstance(content, str) else repr(content)
     return name, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

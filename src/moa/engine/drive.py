@@ -25,6 +25,7 @@ TIME_USED_UP = "the time of its step was used up"
 LEAST_SECONDS = 0.001
 """With less time left no step is started: its share would be halved again and again for ever."""
 
+
 async def drive(flow: Flow[T], run: Run, deadline: float | None = None, parent: int = 0) -> T:
     """Run a flow to its end and return its answer. `deadline` is on the loop's clock.
 
@@ -142,7 +143,7 @@ async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run
 
 
 def _left(ends: float, now: float) -> float:
-    """The seconds until then, never rounded to less: a call whose own time ends with its step's then ends by itself, and says why."""
+    """The seconds until then, never rounded to less: so a call whose time ends with its step's ends by itself, and says why."""
     left = max(ends - now, 0.0)
     return left if now + left >= ends else left + math.ulp(ends)
 
@@ -173,7 +174,9 @@ def _good(results: Iterable[Any]) -> list[Any]:
 def _outcomes(rules: Ask | Fork[Any], results: Sequence[Any]) -> Any:
     if isinstance(rules, Fork):
         return tuple(results)
-    return Outcomes([Late(call) if result is None else result for call, result in zip(rules.calls, results, strict=True)])
+    return Outcomes(
+        [Late(call) if result is None else result for call, result in zip(rules.calls, results, strict=True)]
+    )
 
 
 def _close(step: Step, results: Sequence[Any], run: Run, in_time: bool) -> object:

@@ -13,7 +13,19 @@ import msgspec
 
 from moa.core.errors import BadRequest, ProviderError
 from moa.core.ports import Scope
-from moa.core.types import PLAIN, Conversation, Form, Image, Message, Request, Sampling, Text, Tool, ToolCall, ToolResult
+from moa.core.types import (
+    PLAIN,
+    Conversation,
+    Form,
+    Image,
+    Message,
+    Request,
+    Sampling,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 from moa.providers._completion import Answer
 from moa.providers._wire import Json, model_of, parsed, settings
 from moa.providers.hosts import Host
@@ -55,7 +67,9 @@ class Chat:
 
 
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_NOT_TAKEN = re.compile(r"unsupported|not supported|un(known|recognized|expected)|extra (input|field)|not permitted", re.IGNORECASE)
+_NOT_TAKEN = re.compile(
+    r"unsupported|not supported|un(known|recognized|expected)|extra (input|field)|not permitted", re.IGNORECASE
+)
 
 
 def renamed(error: ProviderError, host: Host) -> str:

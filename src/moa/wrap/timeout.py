@@ -65,7 +65,7 @@ class Timeout:
 
 
 class _Heard:
-    """What one attempt has said so far, and when it must say more: else its task is cancelled. (As asyncio.timeout does, but cheaper.)"""
+    """What one attempt has said so far, and when it must say more: else its task is cancelled. (Cheaper than asyncio.timeout.)"""
 
     __slots__ = (
         "_alarm",
