@@ -512,7 +512,10 @@ def test_the_wait_a_host_asks_for_is_read_and_nonsense_is_not(status, headers, s
 @pytest.mark.parametrize(
     ("refusal", "mended"),
     [
-        ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", True),
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            True,
+        ),
         ("max_tokens: Extra inputs are not permitted", True),
         ("max_tokens is too large: 7. This model supports at most 5 completion tokens", False),
         ("Unsupported parameter: 'seed'", False),
@@ -529,7 +532,11 @@ def test_a_model_that_wants_the_other_name_of_max_tokens_gets_it_from_then_on(re
             for model in ("host:m:8b", "host:other"):
                 await provider.send(asked(max_tokens=7, model=model), Scope())
         await transport.aclose()
-        return caught.value.mended, facts, [next(name for name in body if name.startswith("max")) for body in server.asked]
+        return (
+            caught.value.mended,
+            facts,
+            [next(name for name in body if name.startswith("max")) for body in server.asked],
+        )
 
     told = [Noted("learnt", "host:m:8b takes max_completion_tokens in place of max_tokens")]
     second = "max_completion_tokens" if mended else "max_tokens"

@@ -35,7 +35,7 @@ def estimated_input(messages: Conversation) -> int:
 
 
 def _estimated_part(part: Part) -> int:
-    return IMAGE_GUESS if isinstance(part, Image) else estimated(_written(part))
+    return IMAGE_GUESS if isinstance(part, Image) else estimated(written(part))
 
 
 def estimated_usage(messages: Conversation, reply: Reply) -> Usage:
@@ -49,7 +49,7 @@ def most_input(message: Message) -> int:
     """The most tokens a message can be: every byte of its text one, an image IMAGE_TOKENS, and what the template adds."""
     most = TURN_MOST
     for part in message.parts:
-        most += IMAGE_TOKENS if isinstance(part, Image) else len(_written(part).encode("utf-8", "replace"))
+        most += IMAGE_TOKENS if isinstance(part, Image) else len(written(part).encode("utf-8", "replace"))
     return most
 
 
@@ -61,7 +61,8 @@ def most_form(form: Form) -> int:
     return sum(len(text.encode("utf-8", "replace")) for text in texts) + (TOOLS_MOST if form.tools else 0)
 
 
-def _written(part: Text | ToolCall | ToolResult | Image) -> str:
+def written(part: Part) -> str:
+    """All that is said in a part."""
     match part:
         case Text():
             return part.text

@@ -16,6 +16,7 @@ from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost, sensible
 from moa.core.profile import with_room
 from moa.core.prompts import render
+from moa.core.tokens import written
 from moa.core.types import Call, Reply, Request, Usage
 from moa.core.usable import broken, no_answer
 from moa.engine.chance import token
@@ -166,7 +167,8 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
 
 def draw_nonce(call: Call) -> str:
     """128 bits of chance (hex) that occur nowhere in what the call shows."""
-    while True:
-        nonce = token()
-        if not any(nonce in reference.text for reference in call.references) and nonce not in repr(call.conversation):
-            return nonce
+    said = [written(part) for message in call.conversation for part in message.parts]
+    shown = "\n".join([reference.text for reference in call.references] + said)
+    while (nonce := token()) in shown:
+        pass
+    return nonce

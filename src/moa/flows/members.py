@@ -21,9 +21,10 @@ async def ask_members(
     members: Sequence[Member], conversation: Conversation, references: Replies, task: str, step: dict[str, Any]
 ) -> Replies:
     """The replies of members asked at once, in their order. `step` holds the rules of Ask."""
-    agents = [(n, member) for n, member in numbered(members) if isinstance(member, Agent)]
+    all_of_them = numbered(tuple(members))
+    agents = [(n, member) for n, member in all_of_them if isinstance(member, Agent)]
     if len(agents) < len(members):
-        flows = (ask_member(member, conversation, references, task, sample=n) for n, member in numbered(members))
+        flows = (ask_member(member, conversation, references, task, sample=n) for n, member in all_of_them)
         rules = {name: rule for name, rule in step.items() if name != "keep"}  # who is late in a fork is stopped
         return tuple(result for result in await Fork(tuple(flows), **rules) if isinstance(result, Reply))
     calls = tuple([agent.call(conversation, references, task=task, sample=n) for n, agent in agents])
@@ -51,20 +52,16 @@ async def ask_member(
     return (await Ask((call,), final=final, label=label, steps=1)).replies[0]
 
 
-def numbered(members: Sequence[Member]) -> list[tuple[int, Member]]:
+@lru_cache(maxsize=256)
+def numbered(members: tuple[Member, ...]) -> tuple[tuple[int, Member], ...]:
     """Each member with its sample number: 0, or 1, 2 … where the same one comes again, under whatever name."""
     seen: Counter[Member] = Counter()
     pairs = []
     for member in members:
-        same = _unnamed(member) if isinstance(member, Agent) else member
+        same = replace(member, name="same") if isinstance(member, Agent) else member
         pairs.append((seen[same], member))
         seen[same] += 1
-    return pairs
-
-
-@lru_cache(maxsize=1024)
-def _unnamed(agent: Agent) -> Agent:
-    return replace(agent, name="same")
+    return tuple(pairs)
 
 
 def _resampled(flow: Flow[Reply], sample: int) -> Flow[Reply]:

@@ -48,7 +48,7 @@ class Chat:
             "model": model_of(request),
             "messages": _messages(request.messages),
             **_settings(request.call.sampling, host),
-            **_form(request.call.form),
+            **(_form(request.call.form) if request.call.form is not PLAIN else {}),
             **dict(host.extra),
         }
         if stream:
@@ -84,18 +84,18 @@ def renamed(error: ProviderError, host: Host) -> str:
 
 
 def _settings(sampling: Sampling, host: Host) -> Json:
-    return settings(
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        stop=list(sampling.stop) or None,
-        reasoning_effort=sampling.reasoning_effort,
-        **{host.max_tokens: sampling.max_tokens, host.seed: sampling.seed},
+    given = (
+        ("temperature", sampling.temperature),
+        ("top_p", sampling.top_p),
+        ("stop", list(sampling.stop) or None),
+        ("reasoning_effort", sampling.reasoning_effort),
+        (host.max_tokens, sampling.max_tokens),
+        (host.seed, sampling.seed),
     )
+    return {name: value for name, value in given if value is not None}
 
 
 def _form(form: Form) -> Json:
-    if form is PLAIN:
-        return {}
     choice: Any = form.tool_choice or None
     if choice not in (None, "auto", "none", "required"):
         choice = {"type": "function", "function": {"name": choice}}

@@ -59,7 +59,7 @@ class Remote:
         wire = WIRES[host.wire]
         reading: Reading | None = None
         try:
-            content = _encoded(wire.body(request, host, stream=stream))
+            content = msgspec.json.encode(wire.body(request, host, stream=stream))
             url = f"{self.host.base_url}/{wire.path(model, stream=stream)}"
             async with (
                 _TIMED if scope.timed else asyncio.timeout_at(scope.deadline),
@@ -67,9 +67,11 @@ class Remote:
             ):
                 reading = wire.reading(scope, model)
                 reply = await _received(response, reading, scope, request.call.sampling.max_tokens)
+        except UnicodeEncodeError as error:
+            raise self._own(BadRequest(f"the text is no valid Unicode: {error.reason}"), model) from error
         except TimeoutError:
-            error = TimedOut("no whole answer before the deadline")
-            raise self._own(error, model, reading.text if reading else "") from None
+            late = TimedOut("no whole answer before the deadline")
+            raise self._own(late, model, reading.text if reading else "") from None
         except ProviderError as error:
             self._own(error, model, reading.text if reading else "")
             if model not in self._learnt and (name := renamed(error, host)):
@@ -109,13 +111,6 @@ class Remote:
         if self.key and len(self.key) >= 4:
             error.args = (str(error.args[0]).replace(self.key, "[key]"),)
         return error
-
-
-def _encoded(content: dict[str, object]) -> bytes:
-    try:
-        return msgspec.json.encode(content)
-    except UnicodeEncodeError as error:
-        raise BadRequest(f"the text is no valid Unicode: {error.reason}") from error
 
 
 async def _received(response: Response, reading: Reading, scope: Scope, max_tokens: int | None) -> Reply:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from moa.core.errors import BadRequest, MoaError, TooLong
 from moa.core.events import Noted
 from moa.core.ports import Provider, Scope
-from moa.core.profile import SETTINGS, Profile, fitted, lacking
+from moa.core.profile import ABLE, SETTINGS, Profile, fitted, lacking
 from moa.core.types import Reply, Request
 from moa.core.usable import broken
 from moa.wrap.sizes import Sizes
@@ -72,12 +72,7 @@ class Fit:
         """See Provider."""
         model = request.call.model
         profile = self.learnt.of.get(model) or self.profile(model)
-        if missing := lacking(request, profile):
-            provider, _, name = model.partition(":")
-            raise BadRequest(f"{missing}; ask another model", provider=provider, model=name, sent=False)
-        fit, notes = fitted(request, profile)
-        for note in notes:
-            scope.emit(Noted("fitted", f"{model}: {note}"))
+        fit = request if profile is ABLE else self._fitted(request, profile, scope)
         try:
             reply = await self.inner.send(fit, scope)
         except TooLong:
@@ -97,6 +92,16 @@ class Fit:
             raise broken(f"it returned {type(reply).__name__}, not a Reply", request.call)
         self.sizes.learn(fit, reply)
         return reply
+
+    def _fitted(self, request: Request, profile: Profile, scope: Scope) -> Request:
+        model = request.call.model
+        if missing := lacking(request, profile):
+            provider, _, name = model.partition(":")
+            raise BadRequest(f"{missing}; ask another model", provider=provider, model=name, sent=False)
+        fit, notes = fitted(request, profile)
+        for note in notes:
+            scope.emit(Noted("fitted", f"{model}: {note}"))
+        return fit
 
 
 def _refused(error: BadRequest, request: Request) -> str:
