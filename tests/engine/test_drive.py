@@ -38,7 +38,7 @@ from moa.core.flow import Ask, Fork, Outcomes
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
 from moa.core.types import Conversation, Late, Reply, Request, Usage, user
-from moa.engine.call import draw_nonce
+from moa.engine.call import Run, draw_nonce
 from moa.engine.drive import share
 from moa.engine.recorder import Recorder
 from moa.engine.watch import Order, run, watch
@@ -212,6 +212,24 @@ def test_kept_stragglers_come_as_late_replies_of_the_next_ask() -> None:
     assert ran.answer is not None
     assert ran.answer.text == "2 3"
     assert [fact.late for fact in ran.facts(CallFinished)] == [False, True, False]
+
+
+def test_a_run_holds_no_task_that_has_ended() -> None:
+    held, fake = [], Fake({"a": "fast", "b": Script("slow", delay=5.0)})
+
+    class Counting:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            run: Run = scope.emit.func.__self__  # type: ignore[attr-defined]
+            held.append(len(run.tasks))
+            return await fake.send(request, scope)
+
+    async def flow(conversation: Conversation) -> Reply:
+        for _ in range(5):
+            await Ask((A.call(conversation), B.call(conversation)), need=1)
+        return (await Ask((A.call(conversation),))).replies[0]
+
+    Ran(flow, Counting())
+    assert max(held) <= 3  # of this step, and one that is just being stopped
 
 
 def test_kept_stragglers_are_cancelled_when_the_run_ends() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import random
 import socket
@@ -14,7 +15,7 @@ import pytest
 from moa.core.errors import BadReply, Cut, Overloaded, Unreachable
 from moa.core.ports import Scope
 from moa.core.types import Call, Request, user
-from moa.providers._http import Aiohttp
+from moa.providers._http import Aiohttp, _Exchange
 from moa.providers.hosts import custom
 from moa.providers.remote import Remote
 from moa.wrap.attempts import Attempts
@@ -102,6 +103,47 @@ def test_a_kept_connection_the_host_hangs_up_on_is_replaced_unnoticed():
             await transport.aclose()
 
     asyncio.run(main())
+
+
+def test_where_several_kept_connections_are_dead_the_second_try_takes_a_new_one():
+    """F20."""
+
+    async def main():
+        transport, connections = Aiohttp(), []
+
+        async def serve(reader, writer):
+            connections.append(writer)
+            number = len(connections)
+            with suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"{}")
+                while number <= 3 and len(connections) < 3:
+                    await asyncio.sleep(0.01)  # so that all three are open at once
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                await reader.readuntil(b"{}")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server:
+            assert await asyncio.gather(*(got(transport, url) for _ in range(3))) == [b"ok"] * 3
+            assert await got(transport, url) == b"ok"
+            assert len(connections) == 4
+            await transport.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_is_kept_holds_nothing_of_the_request_it_was_made_for():
+    async def main():
+        transport = Aiohttp()
+        async with upstream(http(200, "ok")) as server:
+            await asyncio.create_task(got(transport, server.url))
+            gc.collect()
+            held = [one for one in gc.get_objects() if isinstance(one, _Exchange)]
+        await transport.aclose()
+        return held
+
+    assert asyncio.run(main()) == []
 
 
 def test_a_new_connection_the_host_hangs_up_on_is_an_error_at_once():

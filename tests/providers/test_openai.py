@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -509,38 +510,88 @@ def test_the_wait_a_host_asks_for_is_read_and_nonsense_is_not(status, headers, s
     assert error.retry_after == seconds
 
 
+UNSUPPORTED = (
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+)
+NO_SUCH = "max_completion_tokens: Extra inputs are not permitted"
+
+
+def asked_in_turn(*answers, host="max_tokens", at_once=1, **settings):
+    """Ask one model as often as there are answers: whether each error is mended, what was told, how the limit was named."""
+
+    async def main():
+        transport, facts, mended = Aiohttp(), [], []
+        async with upstream(*answers) as server:
+            provider = Remote(replace(custom("host", server.url), max_tokens=host), transport, KEY)
+
+            async def one():
+                try:
+                    await provider.send(asked(**settings), Scope(facts.append))
+                except BadRequest as error:
+                    mended.append(error.mended)
+
+            for _ in range(0, len(answers), at_once):
+                await asyncio.gather(*(one() for _ in range(at_once)))
+        await transport.aclose()
+        return mended, facts, [next((name for name in body if name.startswith("max")), "") for body in server.asked]
+
+    return asyncio.run(main())
+
+
+def refused(words, param=None):
+    return http(400, {"error": {"message": words, "param": param}})
+
+
 @pytest.mark.parametrize(
-    ("refusal", "mended"),
+    ("words", "param"),
     [
-        (
-            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-            True,
-        ),
-        ("max_tokens: Extra inputs are not permitted", True),
-        ("max_tokens is too large: 7. This model supports at most 5 completion tokens", False),
-        ("Unsupported parameter: 'seed'", False),
+        (UNSUPPORTED, None),
+        (UNSUPPORTED, "max_tokens"),
+        ("max_tokens: Extra inputs are not permitted", None),
+        ("Unrecognized request argument supplied: max_tokens", None),
     ],
 )
-def test_a_model_that_wants_the_other_name_of_max_tokens_gets_it_from_then_on(refusal, mended):
-    async def main():
-        transport, facts = Aiohttp(), []
-        refused, fine = http(400, {"error": {"message": refusal}}), http(200, said("ok"))
-        async with upstream(refused, fine, fine) as server:
-            provider = Remote(custom("host", server.url), transport, KEY)
-            with pytest.raises(BadRequest) as caught:
-                await provider.send(asked(max_tokens=7), Scope(facts.append))
-            for model in ("host:m:8b", "host:other"):
-                await provider.send(asked(max_tokens=7, model=model), Scope())
-        await transport.aclose()
-        return (
-            caught.value.mended,
-            facts,
-            [next(name for name in body if name.startswith("max")) for body in server.asked],
-        )
-
+def test_a_model_that_wants_the_other_name_of_max_tokens_gets_it_from_then_on(words, param):
     told = [Noted("learnt", "host:m:8b takes max_completion_tokens in place of max_tokens")]
-    second = "max_completion_tokens" if mended else "max_tokens"
-    assert asyncio.run(main()) == (mended, told if mended else [], ["max_tokens", second, "max_tokens"])
+    names = ["max_tokens", "max_completion_tokens", "max_completion_tokens"]
+    fine = http(200, said("ok"))
+    assert asked_in_turn(refused(words, param), fine, fine, max_tokens=7) == ([True], told, names)
+
+
+def test_a_model_that_wants_max_tokens_gets_it_from_then_on():
+    _, _, names = asked_in_turn(refused(NO_SUCH), http(200, said("ok")), host="max_completion_tokens", max_tokens=7)
+    assert names == ["max_completion_tokens", "max_tokens"]
+
+
+def test_all_calls_under_way_are_mended_by_what_the_first_has_learnt():
+    mended, told, _ = asked_in_turn(*[refused(UNSUPPORTED)] * 4, at_once=4, max_tokens=7)
+    assert (mended, len(told)) == ([True] * 4, 1)
+
+
+def test_a_model_that_refuses_both_names_is_sent_its_host_s_own_again():
+    answers = (refused(UNSUPPORTED), refused(NO_SUCH), refused(UNSUPPORTED), http(200, said("ok")))
+    mended, _, names = asked_in_turn(*answers, max_tokens=7)
+    assert mended == [True, False, False]
+    assert names == ["max_tokens", "max_completion_tokens", "max_tokens", "max_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("words", "param", "settings"),
+    [
+        ("max_tokens is too large: 7. This model supports at most 5 completion tokens", None, {"max_tokens": 7}),
+        ("max_tokens above 4096 is not supported for this model", None, {"max_tokens": 7}),
+        (
+            "'max_tokens' or 'max_completion_tokens' is too large: the maximum context length is 5",
+            None,
+            {"max_tokens": 7},
+        ),
+        ("Unsupported parameter: 'seed'", None, {"max_tokens": 7}),
+        (UNSUPPORTED, "seed", {"max_tokens": 7}),
+        (UNSUPPORTED, None, {}),
+    ],
+)
+def test_a_complaint_about_something_else_renames_nothing(words, param, settings):
+    assert asked_in_turn(refused(words, param), **settings)[:2] == ([False], [])
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -17,6 +17,7 @@ import pytest
 
 from moa.core.errors import BadReply, BadRequest, Cut, Overloaded, ProviderError, Refused
 from moa.core.events import Delta
+from moa.core.plan import most_tokens
 from moa.core.ports import Scope
 from moa.core.types import (
     Call,
@@ -38,7 +39,8 @@ from moa.core.types import (
     user,
 )
 from moa.providers._http import Aiohttp
-from moa.providers.hosts import HOSTS, custom
+from moa.providers.anthropic import Messages
+from moa.providers.hosts import HOSTS, Host, custom
 from moa.providers.remote import Remote
 from providers.upstream import STREAM_HEAD, http, upstream
 
@@ -423,6 +425,11 @@ def test_an_anthropic_tool_call_whose_input_comes_whole_keeps_it() -> None:
     start = {"type": "content_block_start", "index": 0, "content_block": block}
     reply, _ = fed(MESSAGES, stream(start, {"type": "message_stop"}))
     assert reply.tool_calls == (ToolCall("c1", "see", '{"b":2}'),)
+
+
+def test_anthropic_is_told_as_many_tokens_as_are_reckoned_with_where_an_agent_sets_none() -> None:
+    request = asked(sampling=Sampling())
+    assert Messages().body(request, Host("host", ""), stream=False)["max_tokens"] == most_tokens(request.call) == 4096
 
 
 def test_gemini_tool_results_carry_the_name_of_the_latest_call_with_their_id() -> None:

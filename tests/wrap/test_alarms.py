@@ -74,6 +74,19 @@ def test_none_rings_before_its_time_where_the_loop_s_timer_does() -> None:
     assert run(main()) == [1.0]
 
 
+def test_they_ring_as_early_as_the_loop_s_own_timers() -> None:
+    """So that an attempt whose time ends with its step's ends before the step does, and says why."""
+
+    async def main() -> list[str]:
+        loop, seen = asyncio.get_running_loop(), []
+        loop.call_at(1.0 - 5e-10, lambda: loop.call_soon(seen.append, "later"))
+        alarms_of(loop).at(1.0, lambda now: seen.append("alarm"))
+        await asyncio.sleep(2.0)
+        return seen
+
+    assert run(main()) == ["alarm", "later"]
+
+
 def test_one_that_breaks_keeps_no_other_from_ringing() -> None:
     async def main() -> list[str]:
         loop, rung = asyncio.get_running_loop(), []

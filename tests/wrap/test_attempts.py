@@ -114,6 +114,13 @@ def test_an_attempt_that_took_too_long_is_not_repeated():
     assert (sent, seconds) == (1, 61.0)
 
 
+def test_of_a_model_whose_pace_is_unknown_nothing_is_hopeless():
+    async def main():
+        return (await Attempts(Fake({"a": "x"})).send(REQUEST, Scope(deadline=-0.001))).text
+
+    assert run(main()) == "x"
+
+
 @pytest.mark.parametrize(("left", "sent"), [(0.4, 0), (0.6, 1), (5.0, 1)])
 def test_what_cannot_finish_is_not_started(left, sent):
     fake = Fake({"a": Script("x", delay=0.1)})

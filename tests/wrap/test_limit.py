@@ -87,6 +87,49 @@ def test_one_cancelled_while_it_waits_takes_no_place():
     assert run(main()) == pytest.approx(20.0)
 
 
+@pytest.mark.parametrize("gives_up", ["cancelled", "at its deadline"])
+def test_a_place_given_to_one_that_gives_up_at_that_very_moment_is_not_lost(gives_up):
+    async def main():
+        here, loop = Places(1).here(), asyncio.get_running_loop()
+        here.free = 0
+        waiting = asyncio.create_task(here.wait(5.0 if gives_up == "at its deadline" else None))
+        if gives_up == "cancelled":
+            await asyncio.sleep(1.0)
+            here.give_back()
+            waiting.cancel()
+        else:
+            loop.call_at(5.0 - 1e-10, here.give_back)
+        (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
+        return here.free, outcome is None
+
+    free, got_it = run(main())
+    assert free == (0 if got_it else 1)
+
+
+def test_places_are_given_in_the_order_of_asking_and_those_who_gave_up_are_passed_over():
+    async def main():
+        here, got = Places(1).here(), []
+        here.free = 0
+
+        async def one(number: int) -> None:
+            await here.wait(3.0 if number == 1 else None)
+            got.append(number)
+
+        tasks = [asyncio.create_task(one(number)) for number in range(5)]
+        await asyncio.sleep(1.0)
+        tasks[3].cancel()
+        await asyncio.sleep(4.0)
+        assert len(here._waiting) == 3  # who gave up waits no longer
+        tasks[0].cancel()
+        here.give_back()  # while the first is being stopped
+        await asyncio.sleep(0)
+        here.give_back()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return got, here.free
+
+    assert run(main()) == ([2, 4], 0)
+
+
 def test_the_same_limit_serves_one_event_loop_after_the_other():
     limit = Limit(Counting(), Places(1))
 

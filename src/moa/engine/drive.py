@@ -7,7 +7,6 @@ which alone ends a run. All waiting is on the event loop's clock; a step's share
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -73,6 +72,7 @@ async def _carry_out(
         in_time = await _until_closed(tasks, step, run)
     except BaseException as stop:  # this branch is cancelled, or `until` has a bug: nobody will read what still comes
         step.closed = True
+        run.forget(tasks)
         _stop(tasks, str(stop) if isinstance(stop, asyncio.CancelledError) else RUN_ENDED)
         _finish(step, _results(tasks), run)
         raise
@@ -123,7 +123,7 @@ async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run
     everyone = rules.need is None and rules.until is None
     while pending:
         ends = closes if grace_ends is None else grace_ends if closes is None else min(closes, grace_ends)
-        left = None if ends is None else _left(ends, loop.time())
+        left = None if ends is None else max(ends - loop.time(), 0.0)
         when = asyncio.ALL_COMPLETED if everyone else asyncio.FIRST_COMPLETED
         done, pending = await asyncio.wait(pending, timeout=left, return_when=when)
         if left is not None and not done:
@@ -140,12 +140,6 @@ async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run
             )
     step.closed = True
     return in_time
-
-
-def _left(ends: float, now: float) -> float:
-    """The seconds until then, never rounded to less: so a call whose time ends with its step's ends by itself, and says why."""
-    left = max(ends - now, 0.0)
-    return left if now + left >= ends else left + math.ulp(ends)
 
 
 def _learnt_grace(rules: Ask | Fork[Any], results: Sequence[Any], run: Run) -> float:

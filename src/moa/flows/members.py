@@ -21,7 +21,7 @@ async def ask_members(
     members: Sequence[Member], conversation: Conversation, references: Replies, task: str, step: dict[str, Any]
 ) -> Replies:
     """The replies of members asked at once, in their order. `step` holds the rules of Ask."""
-    all_of_them = numbered(tuple(members))
+    all_of_them = numbered(members)
     agents = [(n, member) for n, member in all_of_them if isinstance(member, Agent)]
     if len(agents) < len(members):
         flows = (ask_member(member, conversation, references, task, sample=n) for n, member in all_of_them)
@@ -52,16 +52,25 @@ async def ask_member(
     return (await Ask((call,), final=final, label=label, steps=1)).replies[0]
 
 
-@lru_cache(maxsize=256)
-def numbered(members: tuple[Member, ...]) -> tuple[tuple[int, Member], ...]:
+def numbered(members: Sequence[Member]) -> list[tuple[int, Member]]:
     """Each member with its sample number: 0, or 1, 2 … where the same one comes again, under whatever name."""
+    agents = all(isinstance(member, Agent) for member in members)
+    numbers = _numbers_of_agents(tuple(members)) if agents else _numbers(members)
+    return list(zip(numbers, members, strict=True))
+
+
+def _numbers(members: Sequence[Member]) -> list[int]:
     seen: Counter[Member] = Counter()
-    pairs = []
+    numbers = []
     for member in members:
         same = replace(member, name="same") if isinstance(member, Agent) else member
-        pairs.append((seen[same], member))
+        numbers.append(seen[same])
         seen[same] += 1
-    return tuple(pairs)
+    return numbers
+
+
+_numbers_of_agents = lru_cache(maxsize=256)(_numbers)
+"""Remembered for agents only: mixtures would be held with all they run on."""
 
 
 def _resampled(flow: Flow[Reply], sample: int) -> Flow[Reply]:

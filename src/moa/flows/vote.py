@@ -15,7 +15,7 @@ from moa.flows.members import numbered
 
 async def vote(conversation: Conversation, agents: Sequence[Agent], kind: Kind = "auto") -> Reply:
     """The reply whose answer most agents give; stops asking as soon as no answer still out could change it."""
-    members = ((n, member) for n, member in numbered(tuple(agents)) if isinstance(member, Agent))
+    members = ((n, member) for n, member in numbered(agents) if isinstance(member, Agent))
     calls = tuple(agent.call(conversation, sample=n) for n, agent in members)
     outcomes = await Ask(calls, until=lambda outcomes: decided(outcomes, kind), label="vote", steps=1)
     return plurality(outcomes.replies, kind)

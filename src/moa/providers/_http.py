@@ -108,10 +108,12 @@ class Aiohttp:
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        if loop not in self._sessions:
-            open_ones = {known: session for known, session in self._sessions.items() if not known.is_closed()}
-            self._sessions = open_ones | {loop: _session()}
-        return self._sessions[loop]
+        session = self._sessions.get(loop)
+        if session is None:  # other threads may be here, too, with loops of their own
+            for ended in [known for known in list(self._sessions) if known.is_closed()]:
+                self._sessions.pop(ended, None)
+            session = self._sessions[loop] = _session()
+        return session
 
 
 def _session() -> aiohttp.ClientSession:
@@ -130,10 +132,24 @@ class _Connector(aiohttp.TCPConnector):
     """Tells an exchange whether it goes out on a connection that was kept, and gives it a new one where it wants that."""
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
-        exchange = _EXCHANGE.get()
-        connection = None if exchange.kept else await super()._get(key, traces)
-        exchange.kept = connection is not None
+        way = _WAY.get()
+        connection = None if way.kept else await super()._get(key, traces)
+        way.kept = connection is not None
         return connection
+
+
+class _Way:
+    """Whether a request goes out on a connection that was kept. Small: a new connection's reader holds the context it was made
+    in, and so this, as long as it lives."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self) -> None:
+        self.kept = False
+
+
+_WAY: ContextVar[_Way] = ContextVar("way")
+"""Of the request that this task sends; aiohttp hands its connector nothing else."""
 
 
 class _Exchange:
@@ -143,7 +159,7 @@ class _Exchange:
     read, so it is sent again, on a new one. On a new connection the same failure is an error.
     """
 
-    __slots__ = ("_asked", "_resent", "_response", "kept")
+    __slots__ = ("_asked", "_resent", "_response", "_way")
 
     def __init__(
         self,
@@ -155,11 +171,11 @@ class _Exchange:
         again: bool,
     ) -> None:
         self._asked = (session, method, url, headers, body, again)
-        self.kept = self._resent = False
+        self._way, self._resent = _Way(), False
 
     async def __aenter__(self) -> _Response:
         clock = asyncio.get_running_loop().time
-        _EXCHANGE.set(self)
+        _WAY.set(self._way)
         sent = clock()
         try:
             self._response = await self._send()
@@ -180,7 +196,7 @@ class _Exchange:
     def _is_stale(self, error: Exception, seconds: float) -> bool:
         """Whether a kept connection broke, and so soon that nothing was read."""
         broke = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
-        return broke and self.kept and self._asked[-1] and seconds <= STALE_SECONDS
+        return broke and self._way.kept and self._asked[-1] and seconds <= STALE_SECONDS
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -190,10 +206,6 @@ class _Exchange:
             raise _translated(error, resent=self._resent) from error
         if isinstance(error, ProviderError):
             error.resent = self._resent
-
-
-_EXCHANGE: ContextVar[_Exchange] = ContextVar("exchange")
-"""What this task sends."""
 
 
 class _Response:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from moa.core.errors import BadRequest, ProviderError
+from moa.core.errors import BadRequest, ProviderError, TooLong
 from moa.core.ports import Scope
 from moa.core.types import (
     PLAIN,
@@ -67,20 +67,21 @@ class Chat:
 
 
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_NOT_TAKEN = re.compile(
-    r"unsupported|not supported|un(known|recognized|expected)|extra (input|field)|not permitted", re.IGNORECASE
-)
+_REFUSED = r"""(un(supported|known|recognized|expected)|extra)[^.]{{0,60}}\b{name}\b|\buse \W*{other}\b
+|\b{name}\b['"`]?:?\s*(is |are )?(not (supported|permitted|allowed|recognized)|un(supported|known|recognized|expected)|extra)"""
 
 
 def renamed(error: ProviderError, host: Host) -> str:
-    """The name by which a model wants the limit of its answer, where it has refused the one its host takes; else empty."""
+    """The name by which a model wants the limit of its answer, where it has refused the one its host takes; else empty.
+
+    A complaint about how much is allowed is none about the name.
+    """
     words, name = str(error.args[0]), host.max_tokens
     other = _OTHER_NAME[name]
-    if host.wire != "chat" or not isinstance(error, BadRequest) or error.param not in (None, name):
+    refusal = isinstance(error, BadRequest) and not isinstance(error, TooLong) and error.param in (None, name)
+    if host.wire != "chat" or not refusal or name not in words:
         return ""
-    if not re.search(rf"\b{name}\b", words):
-        return ""
-    return other if _NOT_TAKEN.search(words) or other in words else ""
+    return other if re.search(_REFUSED.format(name=name, other=other), words, re.IGNORECASE | re.VERBOSE) else ""
 
 
 def _settings(sampling: Sampling, host: Host) -> Json:

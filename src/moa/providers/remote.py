@@ -74,9 +74,8 @@ class Remote:
             raise self._own(late, model, reading.text if reading else "") from None
         except ProviderError as error:
             self._own(error, model, reading.text if reading else "")
-            if model not in self._learnt and (name := renamed(error, host)):
-                self._learnt[model], error.mended = replace(host, max_tokens=name), True
-                scope.emit(Noted("learnt", f"{host.name}:{model} takes {name} in place of {host.max_tokens}"))
+            if request.call.sampling.max_tokens is not None and (name := renamed(error, host)):
+                error.mended = self._learns(model, host, name, scope)
             raise
         if reply.usage.estimated:
             return replace(reply, usage=estimated_usage(request.messages, reply))
@@ -104,6 +103,18 @@ class Remote:
         except ProviderError as error:
             self._own(error)
             raise
+
+    def _learns(self, model: str, host: Host, name: str, scope: Scope) -> bool:
+        """Whether a model, which has refused the limit of its answer as this host names it, gets it by that name from now on."""
+        known = self._learnt.get(model)
+        if known is None:
+            self._learnt[model] = replace(host, max_tokens=name)
+            scope.emit(Noted("learnt", f"{host.name}:{model} takes {name} in place of {host.max_tokens}"))
+            return True
+        if known is host:  # it refuses both: what the host takes stays
+            self._learnt[model] = self.host
+            return False
+        return known.max_tokens == name  # another call has learnt it meanwhile
 
     def _own(self, error: ProviderError, model: str = "", partial: str = "") -> ProviderError:
         """Write into the error whose it is and what had come; never with the key, which some hosts repeat."""

@@ -16,6 +16,9 @@ from typing import Any, TypeAlias
 Alarm: TypeAlias = list[Any]
 """When it rings (loop time), a number that no other has, and what it does; None where it was taken back."""
 
+GRAIN = 1e-9
+"""Seconds by which an event loop's timers may go off early (its clock's resolution); alarms do as they do."""
+
 DEAD = 64
 """Alarms taken back that may stay in the heap, beside as many as are live."""
 
@@ -57,12 +60,12 @@ class Alarms:
     def _ring(self) -> None:
         now, self._armed, self._handle = self._loop.time(), inf, None
         try:
-            while self._heap and (self._heap[0][2] is None or self._heap[0][0] <= now):
+            while self._heap and (self._heap[0][2] is None or self._heap[0][0] <= now + GRAIN):
                 alarm = heappop(self._heap)
                 act, alarm[2] = alarm[2], None
                 if act is not None:
                     self._live -= 1
-                    act(now)
+                    act(max(now, alarm[0]))
         finally:
             if self._heap and self._heap[0][0] < self._armed:
                 self._arm(self._heap[0][0])

@@ -39,7 +39,7 @@ class Attempts:
     patience: float = 1.0
     chance: Callable[[], float] = random.random
     retries: Allowance = field(default_factory=lambda: Allowance(0.1))
-    paces: Paces = field(default_factory=Paces)
+    paces: Paces = field(default_factory=Paces, compare=False)
     hedges: Allowance | None = None
     percentile: float = 0.95
 
@@ -54,8 +54,8 @@ class Attempts:
         loop = asyncio.get_running_loop()
         attempt, began = scope.attempt, loop.time()
         last: ProviderError | None = None
-        if scope.deadline is not None and scope.deadline - began < HOPELESS * pace.least:
-            raise _hopeless(request, scope.deadline - began, pace.least)
+        if scope.deadline is not None and (least := pace.least) and scope.deadline - began < HOPELESS * least:
+            raise _hopeless(request, scope.deadline - began, least)
         while True:
             try:
                 race = _Race(

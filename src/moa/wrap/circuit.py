@@ -51,7 +51,7 @@ class Circuit:
     """
 
     inner: Provider
-    gates: Gates = field(default_factory=Gates)
+    gates: Gates = field(default_factory=Gates, compare=False)
     after: int = AFTER
     rest: float = REST
     long_rest: float = LONG_REST

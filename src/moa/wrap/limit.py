@@ -55,10 +55,10 @@ class Places:
         """The places of the running event loop."""
         loop = asyncio.get_running_loop()
         here = self._of_loop.get(loop)
-        if here is None:
-            open_ones = {known: places for known, places in self._of_loop.items() if not known.is_closed()}
-            here = Here(self.at_once)
-            self._of_loop = open_ones | {loop: here}
+        if here is None:  # other threads may be here, too, with loops of their own
+            for ended in [known for known in list(self._of_loop) if known.is_closed()]:
+                self._of_loop.pop(ended, None)
+            here = self._of_loop[loop] = Here(self.at_once)
         return here
 
 

@@ -29,7 +29,7 @@ class Timeout:
     seconds: float
     first: float | None = None
     between: float | None = None
-    paces: Paces = field(default_factory=Paces)
+    paces: Paces = field(default_factory=Paces, compare=False)
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider.
