@@ -29,7 +29,8 @@ TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that ins
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 NUMBER = re.compile(r"\d+(?:[.:/]\d+)*")
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
-CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2  # what the number and the answer count in the loss, other tokens counting 1
+CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2
+"""What choices (the first token, which begins a tally or the honest sentence, and the number) and the answer count in the loss."""
 Trust = Mapping[str, Mapping[str, float]]
 
 
@@ -231,13 +232,14 @@ def lesson(question: Question, shown: Sequence[Reference], trust: Trust) -> list
     one that is about something else. Where none is right the number is 0 and the aggregator works by itself.
     """
     if question.answer == HONEST:
-        return [Part(HONEST)]
+        return [Part(HONEST[:4], CHOICE_WEIGHT), Part(HONEST[4:])]
     alone = [Part(f"{working(question, AGGREGATOR)}\n{MARK}"), Part("", worked_out=True)]
     if not shown:
         return alone
-    tally = Part(" | ".join(f"{number}: {tallied(question, one)}" for number, one in enumerate(shown, 1)) + " ->")
+    answers = " | ".join(f"{number}: {tallied(question, one)}" for number, one in enumerate(shown, 1))
+    tally = [Part(answers[:1], CHOICE_WEIGHT), Part(f"{answers[1:]} ->")]
     right = [number for number, one in enumerate(shown, 1) if tallied(question, one).lower() == question.answer.lower()]
     if not right:
-        return [tally, Part(" 0", CHOICE_WEIGHT), Part("; "), *alone]
+        return [*tally, Part(" 0", CHOICE_WEIGHT), Part("; "), *alone]
     best = max(right, key=lambda number: trust[question.skill][shown[number - 1].proposer])
-    return [tally, Part(f" {best}", CHOICE_WEIGHT), Part(f"\n{MARK} {shown[best - 1].answer}", ANSWER_WEIGHT)]
+    return [*tally, Part(f" {best}", CHOICE_WEIGHT), Part(f"\n{MARK} {shown[best - 1].answer}", ANSWER_WEIGHT)]
