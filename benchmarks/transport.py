@@ -160,6 +160,7 @@ def tls_server() -> Iterator[tuple[str, str]]:
         command = [
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-keyout", key, "-out", certificate, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-addext", "basicConstraints=critical,CA:FALSE",
         ]  # fmt: skip
         try:
             subprocess.run(command, check=True, capture_output=True)
