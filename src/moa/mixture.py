@@ -289,8 +289,7 @@ class Mixture:
 
     def _ready_store(self, accounts: tuple[Account, ...]) -> Sqlite | None:
         """The store, if runs are kept and it can take one more, as the ledger can, which these accounts are in."""
-        rig = self.rig
-        store, ledger = rig.store if self._keep else None, rig.ledger
+        store, ledger = self.rig.store if self._keep else None, self.rig.ledger
         if not self._opened:
             ledger.check(accounts)
             if store is not None:
