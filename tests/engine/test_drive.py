@@ -214,6 +214,20 @@ def test_kept_stragglers_come_as_late_replies_of_the_next_ask() -> None:
     assert [fact.late for fact in ran.facts(CallFinished)] == [False, True, False]
 
 
+@pytest.mark.parametrize("members", [[A], [A, B]], ids=["alone", "with another"])
+def test_a_step_that_a_halt_ends_is_finished_all_the_same(members: list[Agent]) -> None:
+    class Broke:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            if request.call.agent == A.name:
+                raise BudgetExceeded("no more")
+            await asyncio.sleep(5.0)
+            return Reply("slow")
+
+    ran = Ran(ask(*members), Broke())
+    assert isinstance(ran.error, BudgetExceeded)
+    assert ran.facts(StepFinished) == [StepFinished(0, 0, len(members))]
+
+
 def test_a_run_holds_no_task_that_has_ended() -> None:
     held, fake = [], Fake({"a": "fast", "b": Script("slow", delay=5.0)})
 

@@ -106,6 +106,9 @@ async def _carry_alone(rules: Ask, step: Step, run: Run) -> Outcome | None:
             return None
         _finish(step, [None], run)
         raise
+    except BaseException:  # a Halt or a bug ends the flow here
+        _finish(step, [None], run)
+        raise
     finally:
         step.closed = True
         if timer is not None:
