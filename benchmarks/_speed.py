@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from moa import Agent, Mixture
-from moa.config.shipped import SLOTS, Files
+from moa.config.shipped import CONTEXT, SLOTS, Files
 from moa.core.errors import NotEnoughReplies
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
@@ -21,7 +21,6 @@ from moa.providers.local import _load
 from moa.providers.openai import Chat
 
 AT_ONCE = 16
-CONTEXT = 1024
 ROUNDS = 2
 
 

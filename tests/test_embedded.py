@@ -101,10 +101,8 @@ def test_with_empty_references_the_answer_is_the_aggregators_own() -> None:
     alone = Mixture([[AGGREGATOR]], combine="vote")
     own = [answer for _, answer in asyncio.run(_ask_all(alone, texts))]
     pairs = zip(own, [answer for _, answer in asyncio.run(_ask_all(silent, texts))], strict=True)
-    answered = [
-        (one, other) for one, other in pairs if one
-    ]  # one that is cut at its limit is none, but for the last word
-    assert len(answered) > len(texts) / 2
+    answered = [(one, other) for one, other in pairs if one]  # who is cut at the limit has no answer alone
+    assert len(answered) >= 0.9 * len(texts)
     assert all(one == other for one, other in answered)
 
 

@@ -68,6 +68,10 @@ def test_one_transport_serves_one_event_loop_after_the_other():
         asyncio.run(main())
 
 
+def address(server: asyncio.Server) -> str:
+    return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
 def serving(first: list[bytes]):
     """A server that answers as many requests on its first connection as `first` has answers, then reads the next and hangs up.
 
@@ -95,7 +99,7 @@ def test_a_kept_connection_the_host_hangs_up_on_is_replaced_unnoticed():
         transport = Aiohttp()
         connections, serve = serving([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        url = address(server)
         async with server:
             assert await got(transport, url) == b"ok"
             assert await got(transport, url) == b"fresh"
@@ -123,7 +127,7 @@ def test_where_several_kept_connections_are_dead_the_second_try_takes_a_new_one(
             writer.close()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        url = address(server)
         async with server:
             assert await asyncio.gather(*(got(transport, url) for _ in range(3))) == [b"ok"] * 3
             assert await got(transport, url) == b"ok"
@@ -151,7 +155,7 @@ def test_a_new_connection_the_host_hangs_up_on_is_an_error_at_once():
         transport = Aiohttp()
         connections, serve = serving([])
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        url = address(server)
         async with server:
             with pytest.raises(Cut):
                 await got(transport, url)
@@ -166,7 +170,7 @@ def test_a_host_that_went_away_between_two_requests_is_unreachable():
         transport = Aiohttp()
         _, serve = serving([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        url = address(server)
         async with server:
             assert await got(transport, url) == b"ok"
             server.close()
@@ -195,7 +199,7 @@ def test_a_whole_stream_leaves_its_connection_for_the_next_request():
             writer.close()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        url = address(server)
         async with server:
             for _ in range(3):
                 async with transport.request("POST", url, {}, b"{}") as response:
@@ -310,7 +314,7 @@ def test_cancelled_calls_leave_the_connections_usable():
     async def main():
         rng, transport = random.Random(1), Aiohttp()
         server = await asyncio.start_server(slowly, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        url = address(server)
         for _ in range(20):
             tasks = [asyncio.create_task(got(transport, url)) for _ in range(20)]
             for task in tasks:
@@ -342,7 +346,7 @@ def test_answers_of_calls_at_once_are_never_mixed():
     async def main():
         transport = Aiohttp()
         server = await asyncio.start_server(echo, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        url = address(server)
 
         async def one(tag: bytes) -> bool:
             async with transport.request("POST", url, {}, tag) as response:
@@ -376,7 +380,7 @@ def test_a_kept_connection_that_breaks_after_a_while_is_not_taken_for_a_stale_on
 
     async def main():
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            url = address(server)
             transport = Aiohttp()
             async with transport.request("POST", url, {}) as response:
                 assert await response.read(10) == b"ok"
@@ -411,7 +415,7 @@ def test_of_one_call_no_more_than_two_requests_go_out_whoever_sends_them_again(a
         call = Call("host:m", (user("hi"),))
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             transport = Aiohttp()
-            host = custom("host", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+            host = custom("host", address(server) + "v1")
             provider = Attempts(Remote(host, transport), attempts, backoff=0.0)
             assert (await provider.send(Request(call, call.conversation), Scope())).text == "ok"
             with pytest.raises(Overloaded if then else Cut) as caught:

@@ -549,6 +549,9 @@ def refused(words, param=None):
         (UNSUPPORTED, "max_tokens"),
         ("max_tokens: Extra inputs are not permitted", None),
         ("Unrecognized request argument supplied: max_tokens", None),
+        ("max_tokens is not supported with this model", None),
+        ("`max_tokens` not permitted", None),
+        ("Please use 'max_completion_tokens' in place of max_tokens", None),
     ],
 )
 def test_a_model_that_wants_the_other_name_of_max_tokens_gets_it_from_then_on(words, param):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from moa.providers.local import Local
 
 
-SLOTS = 16
-"""Answers that each model that ships gives at once: together they take less time than one after the other."""
+SLOTS, CONTEXT = 16, 1024
+"""Answers that each model that ships gives at once (together they take less time than one after the other), and tokens of each."""
 
 
 class Files:
@@ -45,7 +45,7 @@ def shipped() -> Provider:
     """The models that ship with moa: "builtin:p1" … "builtin:aggregator"."""
     from moa.providers.gguf import builtin, builtin_sha256
 
-    return Files(lambda name: (builtin(name), builtin_sha256(name)), SLOTS, 1024)
+    return Files(lambda name: (builtin(name), builtin_sha256(name)), SLOTS, CONTEXT)
 
 
 def local() -> Provider:

@@ -21,10 +21,10 @@ async def ask_members(
     members: Sequence[Member], conversation: Conversation, references: Replies, task: str, step: dict[str, Any]
 ) -> Replies:
     """The replies of members asked at once, in their order. `step` holds the rules of Ask."""
-    all_of_them = numbered(members)
-    agents = [(n, member) for n, member in all_of_them if isinstance(member, Agent)]
+    pairs = numbered(members)
+    agents = [(n, member) for n, member in pairs if isinstance(member, Agent)]
     if len(agents) < len(members):
-        flows = (ask_member(member, conversation, references, task, sample=n) for n, member in all_of_them)
+        flows = (ask_member(member, conversation, references, task, sample=n) for n, member in pairs)
         rules = {name: rule for name, rule in step.items() if name != "keep"}  # who is late in a fork is stopped
         return tuple(result for result in await Fork(tuple(flows), **rules) if isinstance(result, Reply))
     calls = tuple([agent.call(conversation, references, task=task, sample=n) for n, agent in agents])

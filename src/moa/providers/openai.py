@@ -67,8 +67,11 @@ class Chat:
 
 
 _OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_REFUSED = r"""(un(supported|known|recognized|expected)|extra)[^.]{{0,60}}\b{name}\b|\buse \W*{other}\b
-|\b{name}\b['"`]?:?\s*(is |are )?(not (supported|permitted|allowed|recognized)|un(supported|known|recognized|expected)|extra)"""
+_UNKNOWN = r"un(supported|known|recognized|expected)|extra"
+_REFUSED = (
+    rf"({_UNKNOWN})[^.]{{{{0,60}}}}\b{{name}}\b|\buse \W*{{other}}\b|"
+    rf"\b{{name}}\b['\"`]?:?\s*(is |are )?(not (supported|permitted|allowed|recognized)|{_UNKNOWN})"
+)
 
 
 def renamed(error: ProviderError, host: Host) -> str:
@@ -81,7 +84,7 @@ def renamed(error: ProviderError, host: Host) -> str:
     refusal = isinstance(error, BadRequest) and not isinstance(error, TooLong) and error.param in (None, name)
     if host.wire != "chat" or not refusal or name not in words:
         return ""
-    return other if re.search(_REFUSED.format(name=name, other=other), words, re.IGNORECASE | re.VERBOSE) else ""
+    return other if re.search(_REFUSED.format(name=name, other=other), words, re.IGNORECASE) else ""
 
 
 def _settings(sampling: Sampling, host: Host) -> Json:

@@ -29,7 +29,7 @@ WIRES: dict[str, Wire] = {"chat": Chat(), "responses": Responses(), "anthropic":
 
 LIMIT = 32 << 20
 """Most bytes of one answer."""
-_TIMED = nullcontext()
+_TIMED = nullcontext()  # in place of a deadline, where whoever sends keeps it
 PAST = 16
 """Characters per token of `max_tokens` after which a stream is cut: no text has so long tokens, so its host does not count."""
 

@@ -46,8 +46,7 @@ class Attempts:
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider; raises what the last attempt raised."""
         self.retries.earn()
-        model, slow = request.call.model, None
-        pace = self.paces[model]
+        pace, slow = self.paces[request.call.model], None
         if self.hedges is not None and self.most > 1:
             self.hedges.earn()
             slow = pace.percentile(self.percentile)
