@@ -295,6 +295,9 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="GGUF files of other models with the same names")
     parser.add_argument("--quick", action="store_true", help="four questions a skill: that it runs, not what it shows")
     args = parser.parse_args()
+    for name in (*PROPOSERS, "aggregator"):
+        if args.folder and not (args.folder / f"{name}.gguf").is_file():
+            parser.error(f"--folder {args.folder}: there is no {name}.gguf in it")
     asked, prompts = test_set(args)
     some = [question.text for question in asked[:: max(1, len(asked) // 200)]]
     *proposers, aggregator = (agent(name, args.folder) for name in (*PROPOSERS, "aggregator"))
