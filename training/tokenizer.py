@@ -7,6 +7,7 @@ piece by piece.
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -23,6 +24,7 @@ VOCABULARY = 1024
 CORPUS_SEED = 1
 CORPUS_PER_SKILL = 3000
 SPACE = "Ġ"
+SPLITTER = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
 
 
 def corpus() -> list[str]:
@@ -64,15 +66,18 @@ def learn_merges(words: Counter[str], wanted: int) -> list[tuple[str, str]]:
 
 
 def train() -> Tokenizer:
-    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     words: Counter[str] = Counter()
     for text in corpus():
-        words.update(piece for piece, _ in splitter.pre_tokenize_str(text))
+        words.update(piece for piece, _ in SPLITTER.pre_tokenize_str(text))
     symbols = [*SPECIALS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     merges = learn_merges(words, VOCABULARY - len(symbols))
-    symbols += ["".join(pair) for pair in merges]
-    tokenizer = Tokenizer(models.BPE(vocab={symbol: i for i, symbol in enumerate(symbols)}, merges=merges))
-    tokenizer.pre_tokenizer = splitter
+    return assembled([*symbols, *("".join(pair) for pair in merges)], merges)
+
+
+def assembled(symbols: Sequence[str], merges: Sequence[tuple[str, str]]) -> Tokenizer:
+    """The tokenizer of these symbols, in the order of their numbers, and merges."""
+    tokenizer = Tokenizer(models.BPE(vocab={symbol: i for i, symbol in enumerate(symbols)}, merges=list(merges)))
+    tokenizer.pre_tokenizer = SPLITTER
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(special, special=True, normalized=False) for special in SPECIALS])
     return tokenizer
@@ -89,7 +94,7 @@ def prompt_ids(tokenizer: Tokenizer, text: str) -> list[int]:
 
 def answer_ids(tokenizer: Tokenizer, question: Question) -> list[int]:
     """An answer that was worked out, spelled letter by letter where letters are asked."""
-    if question.skill == "letters" and question.answer.isalpha():
+    if question.skill == "letters" and question.answer.isalpha() and question.answer not in ("yes", "no"):
         vocabulary = tokenizer.get_vocab()
         return [vocabulary[letter] for letter in (SPACE, *question.answer)]
     return list(tokenizer.encode(f" {question.answer}").ids)

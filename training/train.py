@@ -28,6 +28,7 @@ WARM_UP_STEPS = 60
 CONSTANT_SHARE = 0.4
 LEAST_SCALE = 0.02
 LOG_STEPS = 200
+MUON_RATE, ADAM_RATE = 0.02, 3e-3  # of a proposer that starts from chance
 Batch = tuple[Tokens, Mask]
 
 
@@ -37,9 +38,9 @@ class Plan:
 
     seconds: float
     seed: int
+    muon_rate: float
+    adam_rate: float
     batch_tokens: int = 3072
-    muon_rate: float = 0.02
-    adam_rate: float = 3e-3
 
 
 @dataclass(slots=True)
@@ -181,6 +182,7 @@ def main() -> None:
     parser.add_argument("--model", choices=PROPOSERS, required=True)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=1.0, help="share of the usual learning rates")
     parser.add_argument("--start", help="checkpoint to start from; none: from chance")
     parser.add_argument("--name", help="name of the checkpoint (the model's)")
     parser.add_argument("--threads", type=int, default=1)
@@ -188,7 +190,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    plan = Plan(seconds=args.minutes * 60, seed=args.seed)
+    plan = Plan(args.minutes * 60, args.seed, muon_rate=MUON_RATE * args.rate, adam_rate=ADAM_RATE * args.rate)
     tokenizer = tokenizers.load(args.work / "tokenizer.json")
     chunks = proposer_chunks(tokenizer, args.model, args.seed, WIDTHS)
     model = models.load(args.work / f"{args.start}.pt").train() if args.start else Llama(Shape())

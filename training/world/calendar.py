@@ -1,17 +1,11 @@
 """The clock and the calendar: weekdays, months and times of day, some steps on or back."""
 
-from training.world import columns, draft
+from training.world import columns, dates, draft
+from training.world.dates import DAYS, LENGTHS, MONTHS
+from training.world.dates import walk as _walk
 from training.world.draft import Draft, Rng
 
 KINDS = draft.load("calendar")
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-
-
-LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 SEEN_FROM_TODAY = {
     "the day before yesterday": -2,
     "yesterday": -1,
@@ -21,15 +15,14 @@ SEEN_FROM_TODAY = {
 }
 
 
+NEW_SHARE = 0.4
+
+
 def calendar(rng: Rng) -> Draft:
+    if rng.random() < NEW_SHARE:
+        return dates.dates(rng)
     kinds = (_day, _near_day, _month, _time, _between, _length)
     return rng.choices(kinds, (0.33, 0.1, 0.12, 0.33, 0.09, 0.03))[0](rng)
-
-
-def _walk(names: tuple[str, ...], start: int, steps: int) -> str:
-    """The names passed on the way, three letters each, so that the last one is the answer."""
-    sign = 1 if steps >= 0 else -1
-    return " ".join(names[(start + sign * i) % len(names)][:3] for i in range(abs(steps) + 1))
 
 
 def _way(steps: int) -> str:
@@ -50,13 +43,15 @@ def _near_day(rng: Rng) -> Draft:
     kind, start = rng.choice(("next_day", "previous_day", "weeks_days", "relative")), rng.randrange(7)
     day, n = DAYS[start], {"next_day": 1, "previous_day": -1}.get(kind, rng.randint(1, 6))
     slots: dict[str, object] = {"day": day}
+    way = f"{abs(n)}-0={abs(n)}"
     if kind == "weeks_days":
         slots |= {"w": rng.randint(1, 5), "n": n}
     elif kind == "relative":
         given, asked = rng.sample(list(SEEN_FROM_TODAY), 2)
         n = SEEN_FROM_TODAY[asked] - SEEN_FROM_TODAY[given]
         slots |= {"given": _verb_behind(given), "asked": _verb_before(asked)}
-    steps = (f"{abs(n)}-0={abs(n)}", _walk(DAYS, start, n))
+        way = f"{SEEN_FROM_TODAY[given]:+d} to {SEEN_FROM_TODAY[asked]:+d}: {n:+d}"
+    steps = (way, _walk(DAYS, start, n))
     return Draft((day, _way(n), abs(n)), KINDS[kind], DAYS[(start + n) % 7], steps, slots)
 
 
@@ -107,15 +102,24 @@ def _time(rng: Rng) -> Draft:
     """Minutes later or earlier, now and then told in hours and minutes."""
     hour, minute = rng.randint(0, 23), rng.randint(0, 59)
     n = rng.randint(2, 180) if rng.random() < 0.7 else 5 * rng.randint(1, 48)
+    if rng.random() < 0.1:
+        n = 60 * rng.randint(1, 12)
     later = rng.random() < 0.7
     hours, minutes = divmod(n, 60)
     work = _later if later else _earlier
     steps, answer = work(hour, minute, hours, minutes)
     time = f"{hour}:{minute:02d}"
     phrasings = KINDS["time_after" if later else "time_before"]
-    slots = {"n": n, "time": time, "span": _span(rng, n)}
-    way = "later" if later else "earlier"
-    return Draft((time, way, n), phrasings, answer, (f"{n}={hours}h{minutes}", *steps), slots)
+    way, span = "later" if later else "earlier", _span(rng, n)
+    steps = (f"{n}={hours}h{minutes}", *steps)
+    if rng.random() < 0.12:  # with am or pm, to be answered so
+        late, half = int(answer.split(":")[0]), dates.half_day(hour, minute)
+        ends, bare = dates.half_day(late, int(answer.split(":")[1])), rng.random() < 0.5
+        if bare and ":00" in half:  # "9 am" is answered by "11 am"
+            half, ends = half.replace(":00", ""), ends.replace(":00", "")
+        steps = (dates.to_whole(hour), *steps, dates.to_half(late))
+        return Draft((half, way, n), phrasings, ends, steps, {"n": n, "time": half, "span": span})
+    return Draft((time, way, n), phrasings, answer, steps, {"n": n, "time": time, "span": span})
 
 
 def _span(rng: Rng, n: int) -> str:

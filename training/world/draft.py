@@ -27,9 +27,9 @@ class Phrasings:
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
 
-    def pick(self, rng: Rng, unseen: bool) -> str:
+    def pick(self, rng: Rng, unseen: bool, favour_plain: bool = True) -> str:
         """One wording, its choices made, its slots still open."""
-        plain = not unseen and rng.random() < PLAIN_SHARE
+        plain = favour_plain and not unseen and rng.random() < PLAIN_SHARE
         template = rng.choice(self.unseen if unseen else self.seen[:PLAIN] if plain else self.seen)
         return CHOICE.sub(lambda choice: rng.choice(choice[1].split("|")), template)
 

@@ -75,9 +75,21 @@ CAPITALS = (
 )
 CITIES = [city for _, city in CAPITALS]
 ELEMENTS = _pairs(_ELEMENTS)
+KNOWN = tuple((country, city) for country, city in CAPITALS if CITIES.count(city) == 1)
+LARGE = dict(  # well-known cities that are no capitals
+    _pairs("""
+Australia Sydney;Brazil Rio de Janeiro;Canada Toronto;China Shanghai;Turkey Istanbul;Switzerland Zurich;Morocco Casablanca
+Nigeria Lagos;Pakistan Karachi;India Mumbai;Germany Munich;Italy Milan;Spain Barcelona;Vietnam Ho Chi Minh City
+Kazakhstan Almaty;Myanmar Yangon;Tanzania Dar es Salaam;Israel Tel Aviv;Ecuador Guayaquil;Japan Osaka;France Lyon
+Netherlands Rotterdam;Russia Saint Petersburg;Belgium Antwerp;Poland Krakow;Portugal Porto;Egypt Alexandria;Syria Aleppo
+""")
+) | {"New Zealand": "Auckland", "the United States": "New York", "Scotland": "Glasgow", "Ivory Coast": "Abidjan"}
+NEW_SHARE = 0.3
 
 
 def facts(rng: Rng) -> Draft:
+    if rng.random() < NEW_SHARE:
+        return _is_so(rng) if rng.random() < 0.65 else _analogy(rng)
     kind = rng.random()
     if kind < 0.6:
         country, city = rng.choice(CAPITALS)
@@ -88,3 +100,32 @@ def facts(rng: Rng) -> Draft:
     if kind < 0.85:
         return Draft((), KINDS["symbol_of"], symbol, (f"symbol: {element}",), {"element": element})
     return Draft((), KINDS["element_of"], element, (f"symbol: {symbol}",), {"symbol": symbol})
+
+
+def _is_so(rng: Rng) -> Draft:
+    """Whether a capital or a symbol is the right one: what is true comes first, then what was asked."""
+    capital, yes = rng.random() < 0.6, rng.random() < 0.5
+    table, name, one, other = (
+        (CAPITALS, "capital", "country", "city") if capital else (ELEMENTS, "symbol", "element", "symbol")
+    )
+    key, value = rng.choice(table)
+    others = [each for _, each in table if each != value]
+    alike = [each for each in others if each[0] == value[0]]
+    asked = value if yes else rng.choice(alike if alike and rng.random() < 0.3 else others)
+    if capital and not yes and key in LARGE and rng.random() < 0.5:
+        asked = LARGE[key]
+    steps = (f"{name}: {key}={value}", f"{value}{'=' if yes else '/'}{asked}")
+    return Draft((), KINDS[f"is_{name}"], "yes" if yes else "no", steps, {one: key, other: asked})
+
+
+def _analogy(rng: Rng) -> Draft:
+    """What is to one as another is to a third: asked like the plain fact, with one more fact to look away from."""
+    capital, back = rng.random() < 0.6, rng.random() < 0.35
+    table, name, one, other = (
+        (KNOWN, "capital", "country", "city") if capital else (ELEMENTS, "symbol", "element", "symbol")
+    )
+    (key, value), (key2, value2) = rng.sample(table, 2)
+    slots = {one: key, other: value, f"{one}2": key2, f"{other}2": value2}
+    if not back:
+        return Draft((), KINDS[f"analogy_{name}"], value, (f"{name}: {key}",), slots)
+    return Draft((), KINDS[f"analogy_{one}"], key, (f"{'country' if capital else 'symbol'}: {value}",), slots)

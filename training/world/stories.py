@@ -18,6 +18,7 @@ THINGS = (
     "lemons", "nuts", "roses", "bottles", "cups", "bananas", "sweets", "rolls", "tomatoes", "comics", "photos", "mugs",
 )  # fmt: skip
 BOXES = ("bags", "boxes", "packs", "baskets", "bundles", "crates", "packets", "trays", "jars", "cartons")
+NOTES = (10, 20, 50, 100, 200)
 Told = tuple[int, columns.Steps]
 
 
@@ -48,6 +49,10 @@ def _less(a: int, so_far: Told) -> Told:
 
 def _plus(one: Told, other: Told) -> Told:
     return one[0] + other[0], (*one[1], *other[1], *columns.add(one[0], other[0]))
+
+
+def _minus(one: Told, other: Told) -> Told:
+    return one[0] - other[0], (*one[1], *other[1], *columns.subtract(one[0], other[0]))
 
 
 def _times(so_far: Told, factor: int) -> Told:
@@ -94,13 +99,29 @@ PLOTS = {
         lambda a, b, c, d: _shared(_then(_start(a), -c), b), lambda a, b, c, d: c < a and (a - c) % b == 0, "b"
     ),
     "pooled_shared": Plot(lambda a, b, c, d: _shared(_product(b, c), d), lambda a, b, c, d: b * c % d == 0, "bcd"),
+    "note_change": Plot(lambda a, b, c, d: _less(a, _product(b, c)), lambda a, b, c, d: a in NOTES and b * c < a, "bc"),
+    "fee_rate": Plot(lambda a, b, c, d: _then(_product(b, c), a), factors="bc"),
+    "age_times": Plot(lambda a, b, c, d: _then(_product(a, b), c), lambda a, b, c, d: a * b < 100, "ab"),
+    "ran_down": Plot(lambda a, b, c, d: _less(a, _product(b, c)), lambda a, b, c, d: b * c < a, "bc"),
+    "pooled_groups": Plot(lambda a, b, c, d: _shared(_then(_start(a), b), c), lambda a, b, c, d: (a + b) % c == 0, "c"),
+    "third_part": Plot(lambda a, b, c, d: _then(_then(_start(a), -b), -c), lambda a, b, c, d: b + c < a),
+    "all_groups": Plot(lambda a, b, c, d: _times(_then(_start(a), b), c), factors="abc"),
+    "rope_cut": Plot(
+        lambda a, b, c, d: _then(_shared(_start(a), b), -c), lambda a, b, c, d: a % b == 0 and b * c < a, "b"
+    ),
+    "packs_sold": Plot(
+        lambda a, b, c, d: _minus(_product(a, b), _product(c, d)), lambda a, b, c, d: c * d < a * b, "abcd"
+    ),
+    "unit_rate": Plot(
+        lambda a, b, c, d: _times(_shared(_start(a), b), c), lambda a, b, c, d: a % b == 0 and b != c, "bc"
+    ),
 }
-FIRST = 9  # these, the oldest and commonest plots, come twice as often
+FIRST, LATER = 9, 23  # the oldest and commonest plots come twice as often, those from the second on a little oftener
 
 
 def story(rng: Rng) -> Draft:
     names = list(PLOTS)
-    name = rng.choices(names, [2 if place < FIRST else 1 for place in range(len(names))])[0]
+    name = rng.choices(names, [2 if place < FIRST else 1 if place < LATER else 1.4 for place in range(len(names))])[0]
     plot = PLOTS[name]
     while True:
         a, b, c, d = (_factor(rng) if letter in plot.factors else _amount(rng, letter) for letter in "abcd")
