@@ -27,13 +27,14 @@ FLOORS = {
     "config": 3,
     "mixture": 4,
     "": 5,
-    "cli": 6,
+    "cli": 7,
     "server": 6,
     "evals": 6,
     "batch": 6,
-    "__main__": 7,
+    "__main__": 8,
 }
-"""Which floor each room is on; `mixture.py` and the public names (`moa` itself) stand just below the faces that use them."""
+"""Which floor each room is on; `mixture.py` and the public names (`moa` itself) stand just below the faces that use them, and the
+command line above the faces it starts."""
 
 IMPURE = {
     "asyncio", "aiohttp", "anyio", "concurrent", "datetime", "http", "io", "logging", "multiprocessing", "os", "pathlib", "queue",

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 from moa.core.agents import Agent
 from moa.core.answer import Answer
 from moa.core.conversation import Question, conversation_of
-from moa.core.errors import ConfigError, MoaError, Overloaded
+from moa.core.errors import ConfigError, MoaError
 from moa.core.events import Event
 from moa.core.flow import Combine, Flow
 from moa.core.money import Account
 from moa.core.plan import Plan, plan
 from moa.core.ports import Provider, Sink
-from moa.core.types import Conversation, Reply
+from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
 
 if TYPE_CHECKING:
     from moa.config.build import Rig
+    from moa.config.intake import Intake
     from moa.engine.watch import Order, Watching
     from moa.flows.answers import Kind
     from moa.flows.members import Member
     from moa.flows.topology import MakeFlow
-    from moa.stores.sqlite import Sqlite
 
 
 class Mixture:
@@ -98,7 +98,7 @@ class Mixture:
         spec = loaded.spec.mixtures[chosen]
         return cls.of_flow(
             flow, name=chosen, deadline=spec.deadline, max_cost=spec.max_cost, keep=True, sinks=sinks
-        )._on(Rig(loaded))
+        ).on(Rig(loaded))
 
     @classmethod
     def of_flow(
@@ -130,10 +130,11 @@ class Mixture:
         self.name, self.deadline, self.max_cost = name, deadline, max_cost
         self._flow, self._keep, self._own, self._sinks = flow, keep, own, tuple(sinks)
         self._made: Rig | None = None
-        self._checked = self._opened = False
+        self._intake: Intake | None = None
         self._in_use_by: Counter[object] = Counter()
 
-    def _on(self, rig: Rig) -> Mixture:
+    def on(self, rig: Rig) -> Mixture:
+        """The same mixture, run on a rig that others may share."""
         self._made = rig
         return self
 
@@ -158,11 +159,14 @@ class Mixture:
         deadline: float | None = None,
         max_cost: float | None = None,
         payer: Account | None = None,
+        form: Form = PLAIN,
+        sampling: Sampling | None = None,
         sinks: Sequence[Sink] = (),
     ) -> Answer:
         """The answer to a question: a text, a Message, or OpenAI-shaped messages. `deadline` in seconds, `max_cost` in dollars.
 
         `payer` is in whose name it is asked: `Account("team a", 5.0)` never spends more than 5 dollars a day, whatever asks.
+        `form` (tools, a schema …) and `sampling` are those of the call whose text is the answer: the aggregator's.
 
         Raises:
             MoaError: there is no answer; ConfigError before any call was made.
@@ -170,7 +174,17 @@ class Mixture:
         from moa.engine.watch import run
 
         events: list[Event] = []
-        order = self._order(question, deadline, max_cost, payer, "none", (*sinks, events.append))
+        heard = (*sinks, events.append)
+        order = self._order(
+            question,
+            deadline,
+            max_cost,
+            payer=payer,
+            deltas="none",
+            sinks=heard,
+            form=form,
+            sampling=sampling or Sampling(),
+        )
         async with self._in_use(order.accounts):
             reply = await run(order)
         return Answer(reply.text, tuple(events))
@@ -200,6 +214,8 @@ class Mixture:
         deadline: float | None = None,
         max_cost: float | None = None,
         payer: Account | None = None,
+        form: Form = PLAIN,
+        sampling: Sampling | None = None,
         proposers: bool = False,
     ) -> AsyncIterator[Watching]:
         """The events of a run as they happen; `await events.reply()` gives its answer. Leaving early cancels every call.
@@ -208,13 +224,31 @@ class Mixture:
         """
         from moa.engine.watch import watch
 
-        order = self._order(question, deadline, max_cost, payer, "all" if proposers else "final", ())
+        deltas = "all" if proposers else "final"
+        order = self._order(
+            question,
+            deadline,
+            max_cost,
+            payer=payer,
+            deltas=deltas,
+            sinks=(),
+            form=form,
+            sampling=sampling or Sampling(),
+        )
         async with self._in_use(order.accounts), watch(order) as watching:
             yield watching
 
     def plan(self, question: Question = "What is 347 + 85?") -> Plan:
         """The steps that would run, how many calls, and what they cost at most. No call is made."""
         return plan(self._flow, conversation_of(question), self.rig.price)
+
+    def check(self, question: Question = "What is 347 + 85?") -> None:
+        """See that every model of it can be called. No call is made.
+
+        Raises:
+            ConfigError: a key, a file or a host is missing; names it.
+        """
+        self._taking().check(conversation_of(question))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop and write what is still to be stored."""
@@ -252,79 +286,20 @@ class Mixture:
             del self._in_use_by[loop]
             await self.aclose()
 
-    def _order(
-        self,
-        question: Question,
-        deadline: float | None,
-        max_cost: float | None,
-        payer: Account | None,
-        deltas: str,
-        sinks: tuple[Sink, ...],
-    ) -> Order:
-        from moa.config.budget import affordable, payers
-        from moa.engine.watch import Order
+    def _taking(self) -> Intake:
+        from moa.config.intake import Intake
 
-        conversation, rig = conversation_of(question), self.rig
-        deadline = _positive("deadline", self.deadline if deadline is None else deadline)
-        max_cost = _positive("max_cost", self.max_cost if max_cost is None else max_cost)
-        if not self._checked:
-            self._check(conversation)
-        accounts = payers(rig, self.name, max_cost, payer)
-        store = self._ready_store(accounts)
-        flow = affordable(self._flow, conversation, rig, max_cost, self.name)
-        return Order(
-            flow=flow,
-            conversation=conversation,
-            provider=rig,
-            mixture=self.name,
-            accounts=accounts,
-            tenant=payer.name if payer else "",
-            deadline=deadline,
-            deltas=deltas,
-            sinks=(*self._sinks, *((store.add,) if store else ()), *sinks),
-            price=rig.price,
-            context=rig.context,
-            nearly_all=rig.nearly_all,
+        if self._intake is None:
+            self._intake = Intake(self.rig, self.name, self._flow, keep=self._keep, sinks=self._sinks)
+        return self._intake
+
+    def _order(self, question: Question, deadline: float | None, max_cost: float | None, **more: Any) -> Order:
+        return self._taking().order(
+            conversation_of(question),
+            deadline=self.deadline if deadline is None else deadline,
+            max_cost=self.max_cost if max_cost is None else max_cost,
+            **more,
         )
-
-    def _ready_store(self, accounts: tuple[Account, ...]) -> Sqlite | None:
-        """The store, if runs are kept and it can take one more, as the ledger can, which these accounts are in."""
-        store, ledger = self.rig.store if self._keep else None, self.rig.ledger
-        if not self._opened:
-            ledger.check(accounts)
-            if store is not None:
-                store.check()
-            self._opened = True
-        for kept in (store, ledger):
-            if kept is not None and kept.full:
-                raise Overloaded(
-                    f"{kept.path} cannot be written so quickly, or not at all, so no new run is started; try again"
-                )
-        return store
-
-    def _check(self, conversation: Conversation) -> None:
-        """See that every model can be called: a missing key or file is an error before any call."""
-        calls = [call for step in plan(self._flow, conversation, lambda model: None).steps for call in step.calls]
-        for agent, model in dict.fromkeys(
-            (call.agent, model) for call in calls for model in (call.model, *call.fallbacks)
-        ):
-            config = self.rig.config
-            where = config.where(f"agents.{agent}.model") if agent in config.spec.agents else f"agent {agent}"
-            self.rig.wires.check(model, where)
-        self._checked = True
-
-
-def _positive(name: str, number: object) -> float | None:
-    """A number above 0, or None.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    if number is None:
-        return None
-    if not isinstance(number, int | float) or isinstance(number, bool) or not 0 < number < float("inf"):
-        raise ConfigError(f"{name}: {number!r} is no number above 0")
-    return float(number)
 
 
 def _loop() -> object:

@@ -70,7 +70,7 @@ class Rigged:
 
         combine = {} if aggregator else {"combine": "vote"}
         members = [[named(member) for member in layer] for layer in layers]
-        return Mixture(members, named(aggregator) if aggregator else None, **combine, **rules)._on(self.rig)  # type: ignore[arg-type]
+        return Mixture(members, named(aggregator) if aggregator else None, **combine, **rules).on(self.rig)  # type: ignore[arg-type]
 
     async def ask(self, mixture: Mixture, question: str = "hi", **more: Any) -> Asked:
         """Put a question."""

@@ -209,9 +209,9 @@ class World:
         if rng.random() < 0.5:
             rules |= {"need": rng.randint(1, fewest), "grace": rng.choice((None, 0.0, 0.5)), "least": 1}
         if rng.random() < 0.2:
-            return Mixture(layers, combine="vote", **rules)._on(self.rig)
+            return Mixture(layers, combine="vote", **rules).on(self.rig)
         combine = rng.choice(("synthesise", "select"))
-        return Mixture(layers, agent(rng.choice(MODELS)), combine=combine, **rules)._on(self.rig)
+        return Mixture(layers, agent(rng.choice(MODELS)), combine=combine, **rules).on(self.rig)
 
     def _keep(self, event: Event) -> None:
         self.runs.setdefault(event.run, []).append(event)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from moa._version import __version__
-from moa.cli import runs
+from moa.cli import keys, runs
 from moa.cli.ask import ask
 from moa.cli.chat import chat
 from moa.cli.costs import costs
@@ -15,6 +15,7 @@ from moa.cli.doctor import doctor
 from moa.cli.init import init
 from moa.cli.models import models
 from moa.cli.output import Screen
+from moa.cli.serve import serve
 from moa.cli.show import show
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ def top(
     """Several language models in layers, as one better model."""
 
 
-for command in (ask, chat, show, models, costs, init, doctor):
+for command in (ask, chat, serve, show, models, costs, init, doctor):
     app.command()(command)
 app.add_typer(runs.app, name="runs")
+app.add_typer(keys.app, name="keys")

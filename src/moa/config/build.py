@@ -38,6 +38,7 @@ from moa.flows.members import Member
 from moa.flows.topology import MakeFlow, topology
 from moa.stores.ledger import SqliteLedger
 from moa.stores.sqlite import Sqlite
+from moa.wrap.advice import Advice
 from moa.wrap.attempts import Attempts
 from moa.wrap.budget import Budget
 from moa.wrap.cache import Cache, Kept
@@ -74,6 +75,7 @@ class Rig:
         self.paces, self.sizes = Paces(), Sizes()
         self.profiles = Profiles(config.spec.profiles, config.spec.hosts)
         self._gates, self._learnt = Gates(), Learnt()
+        self.advice = Advice()
         self._shared: dict[str, _Shared] = {}
         self._prices: dict[str, Price | None] = {}
         self._onions: dict[tuple[str, float], Provider] = {}
@@ -201,6 +203,12 @@ def open_ledger(spec: StoreSpec, environ: Mapping[str, str]) -> SqliteLedger:
     return SqliteLedger(path.with_suffix(".ledger.db") if spec.path else path.with_name("ledger.db"), lines=spec.keep)
 
 
+def keys_path(spec: StoreSpec, environ: Mapping[str, str]) -> Path:
+    """Where the keys of the server's users are kept: a file beside the runs."""
+    path = _runs(spec, environ)
+    return path.with_suffix(".keys.db") if spec.path else path.with_name("keys.db")
+
+
 def _runs(spec: StoreSpec, environ: Mapping[str, str]) -> Path:
     return Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
 
@@ -227,13 +235,13 @@ def default_name(config: Config) -> str:
     return "auto" if "auto" in mixtures else "builtin"
 
 
-def flow_of(config: Config, name: str, above: tuple[str, ...] = ()) -> MakeFlow:
-    """What turns a conversation into the flow of a mixture.
+def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: MixtureSpec | None = None) -> MakeFlow:
+    """What turns a conversation into the flow of a mixture, or of the same mixture with another `spec`.
 
     Raises:
         ConfigError: no such mixture, or a name inside it stands for nothing, or mixtures nest too deep or in a circle.
     """
-    spec = config.spec.mixtures.get(name)
+    spec = spec or config.spec.mixtures.get(name)
     if spec is None:
         raise ConfigError(_no_mixture(name, config))
     if name in above or len(above) >= MOST_NESTED:
@@ -278,13 +286,14 @@ def _layers(spec: MixtureSpec, member: Callable[[str, str], Member]) -> list[lis
 def _member(config: Config, text: str, path: str, above: tuple[str, ...]) -> Member:
     spec = config.spec
     if text in spec.agents or ":" in text:
-        return _agent(text, spec.agents.get(text))
+        return agent_of(text, spec.agents.get(text))
     if text in spec.mixtures:
         return flow_of(config, text, above)
     raise ConfigError(f'{config.where(path)}: no agent "{text}"{nearest(text, [*spec.agents, *spec.mixtures])}')
 
 
-def _agent(name: str, spec: AgentSpec | None) -> Agent:
+def agent_of(name: str, spec: AgentSpec | None) -> Agent:
+    """The agent of that name; without a spec, the model of that name."""
     if spec is None:
         return Agent(name)
     settings = spec.model_dump(exclude={"timeout"})

@@ -62,7 +62,8 @@ class Mixture(_Strict):
 
     Members are names of agents or mixtures, or "host:model". `proposers` and `rounds` write equal layers shortly. `need`
     replies close a layer early, after `grace` more seconds ("learnt": as long as nearly all calls of those still out take). The
-    aggregator reads all references at once, or `window` at a time.
+    aggregator reads all references at once, or `window` at a time. In a tool loop the proposers advise once on a user's "turn", or
+    on every "call".
     """
 
     description: str = ""
@@ -78,6 +79,7 @@ class Mixture(_Strict):
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
     least: int = Field(1, ge=1, strict=True)
     window: int | None = Field(None, ge=2, strict=True)
+    advise_on: Literal["turn", "call"] = "turn"
     deadline: Seconds | None = None
     max_cost: Dollars | None = None
     max_cost_per_day: Dollars | None = None

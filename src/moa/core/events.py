@@ -39,11 +39,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A conversation came in. `deadline` is the seconds this run may take, `conversation` is empty where prompts are not kept."""
+    """A conversation came in. `deadline` is the seconds this run may take, `conversation` is empty where prompts are not kept.
+
+    `tenant` is in whose name it was asked.
+    """
 
     mixture: str
     conversation: Conversation
     deadline: float | None = None
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

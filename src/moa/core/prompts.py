@@ -63,11 +63,26 @@ def _framed(call: Call, nonce: str) -> Conversation:
 def display_order(call: Call) -> tuple[int, ...]:
     """The order in which references are shown: shuffled by what makes the call's key, so it is the same on every replay.
 
-    The model is left out, so that the same model behind another address is shown the same.
+    The model is left out, so that the same model behind another address is shown the same; so is what stands behind the last user
+    turn, so that the steps of a tool loop are shown the same.
     """
-    content = ":".join([digest for name, digest in call.digests if name != "model"])
+    content = ":".join([digest for name, digest in last_turn(call).digests if name != "model"])
     seeds = [hashlib.sha256(f"{content}:{index}".encode()).digest() for index in range(len(call.references))]
     return tuple(sorted(range(len(seeds)), key=seeds.__getitem__))
+
+
+def last_turn(call: Call) -> Call:
+    """The same call, its conversation only up to the last user turn."""
+    kept = up_to_last_turn(call.conversation)
+    return call if len(kept) == len(call.conversation) else replace(call, conversation=kept)
+
+
+def up_to_last_turn(messages: Conversation) -> Conversation:
+    """The messages up to the last user turn; all of them, where there is none."""
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].role == "user":
+            return messages[: index + 1]
+    return messages
 
 
 def frame_fenced(texts: tuple[str, ...], task: str, nonce: str) -> str:

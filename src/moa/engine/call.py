@@ -30,7 +30,8 @@ class Run:
     """One run under way: what is needed to carry out its flow, and what it has used so far.
 
     `deltas` says who is streamed: "none", the "final" step, or "all" calls. Of a model, `price` is what it costs, `context` the
-    most tokens it takes, and `nearly_all` the seconds within which nearly all its calls end; None where unknown.
+    most tokens it takes, and `nearly_all` the seconds within which nearly all its calls end; None where unknown. `nonce` gives the
+    code that fences a call's references (None: a new one each time).
     """
 
     provider: Provider
@@ -42,6 +43,7 @@ class Run:
     accounts: tuple[Account, ...] = ()
     tenant: str = ""
     mixture: str = ""
+    nonce: Callable[[Call], str] | None = None
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     usage: Usage = Usage()
     costs: list[float | None] = field(default_factory=list)
@@ -100,7 +102,7 @@ class Step:
 async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
     """One logical call, from CallStarted to exactly one of CallFinished, CallFailed, CallCancelled."""
     clock = asyncio.get_running_loop().time
-    nonce = draw_nonce(call) if call.references and call.manner.framing == "fenced" else ""
+    nonce = (run.nonce or draw_nonce)(call) if call.references and call.manner.framing == "fenced" else ""
     fact = CallStarted(
         call.key, call.agent, call.model, call.role, call.sample, len(call.references), call.digests, nonce
     )

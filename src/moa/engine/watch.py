@@ -14,7 +14,7 @@ from moa.core.flow import Flow
 from moa.core.money import Account
 from moa.core.ports import Provider, Sink
 from moa.core.prices import Price, total
-from moa.core.types import Conversation, Reply
+from moa.core.types import Call, Conversation, Reply
 from moa.engine.call import Run
 from moa.engine.drive import drive
 from moa.engine.recorder import Recorder
@@ -24,7 +24,7 @@ from moa.engine.recorder import Recorder
 class Order:
     """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all".
 
-    What is known of a model: `price`, `context` and `nearly_all`, as in `Run`.
+    What is known of a model: `price`, `context` and `nearly_all`, as in `Run`; so is `nonce`.
     """
 
     flow: Callable[[Conversation], Flow[Reply]]
@@ -40,6 +40,7 @@ class Order:
     accounts: tuple[Account, ...] = ()
     tenant: str = ""
     run: str = ""
+    nonce: Callable[[Call], str] | None = None
 
 
 async def run(order: Order) -> Reply:
@@ -60,8 +61,9 @@ async def run(order: Order) -> Reply:
         accounts=order.accounts,
         tenant=order.tenant,
         mixture=order.mixture,
+        nonce=order.nonce,
     )
-    state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline))
+    state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline, order.tenant))
     outcome: Reply | BaseException
     try:
         async with asyncio.TaskGroup() as state.group:

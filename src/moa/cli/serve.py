@@ -1,0 +1,74 @@
+"""`moa serve`: the mixtures as models, over HTTP."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moa.cli.options import ConfigFile
+from moa.cli.output import Screen
+from moa.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from moa.server.door import Rules
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any that is free.")] = 8080,
+    config: ConfigFile = None,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Let in whoever comes, without a key.")] = False,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A name this server answers to besides its address (may be given again).")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="A web page's origin that may ask this server (may be given again).")
+    ] = None,
+) -> None:
+    """Serve the mixtures as models: OpenAI's chat completions and responses, Anthropic's messages."""
+    try:
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise ConfigError("`moa serve` needs more packages: pip install 'mixture-of-agents[server]'") from error
+    from moa.config.build import Rig
+    from moa.config.find import load_here
+    from moa.server.app import App
+    from moa.server.catalogue import Catalogue
+    from moa.server.serving import run
+
+    loaded = load_here(file=config)
+    rules = _rules(loaded.spec.store, host, no_auth, tuple(allow_host or ()), tuple(allow_origin or ()))
+    app = App(Catalogue(Rig(loaded)), rules)
+    run(
+        app,
+        host,
+        port,
+        ready=lambda address: Screen().say(f"moa serves {', '.join(app.catalogue.ids)} at {address}/v1"),
+    )
+
+
+def _rules(store: object, host: str, no_auth: bool, hosts: tuple[str, ...], origins: tuple[str, ...]) -> Rules:
+    """Who may come in.
+
+    Raises:
+        ConfigError: nobody could, or everybody from anywhere.
+    """
+    from moa.config.build import keys_path
+    from moa.server.door import Rules
+    from moa.stores.keys import Keys
+
+    keys = Keys(keys_path(store, os.environ))  # type: ignore[arg-type]
+    literal = tuple(key.strip() for key in os.environ.get("MOA_API_KEYS", "").split(",") if key.strip())
+    near = host in LOOPBACK
+    if no_auth and not near:
+        raise ConfigError(f"--no-auth lets in anybody who reaches {host}; with it, listen on 127.0.0.1")
+    if not no_auth and not literal and not keys.all():
+        raise ConfigError(
+            "there is no key yet: `moa keys create NAME` makes one (or MOA_API_KEYS=…, or --no-auth on this machine)"
+        )
+    names = (*LOOPBACK, *hosts) if near else tuple(hosts)
+    return Rules(keys, literal, no_auth, names, origins)

@@ -1,0 +1,106 @@
+"""The call that acts: the one whose text is the answer. It alone sees tools and obeys a form; the others advise on a plain view."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from functools import lru_cache, partial
+from typing import Literal, TypeAlias
+
+from moa.core.errors import ConfigError
+from moa.core.flow import Ask, Flow, mapped
+from moa.core.plan import plan
+from moa.core.prompts import up_to_last_turn
+from moa.core.types import PLAIN, Call, Conversation, Form, Message, Part, Reply, Sampling, Text, ToolCall, ToolResult
+from moa.flows.topology import MakeFlow
+
+ANY = Sampling()
+Advise: TypeAlias = Literal["turn", "call"]
+
+
+def acting(flow: MakeFlow, form: Form = PLAIN, sampling: Sampling = ANY, *, advise_on: Advise = "turn") -> MakeFlow:
+    """The same flow, its final call under `form` and drawn by `sampling` where that says something.
+
+    All other calls see tool traffic as text, since they are not shown the tools. In a tool loop they advise on the user's last
+    "turn", without what came behind it, so that their advice is the same for all its steps; or on every "call" anew.
+    """
+    return partial(_acting, flow, form, sampling, advise_on)
+
+
+def _acting(
+    flow: MakeFlow, form: Form, sampling: Sampling, advise_on: Advise, conversation: Conversation
+) -> Flow[Reply]:
+    made = flow(conversation)
+    if form == PLAIN and sampling == ANY and not has_tools(conversation):
+        return made
+
+    def changed(ask: Ask) -> Ask:
+        change = partial(_final, form=form, sampling=sampling) if ask.final else partial(_advising, advise_on=advise_on)
+        return replace(ask, calls=tuple(change(call) for call in ask.calls))
+
+    return mapped(made, changed)
+
+
+def acts(flow: MakeFlow, conversation: Conversation) -> bool:
+    """Whether a flow has a call that acts: one that votes, or picks among proposals, has none."""
+    return any(step.streams for step in plan(flow, conversation, lambda model: None).steps)
+
+
+def must_act(flow: MakeFlow, conversation: Conversation, form: Form) -> None:
+    """See that a form can be obeyed.
+
+    Raises:
+        ConfigError: the flow has no call that acts; its `param` names what asks for one.
+    """
+    if form == PLAIN or acts(flow, conversation):
+        return
+    wanted = {
+        "tools": form.tools,
+        "response_format": form.schema,
+        "n": form.choices > 1,
+        "logprobs": form.logprobs is not None,
+    }
+    error = ConfigError(
+        "this mixture votes or picks one of its proposals, so none of its calls can obey tools, a schema, n or logprobs"
+    )
+    error.param = next((name for name, asked in wanted.items() if asked), None)
+    raise error
+
+
+def has_tools(conversation: Conversation) -> bool:
+    """Whether a conversation holds tool traffic."""
+    return any(isinstance(part, ToolCall | ToolResult) for message in conversation for part in message.parts)
+
+
+@lru_cache(maxsize=64)
+def told(conversation: Conversation) -> Conversation:
+    """The same conversation with its tool traffic told as text, for models that are not shown the tools."""
+    return tuple(_told(message) for message in conversation)
+
+
+def _told(message: Message) -> Message:
+    if not any(isinstance(part, ToolCall | ToolResult) for part in message.parts):
+        return message
+    role = "user" if message.role == "tool" else message.role
+    return Message(role, tuple(_part_told(part) for part in message.parts))
+
+
+def _part_told(part: Part) -> Part:
+    match part:
+        case ToolCall(id, name, arguments):
+            return Text(f"[called tool {name} ({id}) with {arguments}]")
+        case ToolResult(id, content):
+            return Text(f"[tool result ({id})]\n{content}")
+    return part
+
+
+def _advising(call: Call, advise_on: Advise) -> Call:
+    if not has_tools(call.conversation):
+        return call
+    seen = up_to_last_turn(call.conversation) if advise_on == "turn" else call.conversation
+    return replace(call, conversation=told(seen))
+
+
+def _final(call: Call, form: Form, sampling: Sampling) -> Call:
+    given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
+    said = {name: value for name, value in given.items() if value not in (None, ())}
+    return replace(call, form=form, sampling=replace(call.sampling, **said))

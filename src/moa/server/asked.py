@@ -1,0 +1,210 @@
+"""What a request comes to, whichever protocol it came in, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, Protocol
+
+import msgspec
+
+from moa.core.conversation import conversation_of
+from moa.core.errors import ConfigError
+from moa.core.events import Delta, Event, RunFinished
+from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
+from moa.core.view import CallView, View, fold
+from moa.server.refusals import Rejection
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The `moa` object of a request: what a caller may set. Times are in seconds, money in US dollars.
+
+    `proposers`, `aggregator` and `layers` replace those of the mixture, by names of configured agents; `solo` asks the aggregator
+    alone.
+    `proposals`: give back what the proposers said. While a stream is silent, `events` sends the events of the run, `progress` tells
+    of them in words, as reasoning.
+    """
+
+    proposers: tuple[str, ...] = ()
+    aggregator: str = ""
+    layers: int = 0
+    deadline: float | None = None
+    max_cost: float | None = None
+    solo: bool = False
+    proposals: bool = False
+    events: bool = False
+    progress: bool = False
+
+    @property
+    def shape(self) -> tuple[tuple[str, ...], str, int, bool]:
+        """What of it makes another mixture."""
+        return self.proposers, self.aggregator, self.layers, self.solo
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: of which model, what, in which form, and whether it is streamed. `usage`: a stream ends with what it has used."""
+
+    model: str
+    conversation: Conversation
+    form: Form = PLAIN
+    sampling: Sampling = Sampling()
+    stream: bool = False
+    usage: bool = False
+    options: Options = Options()
+    echo: Mapping[str, Any] = field(default_factory=dict)
+    """What the protocol gives back as it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of it: the reply, and the run behind it."""
+
+    reply: Reply
+    view: View
+
+    @classmethod
+    def of(cls, events: tuple[Event, ...]) -> Answered:
+        """The answer that the events of a whole run hold."""
+        last = events[-1].fact
+        assert isinstance(last, RunFinished)
+        return cls(last.reply, reduce(fold, events, View()))
+
+
+class Speaking(Protocol):
+    """One answer being streamed in one protocol: each method gives the bytes to send."""
+
+    def opening(self, run: str) -> bytes:
+        """Sent at once, before anything is known."""
+        ...
+
+    def delta(self, delta: Delta) -> bytes:
+        """A piece of the answer."""
+        ...
+
+    def aside(self, what: Mapping[str, Any]) -> bytes:
+        """An event of the run, for clients that asked for those; standard ones skip it."""
+        ...
+
+    def progress(self, words: str) -> bytes:
+        """A line on how the run stands, told as reasoning."""
+        ...
+
+    def closing(self, answered: Answered) -> bytes:
+        """The end of an answer."""
+        ...
+
+    def failure(self, error: Exception) -> bytes:
+        """The end of a run without an answer."""
+        ...
+
+
+class Dialect(Protocol):
+    """One protocol: how a request is read and an answer written."""
+
+    def read(self, body: Any) -> Asked:
+        """What a body asks.
+
+        Raises:
+            Rejection, ConfigError: it is wrong; names the parameter.
+        """
+        ...
+
+    def whole(self, asked: Asked, answered: Answered) -> Any:
+        """The answer, not streamed."""
+        ...
+
+    def speaking(self, asked: Asked) -> Speaking:
+        """The answer, streamed."""
+        ...
+
+    def refusal(self, error: Exception) -> Any:
+        """The body of an error."""
+        ...
+
+
+def converted(body: Any, kind: type[Any]) -> Any:
+    """A body as the typed request it should be.
+
+    Raises:
+        Rejection: it is none; names the parameter.
+    """
+    if not isinstance(body, dict):
+        raise Rejection("the body must be a JSON object", code="invalid_type")
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        words, _, path = str(error).partition(" - at `$")
+        param = path.rstrip("`").lstrip(".")
+        if "unknown field" in words:
+            name = words.rsplit("`", 2)[-2]
+            param = f"{param}.{name}".lstrip(".")
+            raise Rejection(
+                f"Unrecognized request argument supplied: {name}", param=param, code="unknown_parameter"
+            ) from None
+        if "required field" in words:
+            name = words.rsplit("`", 2)[-2]
+            param = f"{param}.{name}".lstrip(".")
+            raise Rejection(
+                f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter"
+            ) from None
+        raise Rejection(
+            f"Invalid value for '{param}': {words[0].lower()}{words[1:]}.", param=param, code="invalid_value"
+        ) from None
+
+
+def conversation(messages: Any) -> Conversation:
+    """OpenAI-shaped messages as a conversation.
+
+    Raises:
+        Rejection: one of them is wrong; names it.
+    """
+    try:
+        return conversation_of(messages)
+    except ConfigError as error:
+        place = str(error).partition(": ")[0]
+        param = place if place.startswith("messages[") else "messages"
+        raise Rejection(str(error), param=param, code="invalid_value") from None
+
+
+def metadata(view: View, *, proposals: bool) -> dict[str, Any]:
+    """The `moa` object of an answer: who took part, who failed and why, what it took."""
+    from moa.core.money import by_role
+
+    ended = [(call.role, call.cost) for call in view.calls if call.state == "done"]
+    wasted = [(call.role, call.wasted) for call in view.calls if call.wasted != 0.0]
+    told: dict[str, Any] = {
+        "run": view.run,
+        "mixture": view.mixture,
+        "degraded": view.degraded,
+        "seconds": round((view.ended or view.started) - view.started, 4),
+        "cost": view.cost,
+        "costs": dict(by_role(ended + wasted)),
+        "usage": {
+            "input_tokens": view.usage.input,
+            "output_tokens": view.usage.output,
+            "estimated": view.usage.estimated,
+        },
+        "agents": [_agent(call) for call in view.calls],
+        "notes": list(view.notes),
+    }
+    if proposals:
+        told["proposals"] = [
+            {"agent": call.agent, "model": call.model, "text": call.text}
+            for call in view.calls
+            if call.role == "proposer" and call.state == "done"
+        ]
+    return told
+
+
+def _agent(call: CallView) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "agent": call.agent,
+        "model": call.model,
+        "role": call.role,
+        "state": call.state,
+        "seconds": None if call.ended is None else round(call.ended - call.started, 4),
+        "cost": call.cost,
+    }
+    return told | ({"problem": call.problem} if call.problem else {})

@@ -1,0 +1,139 @@
+"""The models this server has: its mixtures, as `moa/<name>`, and the configured agents, under their own names."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial
+
+from moa.config.build import Rig, agent_of, default_name, flow_of
+from moa.config.spec import Mixture as Spec
+from moa.core.errors import ConfigError
+from moa.flows.alone import alone
+from moa.flows.topology import MakeFlow
+from moa.mixture import Mixture
+from moa.server.asked import Asked, Options
+from moa.server.refusals import Rejection
+
+PREFIX = "moa/"
+DEFAULT = ("moa", "moa/default")
+MOST_KEPT, MOST_LAYERS = 256, 10
+
+
+class Catalogue:
+    """What can be asked of one configuration. Mixtures are made once and share one rig."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self._made: OrderedDict[object, Mixture] = OrderedDict()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The models that can be called now: those with a key that is there, or none."""
+        return tuple(model for model in self._all() if self._callable(model))
+
+    def _all(self) -> list[str]:
+        spec = self.rig.config.spec
+        return [*(f"{PREFIX}{name}" for name in spec.mixtures), *spec.agents]
+
+    def _callable(self, model: str) -> bool:
+        try:
+            self.mixture(model).check()
+        except ConfigError:
+            return False
+        return True
+
+    def known(self, model: str) -> bool:
+        """Whether there is such a model, callable or not."""
+        return model in DEFAULT or model in self._all()
+
+    def name(self, model: str) -> str:
+        """A model's name without prefix; of the default one its own."""
+        if model in DEFAULT and model not in self._all():
+            return default_name(self.rig.config)
+        return model.removeprefix(PREFIX)
+
+    def asked(self, asked: Asked) -> Mixture:
+        """The mixture a request is for, changed as its options say.
+
+        Raises:
+            Rejection: there is none, or it cannot be changed so.
+        """
+        return self.mixture(asked.model, asked.options)
+
+    def mixture(self, model: str, options: Options | None = None) -> Mixture:
+        """The mixture behind a model's id; see `asked`."""
+        options = options or Options()
+        if not self.known(model):
+            raise Rejection(
+                f"The model '{_short(model)}' does not exist or you do not have access to it.",
+                404,
+                code="model_not_found",
+                param="model",
+            )
+        key = (model, options.shape)
+        if key not in self._made:
+            self._made[key] = self._make(model, options)
+            while len(self._made) > MOST_KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
+
+    def _make(self, model: str, options: Options) -> Mixture:
+        config, name = self.rig.config, self.name(model)
+        if model not in DEFAULT and not model.startswith(PREFIX):
+            if options.shape != Options().shape:
+                raise _wrong("moa", f"'{_short(model)}' is a single model: it has no proposers, aggregator or layers.")
+            return self._on(name, self._alone(name), None, None)
+        spec = config.spec.mixtures[name]
+        changed = self._changed(spec, options)
+        if options.solo:
+            if changed.aggregator is None:
+                raise _wrong("moa.solo", "'solo' asks the aggregator alone, and this mixture has none.")
+            return self._on(name, self._alone(changed.aggregator), spec.deadline, spec.max_cost)
+        try:
+            flow = flow_of(config, name, spec=changed)
+        except ConfigError as error:
+            if changed is spec:
+                raise
+            raise _wrong("moa", str(error)) from None
+        return self._on(name, flow, spec.deadline, spec.max_cost)
+
+    def _on(self, name: str, flow: MakeFlow, deadline: float | None, max_cost: float | None) -> Mixture:
+        return Mixture.of_flow(flow, name=name, deadline=deadline, max_cost=max_cost, keep=True).on(self.rig)
+
+    def _alone(self, name: str) -> MakeFlow:
+        """One member by itself: an agent, or a mixture."""
+        spec = self.rig.config.spec
+        inner = name in spec.mixtures and name not in spec.agents
+        member = flow_of(self.rig.config, name) if inner else agent_of(name, spec.agents.get(name))
+        return partial(alone, member=member)
+
+    def _changed(self, spec: Spec, options: Options) -> Spec:
+        """The same mixture with other members, all of them configured agents."""
+        named = [(f"moa.proposers[{n}]", name) for n, name in enumerate(options.proposers)]
+        for place, name in (*named, ("moa.aggregator", options.aggregator)):
+            if name and name not in self.rig.config.spec.agents:
+                raise _wrong(place, f"{place}: no agent '{_short(name)}' is configured.")
+        changed: dict[str, object] = {}
+        if options.proposers:
+            changed |= {"layers": (), "agent": None, "proposers": options.proposers, "need": None, "least": 1}
+        if options.layers:
+            if not 0 < options.layers <= MOST_LAYERS:
+                raise _wrong("moa.layers", f"moa.layers: 1 to {MOST_LAYERS} layers.")
+            if not options.proposers and not spec.proposers:
+                raise _wrong("moa.layers", "moa.layers: this mixture's layers are not alike; name the proposers, too.")
+            changed["rounds"] = options.layers
+        if options.aggregator:
+            if spec.combine == "vote":
+                raise _wrong("moa.aggregator", "moa.aggregator: this mixture votes; it has none.")
+            changed["aggregator"] = options.aggregator
+        return spec.model_copy(update=changed) if changed else spec
+
+
+def _wrong(param: str, message: str) -> Rejection:
+    return Rejection(message, param=param, code="invalid_value")
+
+
+def _short(text: str) -> str:
+    """A name as it may stand in an error: one line, not too long."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:80])

@@ -1,0 +1,103 @@
+"""Why a request is turned away, and how OpenAI and Anthropic say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moa.core.errors import (
+    BadRequest,
+    CallError,
+    MoaError,
+    NotEnoughReplies,
+    Overloaded,
+    ProviderError,
+    RateLimited,
+    StoreFailed,
+    TimedOut,
+)
+
+BUSY_SECONDS = 1
+
+
+class Rejection(MoaError):
+    """A request that is not served. `status` is HTTP's; `retry_after` is in seconds."""
+
+    def __init__(
+        self,
+        message: str,
+        status: int = 400,
+        *,
+        code: str = "invalid_request",
+        param: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status  # type: ignore[misc]
+        self.code = code  # type: ignore[misc]
+        self.param = param or None
+        self.retry_after = retry_after
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of an error. What a provider says of our key or credit is no fault of the client's: 502."""
+    match error:
+        case NotEnoughReplies():
+            causes = [cause for cause in error.causes if isinstance(cause, Exception)]
+            kinds = {status_of(cause) for cause in causes}
+            return kinds.pop() if len(kinds) == 1 else 502
+        case BadRequest() | RateLimited() | Overloaded() | TimedOut():
+            return error.status
+        case ProviderError():
+            return 502
+        case MoaError():
+            return error.status
+    return 500
+
+
+def wait_of(error: Exception) -> float | None:
+    """The seconds after which it is worth asking again; None where that is unknown."""
+    waits = (
+        [wait_of(cause) for cause in error.causes if isinstance(cause, Exception)]
+        if isinstance(error, NotEnoughReplies)
+        else []
+    )
+    own: float | None = getattr(error, "retry_after", None)
+    if own is None and isinstance(error, StoreFailed | Overloaded):
+        own = BUSY_SECONDS
+    return own if own is not None else max((wait for wait in waits if wait is not None), default=None)
+
+
+def words_of(error: Exception) -> tuple[str, str, str | None]:
+    """What an error says, its code, and the parameter it concerns."""
+    if not isinstance(error, MoaError):
+        return "the server has a bug; its log says more", "internal_error", None
+    return str(error), error.code, error.param
+
+
+def openai_error(error: Exception) -> dict[str, Any]:
+    """The error as OpenAI has it."""
+    text, code, param = words_of(error)
+    status = status_of(error)
+    kind = {
+        401: "authentication_error",
+        402: "insufficient_quota",
+        403: "permission_error",
+        429: "rate_limit_error",
+    }.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"error": {"message": text, "type": kind, "param": param, "code": code}}
+
+
+def anthropic_error(error: Exception) -> dict[str, Any]:
+    """The error as Anthropic has it."""
+    text, code, param = words_of(error)
+    status = status_of(error)
+    kind = {
+        401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
+        413: "request_too_large", 429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error",
+    }.get(status, "api_error" if status >= 500 else "invalid_request_error")  # fmt: skip
+    return {"type": "error", "error": {"type": kind, "message": text, "param": param, "code": code}}
+
+
+def is_bug(error: Exception) -> bool:
+    """Whether nobody but us is to blame."""
+    return not isinstance(error, MoaError) or (type(error) is MoaError and not isinstance(error, CallError))

@@ -1,0 +1,110 @@
+"""Runs the application on uvicorn: deadlines for headers, and a drain at the first SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from moa.server.app import App
+
+HEADER_SECONDS = 10.0
+DRAIN_SECONDS = 30.0
+KEEP_ALIVE_SECONDS = 75
+SEEN_SECONDS = 0.2
+"""For which the door stays open at the end, so that whoever balances load sees that we are not ready."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection; it is closed where the head of a request does not come in time."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio.Protocol."""
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+
+    def on_headers_complete(self) -> None:
+        """See httptools."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        super().on_message_begin()
+        if self._waiting is None:
+            self._waiting = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _too_slow(self) -> None:
+        self._waiting = None
+        self.transport.close()
+
+
+class Serving(uvicorn.Server):
+    """A server that, told to end, first says that it is not ready, finishes what is under way, and then goes."""
+
+    def __init__(self, config: uvicorn.Config, app: App, ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._app, self._ready = app, ready
+
+    async def startup(self, sockets: Any = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        for server in self.servers:
+            host, port = server.sockets[0].getsockname()[:2]
+            self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal drains, a second one ends at once."""
+        if self._app.draining or sig == signal.SIGINT:
+            super().handle_exit(sig, frame)
+            return
+        self._app.draining = True
+        self._drained = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await asyncio.sleep(SEEN_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._app.idle.wait()
+        self.should_exit = True
+
+
+def configured(app: App, host: str, port: int) -> uvicorn.Config:
+    """How uvicorn serves it."""
+    return uvicorn.Config(
+        app,
+        host,
+        port,
+        loop="uvloop",
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def run(app: App, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until told to end. `ready` is told the address once it can be asked."""
+    Serving(configured(app, host, port), app, ready).run()

@@ -1,0 +1,182 @@
+"""Runs what is asked: whole, or streamed while it works. A client that leaves ends its run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import reduce
+from typing import Any
+
+from moa.core.errors import MoaError
+from moa.core.events import (
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    Delta,
+    Event,
+    RunFailed,
+    RunFinished,
+    StepStarted,
+)
+from moa.core.money import Account
+from moa.core.plain import to_plain
+from moa.core.types import Reply
+from moa.core.view import View, fold
+from moa.mixture import Mixture
+from moa.server.asked import Answered, Asked, Speaking
+from moa.server.door import Receive
+
+PULSE_SECONDS = 5.0
+"""How long a stream is silent at most."""
+PULSE = b": moa is working\n\n"
+
+Say = Callable[[bytes], Any]
+
+
+class Left(Exception):
+    """The client is gone: nobody waits for the answer."""
+
+
+@asynccontextmanager
+async def attended(receive: Receive) -> AsyncIterator[None]:
+    """While the client is there; when it leaves, what runs inside is cancelled.
+
+    Raises:
+        Left: it left.
+    """
+    task, gone = asyncio.current_task(), False
+    assert task is not None
+
+    async def wait() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel("the client left")
+
+    waiting = asyncio.create_task(wait())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not gone:
+            raise
+        task.uncancel()
+        raise Left from None
+    finally:
+        waiting.cancel()
+
+
+async def whole(mixture: Mixture, asked: Asked, payer: Account | None) -> Answered:
+    """The answer, when it is there.
+
+    Raises:
+        MoaError: there is none.
+    """
+    options = asked.options
+    answer = await mixture.ask(
+        asked.conversation,
+        deadline=options.deadline,
+        max_cost=options.max_cost,
+        payer=payer,
+        form=asked.form,
+        sampling=asked.sampling,
+    )
+    return Answered.of(answer.events)
+
+
+@asynccontextmanager
+async def streamed(mixture: Mixture, asked: Asked, payer: Account | None) -> AsyncIterator[AsyncIterator[Event]]:
+    """The events of the run; entering raises what is wrong with the request itself, before anything was sent."""
+    options = asked.options
+    async with mixture.watch(
+        asked.conversation,
+        deadline=options.deadline,
+        max_cost=options.max_cost,
+        payer=payer,
+        form=asked.form,
+        sampling=asked.sampling,
+    ) as events:
+        yield events
+
+
+async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, say: Say) -> Answered | None:
+    """Tell a run to a client as it goes; the answer, or None where there is none. `say` sends bytes."""
+    loop, kept, said = asyncio.get_running_loop(), list[Event](), list[str]()
+    spoken = loop.time()
+
+    async def pulse() -> None:
+        nonlocal spoken
+        while True:
+            await asyncio.sleep(max(spoken + PULSE_SECONDS - loop.time(), 0.01))
+            if loop.time() - spoken >= PULSE_SECONDS:
+                spoken = loop.time()
+                await say(PULSE)
+
+    pulsing = asyncio.create_task(pulse())
+    try:
+        async for event in events:
+            fact = event.fact
+            if not isinstance(fact, Delta):
+                kept.append(event)
+            elif fact.final and fact.what == "text":
+                said.append(fact.text)
+            if isinstance(fact, RunFinished) and said and "".join(said) != fact.reply.text:
+                await say(speaking.failure(Ended("the answer broke off; what was sent is not the whole of one", "cut")))
+                return None
+            if frames := _frames(event, asked, speaking, kept):
+                spoken = loop.time()
+                await say(frames)
+    finally:
+        pulsing.cancel()
+    last = kept[-1].fact
+    return Answered(last.reply, reduce(fold, kept, View())) if isinstance(last, RunFinished) else None
+
+
+def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -> bytes:
+    fact = event.fact
+    if isinstance(fact, Delta):
+        return speaking.delta(fact) if fact.final and (fact.text or fact.what == "tool") else b""
+    aside = b""
+    if event.seq == 0:
+        aside = speaking.opening(event.run)
+    if asked.options.events:
+        aside += speaking.aside(_told(event))
+    if asked.options.progress and (words := _words(event, kept)):
+        aside += speaking.progress(words)
+    if isinstance(fact, RunFinished):
+        return aside + speaking.closing(Answered(fact.reply, reduce(fold, kept, View())))
+    if isinstance(fact, RunFailed):
+        return aside + speaking.failure(Ended(str(fact.failure), fact.failure.code or "run_failed"))
+    return aside
+
+
+class Ended(MoaError):
+    """A run that failed after its answer had begun to be sent."""
+
+    status = 502
+
+    def __init__(self, words: str, code: str) -> None:
+        super().__init__(words)
+        self.code = code  # type: ignore[misc]
+
+
+def _told(event: Event) -> dict[str, Any]:
+    """An event as clients see it: the nonce that fences references stays here."""
+    told = to_plain(event)
+    told.pop("nonce", None)
+    told.pop("conversation", None)
+    return told
+
+
+def _words(event: Event, kept: list[Event]) -> str:
+    """One line of what has happened; empty for what nobody wants to read."""
+    match event.fact:
+        case StepStarted(label, calls):
+            return f"{label}: {calls} {'call' if calls == 1 else 'calls'}"
+        case CallFinished(Reply() as reply, seconds):
+            return f"{reply.agent} answered after {seconds:.1f} s"
+        case CallFailed(failure, seconds):
+            started = next((e.fact for e in kept if e.span == event.span and isinstance(e.fact, CallStarted)), None)
+            return f"{started.agent if started else 'a call'} failed after {seconds:.1f} s: {failure.message}"
+    return ""

@@ -1,0 +1,168 @@
+"""Keys of the server's users, in an SQLite file: what is kept of a key is its SHA-256, never the key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from moa.core.errors import ConfigError, StoreFailed
+
+PREFIX = "moa-"
+"""Keys begin so: scanners for leaked secrets look for a prefix."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS keys (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash BLOB NOT NULL UNIQUE, old BLOB UNIQUE, old_until REAL,
+    created REAL NOT NULL, expires REAL, revoked REAL, scopes TEXT NOT NULL, mixtures TEXT, day REAL, requests INTEGER,
+    tokens INTEGER
+)
+"""
+SCOPES = ("ask", "runs", "metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Who asks. `mixtures` None: all. `day`: the most US dollars it spends a UTC day; `requests` and `tokens` are per minute.
+
+    Times are Unix seconds.
+    """
+
+    id: str
+    name: str
+    scopes: tuple[str, ...] = SCOPES
+    mixtures: tuple[str, ...] | None = None
+    day: float | None = None
+    requests: int | None = None
+    tokens: int | None = None
+    created: float = 0.0
+    expires: float | None = None
+    revoked: float | None = None
+
+    def state(self, now: float) -> str:
+        """ "active", "expired" or "revoked"."""
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.expires is not None and self.expires <= now else "active"
+
+
+class Keys:
+    """The keys in the file `path`, which is made by the first one, with mode 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database: sqlite3.Connection | None = None
+
+    def create(self, name: str, **settings: object) -> tuple[Key, str]:
+        """A new key, and its secret: 256 bits, told only now.
+
+        Raises:
+            ConfigError: there is one of that name.
+        """
+        if not name.strip() or not name.isprintable():
+            raise ConfigError(f"{name!r} is no name for a key")
+        secret = new_secret()
+        key = Key(secrets.token_hex(4), name, created=time.time(), **settings)  # type: ignore[arg-type]
+        row = (
+            key.id, key.name, digest(secret), key.created, key.expires, json.dumps(key.scopes),
+            None if key.mixtures is None else json.dumps(key.mixtures), key.day, key.requests, key.tokens,
+        )  # fmt: skip
+        columns = "id, name, hash, created, expires, scopes, mixtures, day, requests, tokens"
+        try:
+            with self._open() as database:
+                database.execute(f"INSERT INTO keys ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+        except sqlite3.IntegrityError:
+            raise ConfigError(f"there is a key {name!r} already; revoke it, or take another name") from None
+        return key, secret
+
+    def rotate(self, name: str, overlap: float) -> str:
+        """A new secret for a key; the old one is good for `overlap` seconds more.
+
+        Raises:
+            ConfigError: there is no such key, or it is revoked.
+        """
+        secret = new_secret()
+        with self._open() as database:
+            changed = database.execute(
+                "UPDATE keys SET old = hash, old_until = ?, hash = ? WHERE (name = ? OR id = ?) AND revoked IS NULL",
+                (time.time() + overlap, digest(secret), name, name),
+            )
+            if not changed.rowcount:
+                raise ConfigError(f"there is no active key {name!r}; `moa keys list` shows them")
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """End a key, by its name or id, at once.
+
+        Raises:
+            ConfigError: there is no such key.
+        """
+        with self._open() as database:
+            ended = database.execute(
+                "UPDATE keys SET revoked = coalesce(revoked, ?) WHERE name = ? OR id = ?", (time.time(), name, name)
+            )
+            if not ended.rowcount:
+                raise ConfigError(f"there is no key {name!r}; `moa keys list` shows them")
+
+    def all(self) -> list[Key]:
+        """All keys, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return [_key(row) for row in database.execute(f"SELECT {_COLUMNS} FROM keys ORDER BY created")]
+
+    def find(self, secret: str) -> Key | None:
+        """The key with this secret, whatever its state; a former secret counts until its overlap ends.
+
+        Raises:
+            StoreFailed: it cannot be known now.
+        """
+        if not self.path.exists():
+            return None
+        mark = digest(secret)
+        try:
+            with self._open() as database:
+                row = database.execute(
+                    f"SELECT {_COLUMNS} FROM keys WHERE hash = ? OR (old = ? AND old_until > ?)",
+                    (mark, mark, time.time()),
+                ).fetchone()
+        except sqlite3.Error as error:
+            raise StoreFailed(f"{self.path}: keys cannot be read now ({error})") from error
+        return None if row is None else _key(row)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+                self._database = sqlite3.connect(self.path, timeout=2.0, check_same_thread=False)
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute(_TABLE)
+            except (OSError, sqlite3.Error) as error:
+                self._database = None
+                raise StoreFailed(f"{self.path}: keys cannot be read now ({error})") from error
+        return self._database
+
+
+_COLUMNS = "id, name, scopes, mixtures, day, requests, tokens, created, expires, revoked"
+
+
+def _key(row: tuple[object, ...]) -> Key:
+    number, name, scopes, mixtures, *rest = row
+    allowed = None if mixtures is None else tuple(json.loads(str(mixtures)))
+    return Key(str(number), str(name), tuple(json.loads(str(scopes))), allowed, *rest)  # type: ignore[arg-type]
+
+
+def new_secret() -> str:
+    """A secret of 256 bits."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> bytes:
+    """What is kept of a secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,256 @@
+"""Chat completions over real HTTP: what standard clients see, what a mixture adds, and what each call is shown."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from served import SCRIPTS, Served, served
+
+from moa.core.errors import Overloaded
+from moa.core.types import ToolCall, ToolResult
+from moa.providers.fake import Script
+
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served() as running:
+        yield running
+
+
+def test_a_mixture_answers_as_a_model_does(server: Served) -> None:
+    got = server.chat()
+    answer = got.json
+    assert got.status == 200
+    assert (answer["object"], answer["model"]) == ("chat.completion", "moa/review")
+    assert answer["choices"][0]["message"] == {"role": "assistant", "content": "It is Paris.", "refusal": None}
+    assert answer["choices"][0]["finish_reason"] == "stop"
+    assert answer["id"] == f"chatcmpl-{answer['moa']['run']}"
+    assert got.headers["x-request-id"].startswith("req_")
+
+
+def test_the_answer_says_who_took_part(server: Served) -> None:
+    told = server.chat(moa={"proposals": True}).json["moa"]
+    assert [agent["agent"] for agent in told["agents"]] == ["a", "b", "c", "agg"]
+    assert {agent["state"] for agent in told["agents"]} == {"done"}
+    assert [one["text"] for one in told["proposals"]] == ["Paris", "Paris", "Rome"]
+    assert not told["degraded"]
+
+
+def test_usage_is_that_of_the_acting_call(server: Served) -> None:
+    answer = server.chat().json
+    assert answer["usage"]["completion_tokens"] == len(SCRIPTS["agg"].split())
+    assert answer["moa"]["usage"]["output_tokens"] > answer["usage"]["completion_tokens"]
+
+
+def test_a_stream_says_the_same_piece_by_piece(server: Served) -> None:
+    got = server.chat(stream=True, stream_options={"include_usage": True})
+    *chunks, last, done = got.frames
+    assert got.headers["content-type"].startswith("text/event-stream")
+    assert done == "[DONE]"
+    assert last["choices"] == []
+    assert last["usage"]["total_tokens"] > 0
+    assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks) == "It is Paris."
+    assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert chunks[-1]["moa"]["run"] in chunks[0]["id"]
+    assert len(chunks) > 3
+    assert len({chunk["id"] for chunk in chunks}) == 1
+
+
+def test_a_stream_tells_of_the_run_only_to_who_asks(server: Served) -> None:
+    plain = server.chat(stream=True).frames
+    assert not any("reasoning_content" in str(frame) for frame in plain)
+    told = server.chat(stream=True, moa={"progress": True, "events": True}).frames[:-1]
+    thoughts = "".join(c["delta"].get("reasoning_content", "") for chunk in told for c in chunk["choices"])
+    assert "a answered after" in thoughts
+    events = [chunk["moa"]["event"] for chunk in told if "event" in chunk.get("moa", {})]
+    assert [events[0]["kind"], events[-1]["kind"]] == ["run_started", "run_finished"]
+    assert "nonce" not in str(events)
+
+
+def test_only_the_aggregator_sees_tools_and_may_call_them() -> None:
+    call = ToolCall("call_1", "weather", '{"city":"Paris"}')
+    with served({**SCRIPTS, "agg": Script("", tool_calls=(call,))}) as server:
+        answer = server.chat(tools=[TOOL], tool_choice="auto").json
+        streamed = server.chat(tools=[TOOL], stream=True).frames[:-1]
+    choice = answer["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] is None
+    function = {"name": "weather", "arguments": '{"city":"Paris"}'}
+    assert choice["message"]["tool_calls"] == [{"id": "call_1", "type": "function", "function": function}]
+    deltas = [c["delta"]["tool_calls"][0] for f in streamed for c in f["choices"] if "tool_calls" in c["delta"]]
+    assert (deltas[0]["id"], deltas[0]["function"]["name"]) == ("call_1", "weather")
+    assert "".join(delta["function"]["arguments"] for delta in deltas) == '{"city":"Paris"}'
+    tools = {request.call.agent: bool(request.call.form.tools) for request in server.asked}
+    assert tools == {"a": False, "b": False, "c": False, "agg": True}
+
+
+def test_proposers_see_no_tool_traffic(server: Served) -> None:
+    turns: list[Any] = [
+        {"role": "user", "content": "Is it cold?"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "minus five"},
+    ]
+    server.asked.clear()
+    assert server.chat(turns, tools=[TOOL]).status == 200
+    seen = {request.call.agent: request.messages for request in server.asked}
+    assert not any(isinstance(part, ToolCall | ToolResult) for message in seen["a"] for part in message.parts)
+    assert seen["a"][-1].text == "Is it cold?"
+    assert any(isinstance(part, ToolResult) for message in seen["agg"] for part in message.parts)
+
+
+def test_the_request_draws_the_answer_and_not_the_proposals(server: Served) -> None:
+    server.asked.clear()
+    server.chat(temperature=0.25, max_completion_tokens=77, stop=["END"], seed=5)
+    sampling = {request.call.agent: request.call.sampling for request in server.asked}
+    assert (sampling["agg"].temperature, sampling["agg"].max_tokens, sampling["agg"].stop) == (0.25, 77, ("END",))
+    assert sampling["a"].temperature is None
+
+
+def test_a_vote_takes_no_tools(server: Served) -> None:
+    got = server.chat(model="moa/poll", tools=[TOOL])
+    assert (got.status, got.json["error"]["param"]) == (400, "tools")
+    assert server.chat(model="moa/poll").json["choices"][0]["message"]["content"] == "Paris"
+
+
+@pytest.mark.parametrize(
+    ("options", "agents"),
+    [
+        ({"proposers": ["other", "a"]}, ["other", "a", "agg"]),
+        ({"aggregator": "other"}, ["a", "b", "c", "other"]),
+        ({"layers": 2}, ["a", "b", "c", "a", "b", "c", "agg"]),
+        ({"solo": True}, ["agg"]),
+        ({"solo": True, "aggregator": "other"}, ["other"]),
+    ],
+)
+def test_a_caller_chooses_among_what_is_configured(server: Served, options: dict[str, Any], agents: list[str]) -> None:
+    told = server.chat(moa=options).json["moa"]["agents"]
+    assert [agent["agent"] for agent in told] == agents
+
+
+@pytest.mark.parametrize(
+    ("options", "param"),
+    [
+        ({"proposers": ["openai:gpt"]}, "moa.proposers[0]"),
+        ({"aggregator": "http://x"}, "moa.aggregator"),
+        ({"layers": 99}, "moa.layers"),
+        ({"base_url": "http://x"}, "moa.base_url"),
+        ({"deadline": "soon"}, "moa.deadline"),
+    ],
+)
+def test_a_caller_cannot_name_what_is_not(server: Served, options: dict[str, Any], param: str) -> None:
+    got = server.chat(moa=options)
+    assert (got.status, got.json["error"]["param"]) == (400, param)
+
+
+def test_a_single_model_is_passed_through_under_its_own_name(server: Served) -> None:
+    server.asked.clear()
+    answer = server.chat(model="other").json
+    assert (answer["model"], answer["choices"][0]["message"]["content"]) == ("other", "Oslo")
+    assert len(server.asked) == 1
+
+
+def test_models_are_listed_and_found(server: Served) -> None:
+    listed = [model["id"] for model in server.ask("GET", "/v1/models").json["data"]]
+    assert {"moa/review", "moa/poll", "moa/deep", "a", "agg"} <= set(listed)
+    assert "moa/paper" not in listed  # its key is missing
+    assert server.ask("GET", "/v1/models/moa/review").json["id"] == "moa/review"
+    assert server.ask("GET", "/v1/models/none").status == 404
+
+
+def test_an_answer_that_breaks_off_is_no_whole_one() -> None:
+    with served({**SCRIPTS, "agg": Script("It is Paris.", cut=2)}) as server:
+        frames = server.chat(stream=True).frames
+    assert frames[-1]["error"]["code"] == "cut"
+    assert frames[-1]["choices"][0]["finish_reason"] == "error"
+    assert "[DONE]" not in frames
+
+
+def test_who_fails_is_named_and_the_answer_is_degraded() -> None:
+    with served({**SCRIPTS, "a": Overloaded("too busy")}) as server:
+        told = server.chat().json["moa"]
+        broken = {**SCRIPTS, **dict.fromkeys(("a", "b", "c", "agg"), Overloaded("too busy", retry_after=7.0))}
+    assert told["degraded"]
+    assert [agent["problem"] for agent in told["agents"] if agent["state"] == "failed"]
+    with served(broken) as server:
+        got = server.chat()
+    assert (got.status, got.headers["retry-after"]) == (503, "7")
+    assert got.json["error"]["type"] == "server_error"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_ends_its_run(stream: bool) -> None:
+    hang = {**SCRIPTS, "agg": Script("late", hang=True)}
+    with served(hang) as server:
+        asked = {"model": "moa/review", "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
+        body = json.dumps(asked).encode()
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            lines = ("POST /v1/chat/completions HTTP/1.1", "Host: localhost", "Content-Type: application/json")
+            head = "".join(f"{line}\r\n" for line in (*lines, f"Content-Length: {len(body)}", ""))
+            connection.sendall(head.encode() + body)
+            wait_until(lambda: any(request.call.agent == "agg" for request in server.asked))
+            assert not server.app.idle.is_set()
+        wait_until(server.app.idle.is_set)
+
+
+def wait_until(holds: Any, seconds: float = 5.0) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moa.server.turn.PULSE_SECONDS", 0.05)
+    with served({**SCRIPTS, "agg": Script("It is Paris.", delay=0.4)}) as server:
+        got = server.chat(stream=True)
+    assert got.body.count(b": moa is working") >= 3
+    assert got.frames[-1] == "[DONE]"
+
+
+def test_a_deadline_of_the_request_is_kept() -> None:
+    with served({**SCRIPTS, "agg": Script("late", hang=True)}) as server:
+        answer = server.chat(moa={"deadline": 0.5}).json
+    assert answer["choices"][0]["message"]["content"] == "Paris"  # what most proposers say stands in
+    assert answer["moa"]["degraded"]
+
+
+def test_a_tool_loop_buys_its_advice_once_and_only_appends_to_the_prompt(server: Served) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    turns: list[Any] = [{"role": "user", "content": "Shall I take a coat to Lima?"}]
+    server.asked.clear()
+    server.chat(turns, tools=[TOOL])
+    turns += [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    turns += [{"role": "tool", "tool_call_id": "c1", "content": "minus five"}]
+    assert server.chat(turns, tools=[TOOL]).json["moa"]["costs"]["proposer"] == 0.0
+    assert [request.call.agent for request in server.asked].count("a") == 1
+    first, second = (request.messages for request in server.asked if request.call.agent == "agg")
+    assert second[: len(first)] == first
+    turns += [{"role": "assistant", "content": "Yes."}, {"role": "user", "content": "And to Oslo?"}]
+    server.chat(turns, tools=[TOOL])
+    assert [request.call.agent for request in server.asked].count("a") == 2
+
+
+def test_advice_can_be_asked_for_every_call() -> None:
+    mixture = {"proposers": ["a", "b"], "aggregator": "agg", "advise_on": "call"}
+    with served(mixtures={"review": mixture}) as server:
+        call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+        turns: list[Any] = [{"role": "user", "content": "Shall I take a coat?"}]
+        server.chat(turns, tools=[TOOL])
+        turns += [{"role": "assistant", "content": None, "tool_calls": [call]}]
+        turns += [{"role": "tool", "tool_call_id": "c1", "content": "minus five"}]
+        server.chat(turns, tools=[TOOL])
+        seen = [request.messages for request in server.asked if request.call.agent == "a"]
+    assert len(seen) == 2
+    assert "minus five" in seen[1][-1].text

@@ -1,0 +1,149 @@
+"""The server as a process: it drains when told to end, answers a repeated request once, and needs a key to start."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from served import SCRIPTS, Served, served
+
+from moa.providers.fake import Script
+
+CHAT = {"model": "moa/review", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    with served() as running:
+        yield running
+
+
+def again(server: Served, key: str, body: Any = None) -> Any:
+    return server.ask("POST", "/v1/chat/completions", body or CHAT, idempotency_key=key)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_sent_again_is_carried_out_once(server: Served, stream: bool) -> None:
+    server.asked.clear()
+    body = CHAT | {"stream": stream}
+    first, second = again(server, f"one-{stream}", body), again(server, f"one-{stream}", body)
+    assert (first.status, first.body) == (second.status, second.body) == (200, first.body)
+    assert len(server.asked) == 4
+    again(server, f"two-{stream}", body)
+    assert len(server.asked) == 8
+
+
+def test_a_key_with_another_body_is_a_mistake(server: Served) -> None:
+    again(server, "three")
+    got = again(server, "three", CHAT | {"seed": 1})
+    assert (got.status, got.json["error"]["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 1000, "a b", "\xe9"])
+def test_a_key_is_a_short_word(server: Served, key: str) -> None:
+    assert again(server, key).status == 400
+
+
+def test_while_the_first_one_runs_another_is_a_conflict() -> None:
+    with served({**SCRIPTS, "agg": Script("It is Paris.", delay=0.5)}) as server:
+        got: list[Any] = []
+        threads = [threading.Thread(target=lambda: got.append(again(server, "same"))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(one.status for one in got) == [200, 409]
+        assert again(server, "same").status == 200
+        assert len(server.asked) == 4
+
+
+def test_a_failure_of_ours_can_be_tried_again(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.app.catalogue, "asked", lambda asked: 1 / 0)
+    assert again(server, "four").status == 500
+    monkeypatch.undo()
+    assert again(server, "four").status == 200
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.endswith("_API_KEY") and not name.startswith("MOA_")
+    }
+    return {**kept, "HOME": str(home), "MOA_HOME": str(home), **more}
+
+
+def moa(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "moa", *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=home, env=environment(home), timeout=60, check=False
+    )
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    refused = moa(tmp_path, "serve", "--port", "0")
+    assert "moa keys create" in refused.stderr
+    assert refused.returncode == 2
+    secret = moa(tmp_path, "keys", "create", "laptop", "--day", "5", "--expires", "30d").stdout.strip()
+    assert re.fullmatch(r"moa-[\w-]{43}", secret)
+    listed = moa(tmp_path, "keys", "list", "--json").stdout
+    assert secret not in listed
+    (key,) = json.loads(listed)
+    assert (key["name"], key["day"], key["state"]) == ("laptop", 5.0, "active")
+    assert moa(tmp_path, "keys", "revoke", "laptop").returncode == 0
+    assert json.loads(moa(tmp_path, "keys", "list", "--json").stdout)[0]["state"] == "revoked"
+    assert moa(tmp_path, "keys", "revoke", "nobody").returncode == 2
+
+
+def test_no_auth_is_for_this_machine_only(tmp_path: Path) -> None:
+    refused = moa(tmp_path, "serve", "--no-auth", "--host", "0.0.0.0")
+    assert "127.0.0.1" in refused.stderr
+    assert refused.returncode == 2
+
+
+@contextmanager
+def process(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`moa serve` under way, with the key "k", and its port."""
+    command = [sys.executable, "-m", "moa", "serve", "--port", "0"]
+    started = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=home, env=environment(home, MOA_API_KEYS="k")
+    )
+    with started as running:
+        assert running.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", running.stderr.readline())
+        assert found
+        try:
+            yield running, int(found[1])
+        finally:
+            running.kill()
+
+
+def test_told_to_end_it_finishes_what_is_under_way_and_takes_nothing_new(tmp_path: Path) -> None:
+    key = {"authorization": "Bearer k", "content-type": "application/json"}
+    body = json.dumps(
+        {"model": "moa/builtin", "stream": True, "messages": [{"role": "user", "content": "What is 34 + 85?"}]}
+    )
+    with process(tmp_path) as (running, port), closing(HTTPConnection("127.0.0.1", port, timeout=30)) as one:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as other:
+            other.request("GET", "/readyz")
+            assert other.getresponse().read() == b'{"status":"ready"}'
+            one.request("POST", "/v1/chat/completions", body, key)
+            answer = one.getresponse()  # its head has come: it is under way
+            running.send_signal(signal.SIGTERM)
+            time.sleep(0.05)
+            other.request("GET", "/readyz")
+            assert other.getresponse().status == 503
+        assert answer.read().endswith(b"data: [DONE]\n\n")
+        assert running.wait(30) == 0
