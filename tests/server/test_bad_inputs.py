@@ -204,7 +204,7 @@ def test_an_error_of_ours_shows_nothing_of_ours(server: Served, monkeypatch: pyt
     def broken(*args: object) -> None:
         raise RuntimeError("secret path /home")
 
-    monkeypatch.setattr(server.app.allowances, "take", broken)
+    monkeypatch.setattr(server.app.state.allowances, "take", broken)
     got = server.chat()
     refused(got, 500, "internal_error")
     assert "secret" not in json.dumps(got.json)

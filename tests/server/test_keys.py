@@ -41,7 +41,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 def ask(server: Served, route: Any, **headers: str) -> Got:
-    path = PATHS.get(route.path.pattern, route.path.pattern)
+    path = PATHS.get(route.path.pattern, route.path.pattern.replace("\\", ""))
     return server.ask(route.method, path, BODY if route.method == "POST" else None, **headers)
 
 

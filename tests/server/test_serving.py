@@ -70,7 +70,7 @@ def test_while_the_first_one_runs_another_is_a_conflict() -> None:
 
 
 def test_a_failure_of_ours_can_be_tried_again(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.app.catalogue, "asked", lambda asked: 1 / 0)
+    monkeypatch.setattr(server.app.state.catalogue, "asked", lambda asked: 1 / 0)
     assert again(server, "four").status == 500
     monkeypatch.undo()
     assert again(server, "four").status == 200

@@ -40,6 +40,7 @@ def serve(
     from moa.server.catalogue import Catalogue
     from moa.server.serving import run
 
+    _log()
     loaded = load_here(file=config)
     rules = _rules(loaded.spec.store, host, no_auth, tuple(allow_host or ()), tuple(allow_origin or ()))
     app = App(Catalogue(Rig(loaded)), rules)
@@ -47,8 +48,19 @@ def serve(
         app,
         host,
         port,
-        ready=lambda address: Screen().say(f"moa serves {', '.join(app.catalogue.ids)} at {address}/v1"),
+        ready=lambda address: Screen().say(f"moa serves {', '.join(app.state.catalogue.ids)} at {address}/v1"),
     )
+
+
+def _log() -> None:
+    """One JSON line a request on stderr."""
+    import logging
+
+    heard = logging.StreamHandler()
+    heard.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("moa.server")
+    logger.addHandler(heard)
+    logger.setLevel(logging.INFO)
 
 
 def _rules(store: object, host: str, no_auth: bool, hosts: tuple[str, ...], origins: tuple[str, ...]) -> Rules:

@@ -12,6 +12,7 @@ from moa.flows.alone import alone
 from moa.flows.topology import MakeFlow
 from moa.mixture import Mixture
 from moa.server.asked import Asked, Options
+from moa.server.live import Live
 from moa.server.refusals import Rejection
 
 PREFIX = "moa/"
@@ -24,6 +25,7 @@ class Catalogue:
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
+        self.live = Live()
         self._made: OrderedDict[object, Mixture] = OrderedDict()
 
     @property
@@ -99,7 +101,9 @@ class Catalogue:
         return self._on(name, flow, spec.deadline, spec.max_cost)
 
     def _on(self, name: str, flow: MakeFlow, deadline: float | None, max_cost: float | None) -> Mixture:
-        return Mixture.of_flow(flow, name=name, deadline=deadline, max_cost=max_cost, keep=True).on(self.rig)
+        return Mixture.of_flow(
+            flow, name=name, deadline=deadline, max_cost=max_cost, keep=True, sinks=(self.live.add,)
+        ).on(self.rig)
 
     def _alone(self, name: str) -> MakeFlow:
         """One member by itself: an agent, or a mixture."""

@@ -73,10 +73,10 @@ class Serving(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains, a second one ends at once."""
-        if self._app.draining or sig == signal.SIGINT:
+        if self._app.state.draining or sig == signal.SIGINT:
             super().handle_exit(sig, frame)
             return
-        self._app.draining = True
+        self._app.state.draining = True
         self._drained = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:

@@ -162,11 +162,8 @@ class Ended(MoaError):
 
 
 def _told(event: Event) -> dict[str, Any]:
-    """An event as clients see it: the nonce that fences references stays here."""
-    told = to_plain(event)
-    told.pop("nonce", None)
-    told.pop("conversation", None)
-    return told
+    """An event as who asked sees it: without the conversation, which it has sent, and the nonce that fences references."""
+    return {name: value for name, value in to_plain(event).items() if name not in ("nonce", "conversation")}
 
 
 def _words(event: Event, kept: list[Event]) -> str:

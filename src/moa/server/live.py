@@ -1,0 +1,56 @@
+"""The runs under way, for who watches them from outside: what has happened so far, and what happens next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from moa.core.events import TERMINAL, Delta, Event
+
+
+@dataclass(eq=False)
+class Following:
+    """One run under way: its events but for deltas."""
+
+    events: list[Event] = field(default_factory=list)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, event: Event) -> None:
+        """Take in one event and wake who waits for it."""
+        self.events.append(event)
+        self._more.set()
+        self._more = asyncio.Event()
+
+    async def follow(self) -> AsyncIterator[Event]:
+        """All events, from the first to the one that ends the run, as they happen."""
+        place = 0
+        while True:
+            more = self._more
+            for event in self.events[place:]:
+                yield event
+                if isinstance(event.fact, TERMINAL):
+                    return
+            place = len(self.events)
+            if self._more is more:
+                await more.wait()
+
+
+class Live:
+    """All runs under way. Its `add` is a Sink; a run is forgotten when it ends (who follows it sees it to its end)."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Following] = {}
+
+    def add(self, event: Event) -> None:
+        """Take in one event of any run."""
+        if isinstance(event.fact, Delta):
+            return
+        run = self._runs.setdefault(event.run, Following())
+        run.add(event)
+        if isinstance(event.fact, TERMINAL):
+            del self._runs[event.run]
+
+    def find(self, run: str) -> Following | None:
+        """The run of that id, while it is under way."""
+        return self._runs.get(run)

@@ -1,0 +1,80 @@
+"""One request being served, and what a route is."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import msgspec
+
+from moa.server.door import Receive, Scope, Send
+from moa.server.refusals import Rejection, is_bug, openai_error, status_of, wait_of
+from moa.server.state import State
+from moa.stores.keys import Key
+
+log = logging.getLogger("moa.server")
+Handle: TypeAlias = "Callable[[State, Asking], Awaitable[None]]"
+JSON = "application/json"
+
+
+@dataclass
+class Asking:
+    """One HTTP request being served."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    id: str
+    headers: Mapping[str, str]
+    key: Key
+    arguments: tuple[str, ...] = ()
+    limits: dict[str, str] = field(default_factory=dict)
+    status: int = 0
+    model: str = ""
+    run: str = ""
+
+    async def answer(self, status: int, body: Any, **more: str) -> None:
+        """Send a whole answer; `body` becomes JSON, bytes are sent as they are."""
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        await self.begin(status, {"content-type": JSON, "content-length": str(len(raw)), **more})
+        content = b"" if self.scope["method"] == "HEAD" else raw
+        await self.send({"type": "http.response.body", "body": content})
+
+    async def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the head of an answer."""
+        self.status = status
+        all_of_them = (
+            {"x-request-id": self.id, "cache-control": "no-store", "x-content-type-options": "nosniff"}
+            | self.limits
+            | dict(headers)
+        )
+        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in all_of_them.items()]
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers a path. `scope` is what a key must be good for; None: anybody may ask."""
+
+    method: str
+    path: re.Pattern[str]
+    scope: str | None
+    handle: Handle
+    refusal: Callable[[Exception], Any] = openai_error
+
+
+async def refuse(asking: Asking, shape: Callable[[Exception], Any], error: Exception) -> None:
+    """Send an error, in that shape."""
+    if is_bug(error):
+        log.exception("request %s failed", asking.id)
+    if asking.status:  # its head is out already: what is sent now would be no HTTP
+        return
+    wait = wait_of(error)
+    more = {} if wait is None else {"retry-after": str(max(1, -(-int(wait * 1000) // 1000)))}
+    if isinstance(error, Rejection) and error.status == 405:
+        more["allow"] = str(error.param)
+        error.param = None
+    await asking.answer(status_of(error), shape(error), **more)

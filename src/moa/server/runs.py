@@ -1,0 +1,68 @@
+"""Runs as they are seen from outside: stored ones, and those under way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from moa.core.events import Event, RunStarted
+from moa.core.plain import to_plain
+from moa.server.chat import frame
+from moa.server.door import payer
+from moa.server.refusals import Rejection
+from moa.server.route import Asking
+from moa.server.state import State
+
+
+async def run(state: State, asking: Asking) -> None:
+    """GET /v1/moa/runs/{id}: a stored run, event by event."""
+    events = _owned(state, asking, _stored(state, asking))
+    await asking.answer(200, {"run": asking.arguments[0], "events": [told(event) for event in events]})
+
+
+async def run_events(state: State, asking: Asking) -> None:
+    """GET /v1/moa/runs/{id}/events: the events of a run as they happen, or as they were; `Last-Event-ID` goes on behind one."""
+    following = state.catalogue.live.find(asking.arguments[0])
+    if following is not None:
+        _owned(state, asking, following.events)
+        events = following.follow()
+    else:
+        events = _each(_owned(state, asking, _stored(state, asking)))
+    last = asking.headers.get("last-event-id", "")
+    after = int(last) if last.isdigit() and len(last) < 10 else -1
+    await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8"})
+    async for event in events:
+        if event.seq > after:
+            body = f"id: {event.seq}\n".encode() + frame(told(event), event=str(to_plain(event)["kind"]))
+            await asking.send({"type": "http.response.body", "body": body, "more_body": True})
+    await asking.send({"type": "http.response.body", "body": b""})
+
+
+def told(event: Event) -> dict[str, Any]:
+    """An event as clients see it: the nonce that fences references stays here."""
+    plain = to_plain(event)
+    plain.pop("nonce", None)
+    return plain
+
+
+async def _each(events: list[Event]) -> AsyncIterator[Event]:
+    for event in events:
+        yield event
+
+
+def _stored(state: State, asking: Asking) -> list[Event]:
+    store = state.catalogue.rig.store
+    return store.events(asking.arguments[0]) if store is not None else []
+
+
+def _owned(state: State, asking: Asking, events: list[Event]) -> list[Event]:
+    """The events of a run that this key may see: one of its own; where no key is needed, one that no key has asked.
+
+    Raises:
+        Rejection: there is none, or it is another's: nobody can tell which.
+    """
+    account = payer(asking.key)
+    first = events[0].fact if events else None
+    if not isinstance(first, RunStarted) or first.tenant != (account.name if account else ""):
+        raise Rejection(f"There is no run '{asking.arguments[0][:80]}'.", 404, code="run_not_found")
+    return events
