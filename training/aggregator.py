@@ -5,6 +5,7 @@
 """
 
 import argparse
+import hashlib
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -40,6 +41,7 @@ QUESTIONS = 28_000
 WARM = 0.7
 WIDTHS = (128, 256, 384, 512, 640)
 CHUNK_EXAMPLES = 8_000
+KEPT_EVERY = 2_000
 
 
 def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
@@ -47,15 +49,24 @@ def sample_proposer(folder: Path, work: Path, name: str, count: int) -> None:
 
     And its greedy ones to twins of some (`references.twin`).
     """
-    member = Member(folder / f"{name}.gguf")
-    texts = [question.text for question in training_questions(count)]
+    path = folder / f"{name}.gguf"
+    member, parts = Member(path), work / f"sampled-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    asked = training_questions(count)
     rounds = [number // len(TURNS) % 2 for number in range(count)]  # the questions take the skills in turn
-    greedy = iter(member.ask([text for text, odd in zip(texts, rounds, strict=True) if not odd]))
-    warm_texts = [text for text, odd in zip(texts, rounds, strict=True) if odd]
-    warm = iter(member.ask(warm_texts, WARM, seed=PROPOSERS.index(name) * count))
-    replies = [next(warm if odd else greedy) for odd in rounds]
-    write_text(work / f"replies-{name}.json", json.dumps(replies))
-    write_text(work / f"twins-{name}.json", json.dumps(member.ask(twins_of(name, training_questions(count)))))
+    cold, warm = ([one.text for one, odd in zip(asked, rounds, strict=True) if odd == wanted] for wanted in (0, 1))
+    greedy = iter(ask_on(member, cold, parts / "greedy.json"))
+    drawn = iter(ask_on(member, warm, parts / "warm.json", WARM, PROPOSERS.index(name) * count))
+    write_text(work / f"replies-{name}.json", json.dumps([next(drawn if odd else greedy) for odd in rounds]))
+    write_text(work / f"twins-{name}.json", json.dumps(ask_on(member, twins_of(name, asked), parts / "twins.json")))
+
+
+def ask_on(member: Member, texts: Sequence[str], path: Path, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    """Ask so many at a time and keep what has come; asked again, it goes on where it was."""
+    replies: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    for at in range(len(replies), len(texts), KEPT_EVERY):
+        replies += member.ask(texts[at : at + KEPT_EVERY], temperature, seed + at)
+        write_text(path, json.dumps(replies))
+    return replies
 
 
 def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int) -> MakeChunk:

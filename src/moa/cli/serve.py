@@ -12,8 +12,10 @@ from moa.cli.output import Screen
 from moa.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from moa.core.ports import Sink
     from moa.server.door import Rules
 
+TRACES_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -43,13 +45,30 @@ def serve(
     _log()
     loaded = load_here(file=config)
     rules = _rules(loaded.spec.store, host, no_auth, tuple(allow_host or ()), tuple(allow_origin or ()))
-    app = App(Catalogue(Rig(loaded)), rules)
+    app = App(Catalogue(Rig(loaded), _sinks()), rules)
     run(
         app,
         host,
         port,
         ready=lambda address: Screen().say(f"moa serves {', '.join(app.state.catalogue.ids)} at {address}/v1"),
     )
+
+
+def _sinks() -> tuple[Sink, ...]:
+    """Who is told of every run: OpenTelemetry's collector, where its usual variables name one.
+
+    Raises:
+        ConfigError: one is named, and the packages for it are not there.
+    """
+    if not any(os.environ.get(name) for name in TRACES_TO):
+        return ()
+    try:
+        from moa.sinks.otel import exported
+    except ImportError as error:
+        raise ConfigError(
+            f"{TRACES_TO[0]}: traces need more packages: pip install 'mixture-of-agents[otel]'"
+        ) from error
+    return (exported(),)
 
 
 def _log() -> None:

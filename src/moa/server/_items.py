@@ -40,12 +40,15 @@ class _Piece(msgspec.Struct):
 
 
 def said_in(items: list[Any]) -> Conversation:
-    """What the items say, in their order.
+    """What the items say, in their order. Of instructions alone the last is the question, as in chat completions.
 
     Raises:
         Rejection: one is wrong, or of a type that is not served; names it.
     """
-    return tuple(_joined(_messages(items)))
+    said = tuple(_joined(_messages(items)))
+    if said and all(message.role == "system" for message in said):
+        return (*said[:-1], Message("user", said[-1].parts))
+    return said
 
 
 def wrong(param: str, why: str) -> Rejection:

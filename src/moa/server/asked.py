@@ -154,12 +154,16 @@ def converted(body: Any, kind: type[Any]) -> Any:
         ) from None
 
 
-def conversation(messages: Any) -> Conversation:
-    """OpenAI-shaped messages as a conversation.
+def conversation(messages: list[Any]) -> Conversation:
+    """OpenAI-shaped messages as a conversation. Where there are instructions alone, the last of them is the question: OpenAI
+    answers such a request, but many hosts take none without a user's turn.
 
     Raises:
         Rejection: one of them is wrong; names it.
     """
+    *before, last = messages
+    if all(isinstance(one, dict) and one.get("role") in ("system", "developer") for one in messages):
+        messages = [*before, {**last, "role": "user"}]
     try:
         return conversation_of(messages)
     except ConfigError as error:

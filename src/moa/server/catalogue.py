@@ -8,6 +8,7 @@ from functools import partial
 from moa.config.build import Rig, agent_of, default_name, flow_of
 from moa.config.spec import Mixture as Spec
 from moa.core.errors import ConfigError
+from moa.core.ports import Sink
 from moa.flows.alone import alone
 from moa.flows.topology import MakeFlow
 from moa.mixture import Mixture
@@ -21,11 +22,12 @@ MOST_KEPT, MOST_LAYERS = 256, 10
 
 
 class Catalogue:
-    """What can be asked of one configuration. Mixtures are made once and share one rig."""
+    """What can be asked of one configuration. Mixtures are made once and share one rig; `sinks` are told of all their runs."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, sinks: tuple[Sink, ...] = ()) -> None:
         self.rig = rig
         self.live = Live()
+        self._sinks = (self.live.add, *sinks)
         self._made: OrderedDict[object, Mixture] = OrderedDict()
 
     @property
@@ -101,9 +103,9 @@ class Catalogue:
         return self._on(name, flow, spec.deadline, spec.max_cost)
 
     def _on(self, name: str, flow: MakeFlow, deadline: float | None, max_cost: float | None) -> Mixture:
-        return Mixture.of_flow(
-            flow, name=name, deadline=deadline, max_cost=max_cost, keep=True, sinks=(self.live.add,)
-        ).on(self.rig)
+        return Mixture.of_flow(flow, name=name, deadline=deadline, max_cost=max_cost, keep=True, sinks=self._sinks).on(
+            self.rig
+        )
 
     def _alone(self, name: str) -> MakeFlow:
         """One member by itself: an agent, or a mixture."""

@@ -47,7 +47,8 @@ class Asking:
         """Send the head of an answer."""
         self.status = status
         all_of_them = (
-            {"x-request-id": self.id, "cache-control": "no-store", "x-content-type-options": "nosniff"}
+            {"x-request-id": self.id, "request-id": self.id, "cache-control": "no-store"}
+            | {"x-content-type-options": "nosniff"}
             | self.limits
             | dict(headers)
         )
