@@ -254,3 +254,32 @@ def test_advice_can_be_asked_for_every_call() -> None:
         seen = [request.messages for request in server.asked if request.call.agent == "a"]
     assert len(seen) == 2
     assert "minus five" in seen[1][-1].text
+
+
+OPEN_WEBUI = """### Task:
+Generate a concise, 3-5 word title with an emoji summarizing the chat history.
+### Chat History:
+<chat_history>USER: hi</chat_history>"""
+
+
+def test_what_a_front_end_asks_by_itself_goes_to_one_model(server: Served) -> None:
+    server.asked.clear()
+    assert server.chat(OPEN_WEBUI).json["model"] == "moa/review"
+    assert [request.call.agent for request in server.asked] == ["agg"]
+    with served(server={"background": "other"}) as cheap:
+        assert cheap.chat(OPEN_WEBUI).json["choices"][0]["message"]["content"] == "Oslo"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Generate a title for my novel about the sea.",
+        "What is a title?",
+        "### Task:\nSort 3, 1, 2.",
+        "Tags: what are they?",
+    ],
+)
+def test_what_a_person_asks_goes_to_the_panel(server: Served, text: str) -> None:
+    server.asked.clear()
+    server.chat(text)
+    assert len(server.asked) == 4

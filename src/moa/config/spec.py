@@ -169,6 +169,12 @@ class Cache(_Strict):
     size: int = Field(1000, ge=1)
 
 
+class Server(_Strict):
+    """`moa serve`. `background` is the agent that does titles, tags and the like for chat front ends; none: the aggregator alone."""
+
+    background: str | None = None
+
+
 class Price(_Strict):
     """US dollars per million tokens."""
 
@@ -187,8 +193,15 @@ class Spec(_Strict):
     store: Store = Store()
     budget: Budget = Budget()
     cache: Cache = Cache()
+    server: Server = Server()
     prices: dict[str, Price] = {}
     profiles: dict[str, Profile] = {}
+
+    @model_validator(mode="after")
+    def _background_is_an_agent(self) -> Spec:
+        if self.server.background is not None and self.server.background not in self.agents:
+            raise ValueError(f"server.background: no agent {self.server.background!r} is configured")
+        return self
 
     @field_validator("hosts", "agents", "mixtures", mode="before")
     @classmethod

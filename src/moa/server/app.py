@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from moa.mixture import Mixture
 from moa.server.asked import Answered, Asked, Dialect
+from moa.server.background import is_background
 from moa.server.catalogue import Catalogue
 from moa.server.chat import Chat
 from moa.server.door import Receive, Rules, Scope, Send, body_of, headers_of, json_of, payer
@@ -125,7 +127,8 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> N
             and state.catalogue.name(asked.model) not in allowed
         ):
             raise Rejection(f"This API key may not use '{asked.model}'.", 404, code="model_not_found", param="model")
-        answered = await (_streamed if asked.stream else _whole)(state, asking, dialect, asked)
+        mixture = state.catalogue.background(asked) if is_background(asked) else state.catalogue.asked(asked)
+        answered = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
     except (Left, asyncio.CancelledError):
         raise
     except Exception as error:  # noqa: BLE001 - told inside, so that an Idempotency-Key remembers it
@@ -137,19 +140,19 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> N
         state.metrics.run(answered.view)
 
 
-async def _whole(state: State, asking: Asking, dialect: Dialect, asked: Asked) -> Answered:
+async def _whole(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> Answered:
     async with attended(asking.receive):
-        answered = await whole(state.catalogue.asked(asked), asked, payer(asking.key))
+        answered = await whole(mixture, asked, payer(asking.key))
     asking.run = answered.view.run
     await asking.answer(200, dialect.whole(asked, answered), **{"x-moa-run": answered.view.run})
     return answered
 
 
-async def _streamed(state: State, asking: Asking, dialect: Dialect, asked: Asked) -> Answered | None:
+async def _streamed(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> Answered | None:
     async def say(frames: bytes) -> None:
         await asking.send({"type": "http.response.body", "body": frames, "more_body": True})
 
-    async with attended(asking.receive), streamed(state.catalogue.asked(asked), asked, payer(asking.key)) as events:
+    async with attended(asking.receive), streamed(mixture, asked, payer(asking.key)) as events:
         await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
         answered = await speak(events, asked, dialect.speaking(asked), say)
     await asking.send({"type": "http.response.body", "body": b""})

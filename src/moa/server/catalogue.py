@@ -64,6 +64,15 @@ class Catalogue:
         """
         return self.mixture(asked.model, asked.options)
 
+    def background(self, asked: Asked) -> Mixture:
+        """Who answers what a front end asks by itself: the agent configured for it, else the mixture's aggregator alone."""
+        spec = self.rig.config.spec
+        if spec.server.background is not None:
+            return self.mixture(spec.server.background)
+        own = spec.mixtures.get(self.name(asked.model))
+        alone = own is not None and own.aggregator is not None and self.known(asked.model)
+        return self.mixture(asked.model, Options(solo=True)) if alone else self.asked(asked)
+
     def mixture(self, model: str, options: Options | None = None) -> Mixture:
         """The mixture behind a model's id; see `asked`."""
         options = options or Options()
