@@ -48,6 +48,7 @@ def test_every_route_is_in_the_document() -> None:
         document: Any = server.ask("GET", "/openapi.json").json
     told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert len(told) == len(ROUTES)
+    assert ("GET", "/openapi.json") in told
     chat = document["paths"]["/v1/chat/completions"]["post"]
     schema = chat["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
     assert {"model", "messages", "moa"} <= set(document["components"]["schemas"][schema]["properties"])

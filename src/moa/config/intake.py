@@ -50,7 +50,7 @@ class Intake:
         must_act(self._flow, conversation, form)
         accounts = payers(rig, self._name, max_cost, payer)
         store = self._ready_store(accounts)
-        tenant, looped = payer.name if payer else "", bool(form.tools) and self._advise_on == "turn"
+        tenant, looped = payer.name if payer else "", bool(form.tools) and self._advise_on != "call"
         flow = acting(self._flow, form, sampling, advise_on=self._advise_on)
         return Order(
             flow=affordable(flow, conversation, rig, max_cost, self._name),

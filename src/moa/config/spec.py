@@ -62,8 +62,8 @@ class Mixture(_Strict):
 
     Members are names of agents or mixtures, or "host:model". `proposers` and `rounds` write equal layers shortly. `need`
     replies close a layer early, after `grace` more seconds ("learnt": as long as nearly all calls of those still out take). The
-    aggregator reads all references at once, or `window` at a time. In a tool loop the proposers advise once on a user's "turn", or
-    on every "call".
+    aggregator reads all references at once, or `window` at a time. In a tool loop the proposers advise once on a user's "turn", on
+    every "call", or on every n-th.
     """
 
     description: str = ""
@@ -79,7 +79,7 @@ class Mixture(_Strict):
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
     least: int = Field(1, ge=1, strict=True)
     window: int | None = Field(None, ge=2, strict=True)
-    advise_on: Literal["turn", "call"] = "turn"
+    advise_on: Literal["turn", "call"] | Annotated[int, Field(ge=1, strict=True)] = "turn"
     deadline: Seconds | None = None
     max_cost: Dollars | None = None
     max_cost_per_day: Dollars | None = None
@@ -170,7 +170,7 @@ class Cache(_Strict):
 
 
 class Server(_Strict):
-    """`moa serve`. `background` is the agent that does titles, tags and the like for chat front ends; none: the aggregator alone."""
+    """`moa serve`. `background` is the agent that does titles and the like for chat front ends; none: the aggregator alone."""
 
     background: str | None = None
 

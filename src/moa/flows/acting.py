@@ -14,14 +14,15 @@ from moa.core.types import PLAIN, Call, Conversation, Form, Message, Part, Reply
 from moa.flows.topology import MakeFlow
 
 ANY = Sampling()
-Advise: TypeAlias = Literal["turn", "call"]
+Advise: TypeAlias = Literal["turn", "call"] | int
+"""When proposers advise in a tool loop: once on a user's turn, on every call of the aggregator, or on every n-th."""
 
 
 def acting(flow: MakeFlow, form: Form = PLAIN, sampling: Sampling = ANY, *, advise_on: Advise = "turn") -> MakeFlow:
     """The same flow, its final call under `form` and drawn by `sampling` where that says something.
 
     All other calls see tool traffic as text, since they are not shown the tools. In a tool loop they advise on the user's last
-    "turn", without what came behind it, so that their advice is the same for all its steps; or on every "call" anew.
+    "turn", without what came behind it, so that their advice is the same for all its steps; or anew on every "call", or every n-th.
     """
     return partial(_acting, flow, form, sampling, advise_on)
 
@@ -96,8 +97,17 @@ def _part_told(part: Part) -> Part:
 def _advising(call: Call, advise_on: Advise) -> Call:
     if not has_tools(call.conversation):
         return call
-    seen = up_to_last_turn(call.conversation) if advise_on == "turn" else call.conversation
-    return replace(call, conversation=told(seen))
+    return replace(call, conversation=told(advised_on(call.conversation, advise_on)))
+
+
+def advised_on(conversation: Conversation, advise_on: Advise) -> Conversation:
+    """The part of a conversation that proposers advise on: up to the user's last turn, and so many steps of the loop behind it."""
+    if advise_on == "call":
+        return conversation
+    turn = len(up_to_last_turn(conversation))
+    steps = [at for at, message in enumerate(conversation) if at >= turn and message.role == "assistant"]
+    kept = 0 if advise_on == "turn" else len(steps) // int(advise_on) * int(advise_on)
+    return conversation[: steps[kept]] if kept < len(steps) else conversation
 
 
 def _final(call: Call, form: Form, sampling: Sampling) -> Call:

@@ -19,6 +19,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 Filled = Annotated[str, msgspec.Meta(min_length=1)]
 MOST_MESSAGES, MOST_TOOLS, MOST_STOPS = 100_000, 1024, 8191
+KEPT = "not kept by this server: send the whole conversation as messages."
 TAKEN = "Taken are text, image (base64 or url), tool_use, tool_result and thinking blocks, and custom tools."
 
 
@@ -137,14 +138,19 @@ class _Request(_Counted, forbid_unknown_fields=True, kw_only=True):
     inference_geo: Any = None
     metadata: Any = None
     service_tier: Any = None
+    thread: Json | None = None
 
 
 class Messages:
-    """The dialect; see Dialect."""
+    """The dialect; see Dialect. Nothing is kept from one request to the next, so a `thread` is refused in the words after which
+    Anthropic's SDK, whose tool runner asks for one, sends the whole conversation instead."""
 
     def read(self, body: Any) -> Asked:
         """See Dialect."""
         asked: _Request = _typed(body, _Request)
+        if asked.thread is not None:
+            code = "thread_not_found" if asked.thread.get("type") == "continue" else "thread_unsupported_request"
+            raise Rejection(f"Threads are {KEPT}", param="thread", code=code)
         return Asked(
             asked.model,
             _conversation(asked),

@@ -30,7 +30,7 @@ def document(routes: tuple[Route, ...]) -> Json:
     bodies = dict(zip(_REQUESTS, schemas, strict=True))
     paths: dict[str, Json] = {}
     for route in routes:
-        path = _GROUP.sub("{id}", route.path.pattern)
+        path = _GROUP.sub("{id}", route.path.pattern).replace("\\", "")
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path, bodies.get(path))
     return {
         "openapi": "3.1.0",

@@ -95,7 +95,10 @@ def anthropic_error(error: Exception) -> dict[str, Any]:
         401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
         413: "request_too_large", 429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error",
     }.get(status, "api_error" if status >= 500 else "invalid_request_error")  # fmt: skip
-    return {"type": "error", "error": {"type": kind, "message": text, "param": param, "code": code}}
+    details = (
+        {"details": {"error_code": code}} if code.startswith("thread_") else {}
+    )  # by these its SDK knows what to do
+    return {"type": "error", "error": {"type": kind, "message": text, "param": param, "code": code, **details}}
 
 
 def is_bug(error: Exception) -> bool:
