@@ -270,7 +270,7 @@ def test_a_mixture_may_be_asked_from_several_threads(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda n: str(mixture.ask_sync(f"Capital {n}?")), range(8)))
     assert answers == ["Lima"] * 8
-    assert not mixture._in_use_by
+    assert not mixture.rig._held
 
 
 def test_an_answer_from_the_cache_is_free_and_not_degraded(tmp_path: Path) -> None:
@@ -325,3 +325,24 @@ def test_a_wrong_type_is_an_error_that_names_it(make: object, message: str) -> N
 
 def test_errors_are_one_tree() -> None:
     assert issubclass(ConfigError, MoaError)
+
+
+def test_mixtures_on_one_rig_do_not_close_each_others_connections() -> None:
+    closed: list[str] = []
+
+    async def both() -> None:
+        first = Mixture([["fake:a"]], combine="vote", providers={"fake": Fake({"a": "x"})})
+        second = Mixture([["fake:a"]], combine="vote").on(first.rig)
+        closing = first.rig.wires.aclose
+
+        async def told() -> None:
+            closed.append("closed")
+            await closing()
+
+        first.rig.wires.aclose = told  # type: ignore[method-assign]
+        async with first:
+            await second.ask("hi")
+            assert not closed
+        assert closed == ["closed"]
+
+    asyncio.run(both())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -131,7 +130,6 @@ class Mixture:
         self._flow, self._keep, self._own, self._sinks = flow, keep, own, tuple(sinks)
         self._made: Rig | None = None
         self._intake: Intake | None = None
-        self._in_use_by: Counter[object] = Counter()
 
     def on(self, rig: Rig) -> Mixture:
         """The same mixture, run on a rig that others may share."""
@@ -257,34 +255,27 @@ class Mixture:
 
     async def __aenter__(self) -> Mixture:
         """Inside `async with` connections are kept between questions."""
-        self._in_use_by[_loop()] += 1
+        self.rig.hold()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._left()
+        await self.rig.release()
 
     @asynccontextmanager
     async def _in_use(self, accounts: tuple[Account, ...]) -> AsyncIterator[None]:
         """While a question is answered and `accounts` pay. The last to leave an event loop closes its connections."""
         from moa.config.budget import ended
 
-        self._in_use_by[_loop()] += 1
+        self.rig.hold()
         try:
             yield
         finally:
             if accounts:
                 self.rig.ledger.forget(ended(accounts))
             try:
-                await self._left()
+                await self.rig.release()
             except MoaError as error:  # the answer was paid for: it is not lost with its record
                 logging.getLogger("moa").warning("%s", error)
-
-    async def _left(self) -> None:
-        loop = _loop()
-        self._in_use_by[loop] -= 1
-        if not self._in_use_by[loop]:
-            del self._in_use_by[loop]
-            await self.aclose()
 
     def _taking(self) -> Intake:
         from moa.config.intake import Intake
@@ -300,12 +291,6 @@ class Mixture:
             max_cost=self.max_cost if max_cost is None else max_cost,
             **more,
         )
-
-
-def _loop() -> object:
-    import asyncio
-
-    return asyncio.get_running_loop()
 
 
 def _members(layers: Sequence[Sequence[Agent | str | Mixture]]) -> list[list[Member]]:

@@ -16,7 +16,9 @@ State shared by calls is made here: places and allowances per host, pace, gate a
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +78,7 @@ class Rig:
         self.profiles = Profiles(config.spec.profiles, config.spec.hosts)
         self._gates, self._learnt = Gates(), Learnt()
         self.advice = Advice()
+        self._held: Counter[asyncio.AbstractEventLoop] = Counter()
         self._shared: dict[str, _Shared] = {}
         self._prices: dict[str, Price | None] = {}
         self._onions: dict[tuple[str, float], Provider] = {}
@@ -119,6 +122,22 @@ class Rig:
     def nearly_all(self, model: str) -> float | None:
         """The seconds within which 95 of 100 calls of a model end; None while nobody knows."""
         return self.paces[model].percentile(0.95)
+
+    def hold(self) -> None:
+        """Keep the connections of the running event loop until they are released as often."""
+        self._held[asyncio.get_running_loop()] += 1
+
+    async def release(self) -> None:
+        """Let go of them: the last one closes them, whichever of the mixtures on this rig it is.
+
+        Raises:
+            StoreFailed: see `aclose`.
+        """
+        loop = asyncio.get_running_loop()
+        self._held[loop] -= 1
+        if not self._held[loop]:
+            del self._held[loop]
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop and write what is not written yet, where that is quick.

@@ -52,9 +52,10 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                self.state.catalogue.rig.hold()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.state.catalogue.rig.aclose()
+                await self.state.catalogue.rig.release()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
