@@ -33,6 +33,7 @@ def test_a_mixture_answers_as_a_model_does(server: Served) -> None:
     assert answer["choices"][0]["finish_reason"] == "stop"
     assert answer["id"] == f"chatcmpl-{answer['moa']['run']}"
     assert got.headers["x-request-id"].startswith("req_")
+    assert got.headers["request-id"] == got.headers["x-request-id"]
 
 
 def test_the_answer_says_who_took_part(server: Served) -> None:
@@ -118,6 +119,12 @@ def test_the_request_draws_the_answer_and_not_the_proposals(server: Served) -> N
     assert sampling["a"].temperature is None
 
 
+def test_of_instructions_alone_the_last_is_the_question(server: Served) -> None:
+    said = [{"role": "system", "content": "Be brief."}, {"role": "developer", "content": "Name a city."}]
+    assert server.chat(said).json["choices"][0]["message"]["content"] == "It is Paris."
+    assert [message.role for message in server.asked[-1].call.conversation] == ["system", "user"]
+
+
 def test_a_vote_takes_no_tools(server: Served) -> None:
     got = server.chat(model="moa/poll", tools=[TOOL])
     assert (got.status, got.json["error"]["param"]) == (400, "tools")
@@ -180,12 +187,12 @@ def test_an_answer_that_breaks_off_is_no_whole_one() -> None:
 def test_who_fails_is_named_and_the_answer_is_degraded() -> None:
     with served({**SCRIPTS, "a": Overloaded("too busy")}) as server:
         told = server.chat().json["moa"]
-        broken = {**SCRIPTS, **dict.fromkeys(("a", "b", "c", "agg"), Overloaded("too busy", retry_after=7.0))}
+        broken = {**SCRIPTS, **dict.fromkeys(("a", "b", "c", "agg"), Overloaded("too busy", retry_after=2.0))}
     assert told["degraded"]
     assert [agent["problem"] for agent in told["agents"] if agent["state"] == "failed"]
     with served(broken) as server:
         got = server.chat()
-    assert (got.status, got.headers["retry-after"]) == (503, "7")
+    assert (got.status, got.headers["retry-after"]) == (503, "2")
     assert got.json["error"]["type"] == "server_error"
 
 

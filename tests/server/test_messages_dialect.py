@@ -257,6 +257,14 @@ def test_a_body_that_is_no_object() -> None:
         DIALECT.read([])
 
 
+@pytest.mark.parametrize(("kind", "code"), [("create", "thread_unsupported_request"), ("continue", "thread_not_found")])
+def test_a_thread_is_refused_so_that_the_sdk_sends_the_whole_conversation(kind: str, code: str) -> None:
+    with pytest.raises(Rejection, match="Threads are not kept") as caught:
+        DIALECT.read(body(text("hi"), thread={"type": kind}))
+    assert (caught.value.status, caught.value.param) == (400, "thread")
+    assert DIALECT.refusal(caught.value)["error"]["details"] == {"error_code": code}
+
+
 def test_counting() -> None:
     plain = {"model": "moa", "messages": [{"role": "user", "content": "hi"}]}
     assert counted(plain) == {"input_tokens": estimated_input((user("hi"),))}

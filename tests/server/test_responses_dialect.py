@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance import Check, check, parameters
 
 from moa.core.errors import MoaError, RateLimited
 from moa.core.events import Delta, deltas_of
@@ -33,7 +29,6 @@ from moa.server.asked import Answered, Asked, Options
 from moa.server.refusals import Rejection
 from moa.server.responses import Responses
 
-CONFORMANCE = Path(os.environ.get("MOA_CONFORMANCE", "/nonexistent")) / "openai" / "openapi.json.gz"
 TOOL = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}, "strict": True}
 PNG = "data:image/png;base64,iVBORw0KGgo="
 
@@ -152,6 +147,12 @@ def test_messages_of_all_roles_and_parts() -> None:
         system("More rules"),
         user("Sure?"),
     )  # fmt: skip
+
+
+def test_of_instructions_alone_the_last_is_the_question() -> None:
+    rules = {"role": "developer", "content": "Be brief."}
+    assert messages(rules, {"role": "system", "content": "Name a city."}) == (system("Be brief."), user("Name a city."))
+    assert read(instructions="Rules.", input=[rules]).conversation == (system("Rules."), user("Be brief."))
 
 
 def test_the_tool_calls_of_a_turn_are_one_message_whose_results_follow() -> None:
@@ -324,34 +325,8 @@ def events(stream: bytes) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def checked() -> Callable[[str, Any], None]:
-    """Checks a value against a schema of OpenAI's description."""
-    jsonschema = pytest.importorskip("jsonschema")
-    if not CONFORMANCE.is_file():
-        pytest.skip("MOA_CONFORMANCE names no folder with openai/openapi.json.gz in it")
-    root = _translated(json.loads(gzip.decompress(CONFORMANCE.read_bytes())))
-
-    @lru_cache
-    def validator(name: str) -> Any:
-        return jsonschema.Draft202012Validator(
-            {"$ref": f"#/components/schemas/{name}", "components": root["components"]}
-        )
-
-    def check(name: str, value: Any) -> None:
-        error = jsonschema.exceptions.best_match(validator(name).iter_errors(value))
-        assert error is None, f"{name}: {error.json_path}: {error.message}"
-
-    return check
-
-
-def _translated(node: Any) -> Any:
-    """`nullable: true` is left over from an older OpenAPI: here it is a type."""
-    if isinstance(node, list):
-        return [_translated(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    done = {name: _translated(value) for name, value in node.items()}
-    return {"anyOf": [done, {"type": "null"}]} if done.pop("nullable", None) is True else done
+def checked() -> Check:
+    return check()
 
 
 EVENT_SCHEMAS = {
@@ -378,37 +353,26 @@ EVENT_SCHEMAS = {
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 @pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
-def test_an_answer_is_a_response(reply: Reply, body: dict[str, Any], checked: Callable[[str, Any], None]) -> None:
+def test_an_answer_is_a_response(reply: Reply, body: dict[str, Any], checked: Check) -> None:
     checked("CreateResponse", body)
     checked("Response", Responses().whole(Responses().read(body), answered(reply)))
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 @pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
-def test_every_event_is_one_of_openais(reply: Reply, body: dict[str, Any], checked: Callable[[str, Any], None]) -> None:
+def test_every_event_is_one_of_openais(reply: Reply, body: dict[str, Any], checked: Check) -> None:
     for event in events(streamed(reply, body)):
         checked(EVENT_SCHEMAS[event["type"]], event)
 
 
-def test_failures_are_events_of_openais(checked: Callable[[str, Any], None]) -> None:
+def test_failures_are_events_of_openais(checked: Check) -> None:
     for error in (RateLimited("slow down"), MoaError("no"), RuntimeError("a bug"), Rejection("odd")):
         checked("ResponseFailedEvent", failed(error)[-1])
         checked("ResponseErrorEvent", events(Responses().speaking(read()).failure(error))[0])
 
 
 def test_openais_description_lists_no_parameter_that_is_refused() -> None:
-    if not CONFORMANCE.is_file():
-        pytest.skip("MOA_CONFORMANCE names no folder with openai/openapi.json.gz in it")
-    schemas = json.loads(gzip.decompress(CONFORMANCE.read_bytes()))["components"]["schemas"]
-
-    def names(schema: dict[str, Any]) -> Iterator[str]:
-        if "$ref" in schema:
-            schema = schemas[schema["$ref"].rpartition("/")[2]]
-        yield from schema.get("properties", {})
-        for part in schema.get("allOf", ()):
-            yield from names(part)
-
-    for name in names(schemas["CreateResponse"]):
+    for name in parameters("CreateResponse"):
         if name not in ("model", "input"):
             read(**{name: None})
 
