@@ -114,6 +114,9 @@ def test_a_key_for_some_mixtures_sees_no_others(server: Served, keys: Keys) -> N
     assert server.ask("POST", "/v1/chat/completions", chat(), **bearer(secret)).status == 404
     assert server.ask("POST", "/v1/chat/completions", chat("moa"), **bearer(secret)).status == 404
     assert server.ask("POST", "/v1/chat/completions", chat("moa/poll"), **bearer(secret)).status == 200
+    assert server.ask("POST", "/v1/chat/completions", chat("a"), **bearer(secret)).status == 404
+    other = chat("moa/poll") | {"moa": {"proposers": ["other"]}}
+    assert server.ask("POST", "/v1/chat/completions", other, **bearer(secret)).status == 403
 
 
 def chat(model: str = "moa/review") -> dict[str, Any]:

@@ -121,13 +121,7 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> N
     try:
         asked = dialect.read(json_of(body))
         asking.model = asked.model
-        allowed = asking.key.mixtures
-        if (
-            allowed is not None
-            and state.catalogue.known(asked.model)
-            and state.catalogue.name(asked.model) not in allowed
-        ):
-            raise Rejection(f"This API key may not use '{asked.model}'.", 404, code="model_not_found", param="model")
+        _check_allowed(state, asking.key, asked)
         mixture = state.catalogue.background(asked) if is_background(asked) else state.catalogue.asked(asked)
         answered = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
     except (Left, asyncio.CancelledError):
@@ -139,6 +133,29 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> N
         used = answered.view.usage
         state.allowances.used(asking.key, used.input + used.output)
         state.metrics.run(answered.view)
+
+
+def _check_allowed(state: State, key: Key, asked: Asked) -> None:
+    """See that a key for some mixtures asks only these, as they are configured.
+
+    Raises:
+        Rejection: it asks for another model, or for other members.
+    """
+    if key.mixtures is None or not state.catalogue.known(asked.model):
+        return
+    if not _may_ask(state, key, asked.model):
+        raise Rejection(f"This API key may not use '{asked.model}'.", 404, code="model_not_found", param="model")
+    if asked.options.proposers or asked.options.aggregator:
+        raise Rejection(
+            "This API key may not choose the members of a mixture.", 403, code="insufficient_scope", param="moa"
+        )
+
+
+def _may_ask(state: State, key: Key, model: str) -> bool:
+    """Whether a key may use a model: with a list of mixtures, only those, and no single model."""
+    if key.mixtures is None:
+        return True
+    return state.catalogue.is_mixture(model) and state.catalogue.name(model) in key.mixtures
 
 
 async def _whole(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> Answered:
@@ -180,8 +197,7 @@ async def model(state: State, asking: Asking) -> None:
 
 
 def _allowed(state: State, asking: Asking) -> list[str]:
-    allowed = asking.key.mixtures
-    return [one for one in state.catalogue.ids if allowed is None or state.catalogue.name(one) in allowed]
+    return [one for one in state.catalogue.ids if _may_ask(state, asking.key, one)]
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -50,6 +50,10 @@ class Catalogue:
         """Whether there is such a model, callable or not."""
         return model in DEFAULT or model in self._all()
 
+    def is_mixture(self, model: str) -> bool:
+        """Whether a model's id is that of a mixture."""
+        return model in DEFAULT or model.startswith(PREFIX)
+
     def name(self, model: str) -> str:
         """A model's name without prefix; of the default one its own."""
         if model in DEFAULT and model not in self._all():
@@ -93,7 +97,7 @@ class Catalogue:
 
     def _make(self, model: str, options: Options) -> Mixture:
         config, name = self.rig.config, self.name(model)
-        if model not in DEFAULT and not model.startswith(PREFIX):
+        if not self.is_mixture(model):
             if options.shape != Options().shape:
                 raise _wrong("moa", f"'{_short(model)}' is a single model: it has no proposers, aggregator or layers.")
             return self._on(name, self._alone(name), None, None)
