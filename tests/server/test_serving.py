@@ -76,6 +76,19 @@ def test_a_failure_of_ours_can_be_tried_again(server: Served, monkeypatch: pytes
     assert again(server, "four").status == 200
 
 
+def test_more_requests_than_it_can_do_are_told_to_come_again() -> None:
+    with served({**SCRIPTS, "agg": Script("It is Paris.", delay=0.5)}, server={"at_once": 2}) as server:
+        got: list[Any] = []
+        threads = [threading.Thread(target=lambda: got.append(server.chat())) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert server.ask("GET", "/healthz").status == 200
+    assert sorted(one.status for one in got) == [200, 200, 503, 503, 503, 503]
+    assert {one.headers.get("retry-after") for one in got if one.status == 503} == {"1"}
+
+
 def environment(home: Path, **more: str) -> dict[str, str]:
     kept = {
         name: value

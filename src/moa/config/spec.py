@@ -170,9 +170,11 @@ class Cache(_Strict):
 
 
 class Server(_Strict):
-    """`moa serve`. `background` is the agent that does titles and the like for chat front ends; none: the aggregator alone."""
+    """`moa serve`. `background` is the agent that does titles and the like for chat front ends; none: the aggregator alone. Of
+    more than `at_once` requests the rest are told to come again (503)."""
 
     background: str | None = None
+    at_once: int = Field(1000, ge=1)
 
 
 class Price(_Strict):

@@ -36,7 +36,6 @@ class App:
         self.state = State(catalogue, rules)
         self.idle = asyncio.Event()
         self.idle.set()
-        self._busy = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the server's start and end."""
@@ -63,7 +62,7 @@ class App:
         started = time.perf_counter()
         asking = Asking(scope, receive, send, f"req_{secrets.token_hex(12)}", {}, Key("", ""))
         route: Route | None = None
-        self._busy += 1
+        self.state.busy += 1
         self.idle.clear()
         try:
             asking.headers = headers_of(scope)
@@ -81,8 +80,8 @@ class App:
         except Exception as error:  # noqa: BLE001 - the outermost door of this face
             await refuse(asking, route.refusal if route else openai_error, error)
         finally:
-            self._busy -= 1
-            if not self._busy:
+            self.state.busy -= 1
+            if not self.state.busy:
                 self.idle.set()
             self._told(asking, route, time.perf_counter() - started)
 
@@ -102,6 +101,10 @@ def asks(dialect: Dialect) -> Handle:
     async def handle(state: State, asking: Asking) -> None:
         if state.draining:
             raise Rejection("This server is shutting down.", 503, code="shutting_down", retry_after=1)
+        if state.busy > state.catalogue.rig.config.spec.server.at_once:
+            raise Rejection(
+                "This server has as much to do as it can; try again.", 503, code="overloaded", retry_after=1
+            )
         asking.limits |= state.allowances.take(asking.key)
         body = await body_of(asking.headers, asking.receive, state.rules.most_bytes)
         key = asking.headers.get("idempotency-key")

@@ -14,7 +14,8 @@ from moa.server.metrics import Metrics
 
 @dataclass(eq=False)
 class State:
-    """The models, who may come in, and what was counted and kept. `draining`: no new work is taken."""
+    """The models, who may come in, and what was counted and kept. `draining`: no new work is taken. `busy`: so
+    many requests are being served."""
 
     catalogue: Catalogue
     rules: Rules
@@ -22,3 +23,4 @@ class State:
     metrics: Metrics = field(default_factory=Metrics)
     once: Idempotency = field(default_factory=lambda: Idempotency(time.monotonic))
     draining: bool = False
+    busy: int = 0
