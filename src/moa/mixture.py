@@ -157,13 +157,15 @@ class Mixture:
         deadline: float | None = None,
         max_cost: float | None = None,
         payer: Account | None = None,
+        tenant: str = "",
         form: Form = PLAIN,
         sampling: Sampling | None = None,
         sinks: Sequence[Sink] = (),
     ) -> Answer:
         """The answer to a question: a text, a Message, or OpenAI-shaped messages. `deadline` in seconds, `max_cost` in dollars.
 
-        `payer` is in whose name it is asked: `Account("team a", 5.0)` never spends more than 5 dollars a day, whatever asks.
+        `payer` is who pays: `Account("team a", 5.0)` never spends more than 5 dollars a day, whatever asks. `tenant` is in whose
+        name it is asked, where that is not the payer's: whose cache it uses, and whose the run is.
         `form` (tools, a schema …) and `sampling` are those of the call whose text is the answer: the aggregator's.
 
         Raises:
@@ -178,6 +180,7 @@ class Mixture:
             deadline,
             max_cost,
             payer=payer,
+            tenant=tenant,
             deltas="none",
             sinks=heard,
             form=form,
@@ -212,6 +215,7 @@ class Mixture:
         deadline: float | None = None,
         max_cost: float | None = None,
         payer: Account | None = None,
+        tenant: str = "",
         form: Form = PLAIN,
         sampling: Sampling | None = None,
         proposers: bool = False,
@@ -228,6 +232,7 @@ class Mixture:
             deadline,
             max_cost,
             payer=payer,
+            tenant=tenant,
             deltas=deltas,
             sinks=(),
             form=form,

@@ -40,6 +40,7 @@ def test_a_request_sent_again_is_carried_out_once(server: Served, stream: bool) 
     body = CHAT | {"stream": stream}
     first, second = again(server, f"one-{stream}", body), again(server, f"one-{stream}", body)
     assert (first.status, first.body) == (second.status, second.body) == (200, first.body)
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
     assert len(server.asked) == 4
     again(server, f"two-{stream}", body)
     assert len(server.asked) == 8

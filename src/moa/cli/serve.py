@@ -101,5 +101,5 @@ def _rules(store: object, host: str, no_auth: bool, hosts: tuple[str, ...], orig
         raise ConfigError(
             "there is no key yet: `moa keys create NAME` makes one (or MOA_API_KEYS=…, or --no-auth on this machine)"
         )
-    names = (*LOOPBACK, *hosts) if near else tuple(hosts)
+    names = (*LOOPBACK, host, *hosts) if near or hosts else ()
     return Rules(keys, literal, no_auth, names, origins)

@@ -33,6 +33,7 @@ class Intake:
         deadline: float | None,
         max_cost: float | None,
         payer: Account | None,
+        tenant: str = "",
         deltas: str,
         sinks: tuple[Sink, ...],
         form: Form = PLAIN,
@@ -50,7 +51,8 @@ class Intake:
         must_act(self._flow, conversation, form)
         accounts = payers(rig, self._name, max_cost, payer)
         store = self._ready_store(accounts)
-        tenant, looped = payer.name if payer else "", bool(form.tools) and self._advise_on != "call"
+        tenant = tenant or (payer.name if payer else "")
+        looped = bool(form.tools) and self._advise_on != "call"
         flow = acting(self._flow, form, sampling, advise_on=self._advise_on)
         return Order(
             flow=affordable(flow, conversation, rig, max_cost, self._name),

@@ -205,6 +205,14 @@ class Spec(_Strict):
             raise ValueError(f"server.background: no agent {self.server.background!r} is configured")
         return self
 
+    @field_validator("agents", mode="before")
+    @classmethod
+    def _no_mixtures_name(cls, table: Any) -> Any:
+        for name in table if isinstance(table, dict) else ():
+            if name == "moa" or name.startswith("moa/"):
+                raise ValueError(f"{name!r} is how the server calls a mixture; take another name for the agent")
+        return table
+
     @field_validator("hosts", "agents", "mixtures", mode="before")
     @classmethod
     def _names(cls, table: Any) -> Any:

@@ -79,10 +79,16 @@ def last_turn(call: Call) -> Call:
 
 def up_to_last_turn(messages: Conversation) -> Conversation:
     """The messages up to the last user turn; all of them, where there is none."""
+    return messages[: _last_user(messages) + 1] or messages
+
+
+def _last_user(messages: Conversation) -> int:
+    """The place of the last user turn; -1 where there is none. What stands directly behind a tool's result is no turn of the
+    user's: clients put reminders of their own there."""
     for index in range(len(messages) - 1, -1, -1):
-        if messages[index].role == "user":
-            return messages[: index + 1]
-    return messages
+        if messages[index].role == "user" and not (index and messages[index - 1].role == "tool"):
+            return index
+    return -1
 
 
 def frame_fenced(texts: tuple[str, ...], task: str, nonce: str) -> str:
@@ -129,11 +135,11 @@ def with_references(conversation: Conversation, texts: tuple[str, ...], task: st
 
 
 def _into_last_user(messages: Conversation, block: str) -> Conversation:
-    for index in range(len(messages) - 1, -1, -1):
-        if messages[index].role == "user":
-            turn = replace(messages[index], parts=(*messages[index].parts, Text(block)))
-            return (*messages[:index], turn, *messages[index + 1 :])
-    return (*messages, user(block.lstrip("\n")))
+    index = _last_user(messages)
+    if index < 0:
+        return (*messages, user(block.lstrip("\n")))
+    turn = replace(messages[index], parts=(*messages[index].parts, Text(block)))
+    return (*messages[:index], turn, *messages[index + 1 :])
 
 
 def _into_system(messages: Conversation, text: str, *, first: bool = False) -> Conversation:

@@ -117,8 +117,14 @@ def _said(content: Any, body: bytes) -> tuple[str, set[str]]:
     return _short(message if isinstance(message, str) else msgspec.json.encode(message).decode()), codes
 
 
+_SECRET = re.compile(
+    r"(?i)\b(bearer\s+|(?:sk|pk|rk|gsk|xai|key|api[-_]?key|AIza|hf|r8)[-_=:]?)(?=[\w.-]*\d)[\w.*-]{8,}"
+)
+
+
 def _short(message: str) -> str:
-    words = " ".join(message.split())
+    """At most 300 characters on one line; what looks like a key is left out: some hosts quote ours."""
+    words = _SECRET.sub(r"\1…", " ".join(message.split()))
     return words if len(words) <= 300 else words[:299] + "…"
 
 

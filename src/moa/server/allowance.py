@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from moa.server.door import tenant
 from moa.server.refusals import Rejection
 from moa.stores.keys import Key
 
@@ -48,7 +49,7 @@ class Allowances:
         ):
             if most is None:
                 continue
-            bucket = buckets.setdefault(key.id, _Bucket(most, most, now))
+            bucket = buckets.setdefault(tenant(key), _Bucket(most, most, now))
             bucket.refill(now)
             if bucket.left < wanted or bucket.left < 0:
                 wait = bucket.wait(wanted)
@@ -63,8 +64,8 @@ class Allowances:
             }
         return headers
 
-    def used(self, key: Key, tokens: int) -> None:
-        """Count what an answer has used."""
-        bucket = self._tokens.get(key.id)
+    def used(self, who: str, tokens: int) -> None:
+        """Count what a run of theirs has used."""
+        bucket = self._tokens.get(who)
         if bucket is not None:
             bucket.left -= tokens

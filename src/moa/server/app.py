@@ -10,20 +10,33 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from moa.core.errors import ConfigError
 from moa.mixture import Mixture
-from moa.server.asked import Answered, Asked, Dialect
+from moa.server.asked import Asked, Dialect
 from moa.server.background import is_background
 from moa.server.catalogue import Catalogue
 from moa.server.chat import Chat
-from moa.server.door import Receive, Rules, Scope, Send, body_of, headers_of, json_of, payer
+from moa.server.door import (
+    ClientGone,
+    Receive,
+    Rules,
+    Scope,
+    Send,
+    body_of,
+    headers_of,
+    hurried,
+    json_of,
+    payer,
+    tenant,
+)
 from moa.server.messages import Messages, counted
 from moa.server.openapi import document
-from moa.server.refusals import Rejection, openai_error
+from moa.server.refusals import Rejection, openai_error, unavailable
 from moa.server.responses import Responses
 from moa.server.route import Asking, Handle, Route, log, refuse
 from moa.server.runs import run, run_events
 from moa.server.state import State
-from moa.server.turn import Left, attended, speak, streamed, whole
+from moa.server.turn import attended, speak, streamed, whole
 from moa.stores.keys import Key
 
 _ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
@@ -60,7 +73,7 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        asking = Asking(scope, receive, send, f"req_{secrets.token_hex(12)}", {}, Key("", ""))
+        asking = Asking(scope, receive, hurried(send), f"req_{secrets.token_hex(12)}", {}, Key("", ""))
         route: Route | None = None
         self.state.busy += 1
         self.idle.clear()
@@ -68,12 +81,15 @@ class App:
             asking.headers = headers_of(scope)
             if _ID.match(given := asking.headers.get("x-request-id", "")):
                 asking.id = given
-            self.state.rules.check_place(asking.headers, scope["query_string"])
-            route, asking.arguments = found(scope["method"], scope["path"])
+            route, asking.arguments, refusal = found(scope["method"], scope["path"])
+            if route is None or route.scope is not None:
+                self.state.rules.check_place(asking.headers, scope["query_string"])
+            if route is None:
+                raise refusal
             if route.scope is not None:
                 asking.key = self.state.rules.key(asking.headers, route.scope)
             await route.handle(self.state, asking)
-        except Left:
+        except ClientGone:
             asking.status = asking.status or 499
         except asyncio.CancelledError:
             raise
@@ -99,43 +115,60 @@ def asks(dialect: Dialect) -> Handle:
     """What a POST of one protocol does."""
 
     async def handle(state: State, asking: Asking) -> None:
-        if state.draining:
-            raise Rejection("This server is shutting down.", 503, code="shutting_down", retry_after=1)
-        if state.busy > state.catalogue.rig.config.spec.server.at_once:
-            raise Rejection(
-                "This server has as much to do as it can; try again.", 503, code="overloaded", retry_after=1
-            )
-        asking.limits |= state.allowances.take(asking.key)
+        _take(state, asking)
         body = await body_of(asking.headers, asking.receive, state.rules.most_bytes)
         key = asking.headers.get("idempotency-key")
         if key is None:
             await _ask(state, asking, dialect, body)
             return
-        async with state.once.once(asking.key.id, asking.scope["path"], key, body, asking.send) as send:
-            if send is not None:
-                asking.send = send
-                await _ask(state, asking, dialect, body)
+        async with state.once.once(asking.key.id, asking.scope["path"], key, body) as taken:
+            if taken.done:
+                await asking.again(taken.answer)
+            else:
+                asking.send = taken.sending(asking.send)
+                taken.lasts = await _ask(state, asking, dialect, body)
 
     handle.__name__ = type(dialect).__name__.lower()
     return handle
 
 
-async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> None:
+def _take(state: State, asking: Asking) -> None:
+    """See that there is room for one request more.
+
+    Raises:
+        Rejection: the server, or the key's minute, is full.
+    """
+    if state.draining:
+        raise Rejection("This server is shutting down.", 503, code="shutting_down", retry_after=1)
+    if state.busy > state.catalogue.rig.config.spec.server.at_once:
+        raise Rejection("This server has as much to do as it can; try again.", 503, code="overloaded", retry_after=1)
+    asking.limits |= state.allowances.take(asking.key)
+
+
+LASTING = (400, 403, 404, 413, 415, 422)
+"""Refusals that stay what they are, however often the same is asked."""
+
+
+async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> bool:
+    """Answer; whether the same answer may be given to the same request again."""
     try:
         asked = dialect.read(json_of(body))
         asking.model = asked.model
         _check_allowed(state, asking.key, asked)
         mixture = state.catalogue.background(asked) if is_background(asked) else state.catalogue.asked(asked)
-        answered = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
-    except (Left, asyncio.CancelledError):
+        whole_one = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
+    except (ClientGone, asyncio.CancelledError):
         raise
+    except ConfigError as error:
+        mine = error.param is None and not isinstance(error, Rejection)
+        if mine:
+            log.error("%s", json.dumps({"request": asking.id, "model": asking.model, "problem": str(error)}))
+        await refuse(asking, dialect.refusal, unavailable(error, asking.model) if mine else error)
+        return False
     except Exception as error:  # noqa: BLE001 - told inside, so that an Idempotency-Key remembers it
         await refuse(asking, dialect.refusal, error)
-        return
-    if answered is not None:
-        used = answered.view.usage
-        state.allowances.used(asking.key, used.input + used.output)
-        state.metrics.run(answered.view)
+        return asking.status in LASTING
+    return whole_one
 
 
 def _check_allowed(state: State, key: Key, asked: Asked) -> None:
@@ -161,28 +194,30 @@ def _may_ask(state: State, key: Key, model: str) -> bool:
     return state.catalogue.is_mixture(model) and state.catalogue.name(model) in key.mixtures
 
 
-async def _whole(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> Answered:
+async def _whole(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
     async with attended(asking.receive):
-        answered = await whole(mixture, asked, payer(asking.key))
+        answered = await whole(mixture, asked, payer(asking.key), tenant(asking.key))
     asking.run = answered.view.run
     await asking.answer(200, dialect.whole(asked, answered), **{"x-moa-run": answered.view.run})
-    return answered
+    return True
 
 
-async def _streamed(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> Answered | None:
+async def _streamed(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
     async def say(frames: bytes) -> None:
         await asking.send({"type": "http.response.body", "body": frames, "more_body": True})
 
-    async with attended(asking.receive), streamed(mixture, asked, payer(asking.key)) as events:
+    who = payer(asking.key), tenant(asking.key)
+    async with attended(asking.receive), streamed(mixture, asked, *who) as events:
         await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
         answered = await speak(events, asked, dialect.speaking(asked), say)
     await asking.send({"type": "http.response.body", "body": b""})
     asking.run = answered.view.run if answered else ""
-    return answered
+    return answered is not None
 
 
 async def count_tokens(state: State, asking: Asking) -> None:
     """POST /v1/messages/count_tokens: about how many tokens a request would be."""
+    _take(state, asking)
     await asking.answer(200, counted(json_of(await body_of(asking.headers, asking.receive, state.rules.most_bytes))))
 
 
@@ -246,25 +281,28 @@ ROUTES = _routes(
     ("GET", r"/v1/moa/runs/([0-9a-f]{8,40})", "runs", run, openai_error),
     ("GET", r"/v1/moa/runs/([0-9a-f]{8,40})/events", "runs", run_events, openai_error),
     ("GET", r"/metrics", "metrics", metrics, openai_error),
-    ("GET", r"/openapi\.json", None, openapi, openai_error),
+    ("GET", r"/openapi\.json", "ask", openapi, openai_error),
     ("GET", r"/healthz", None, healthz, openai_error),
     ("GET", r"/readyz", None, readyz, openai_error),
 )
 """Every route, with what a key must be good for: who adds one says so here."""
 
 
-def found(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
-    """The route of a request, and what its path names.
+def found(method: str, path: str) -> tuple[Route | None, tuple[str, ...], Rejection]:
+    """The route of a request, what its path names, and why there is none: not at this path (404), or not for this method (405).
 
-    Raises:
-        Rejection: there is none (404), or not for this method (405, with the methods as its `param`).
+    The `param` of a 405 is the methods that are.
     """
     others = []
     for route in ROUTES:
         if matched := route.path.fullmatch(path):
             if route.method == method or (method == "HEAD" and route.method == "GET"):
-                return route, matched.groups()
+                return route, matched.groups(), _NOTHING
             others.append(route.method)
     if others:
-        raise Rejection(f"Not allowed: {method[:16]}.", 405, code="method_not_allowed", param=", ".join(others))
-    raise Rejection("Invalid URL: there is nothing at this path.", 404, code="not_found")
+        wrong = Rejection(f"Not allowed: {method[:16]}.", 405, code="method_not_allowed", param=", ".join(others))
+        return None, (), wrong
+    return None, (), _NOTHING
+
+
+_NOTHING = Rejection("Invalid URL: there is nothing at this path.", 404, code="not_found")

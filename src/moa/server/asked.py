@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -15,6 +15,8 @@ from moa.core.events import Delta, Event, RunFinished
 from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
 from moa.core.view import CallView, View, fold
 from moa.server.refusals import Rejection
+
+MOST_PROPOSERS = 32
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,11 +28,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     of them in words, as reasoning.
     """
 
-    proposers: tuple[str, ...] = ()
+    proposers: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_PROPOSERS)] = ()
     aggregator: str = ""
     layers: int = 0
-    deadline: float | None = None
-    max_cost: float | None = None
+    deadline: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+    max_cost: Annotated[float, msgspec.Meta(gt=0)] | None = None
     solo: bool = False
     proposals: bool = False
     events: bool = False

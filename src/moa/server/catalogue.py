@@ -18,7 +18,7 @@ from moa.server.refusals import Rejection
 
 PREFIX = "moa/"
 DEFAULT = ("moa", "moa/default")
-MOST_KEPT, MOST_LAYERS = 256, 10
+MOST_KEPT, MOST_LAYERS, MOST_CALLS = 256, 10, 64
 
 
 class Catalogue:
@@ -71,11 +71,12 @@ class Catalogue:
     def background(self, asked: Asked) -> Mixture:
         """Who answers what a front end asks by itself: the agent configured for it, else the mixture's aggregator alone."""
         spec = self.rig.config.spec
+        if not (self.known(asked.model) and self.is_mixture(asked.model)):
+            return self.asked(asked)
         if spec.server.background is not None:
             return self.mixture(spec.server.background)
-        own = spec.mixtures.get(self.name(asked.model))
-        alone = own is not None and own.aggregator is not None and self.known(asked.model)
-        return self.mixture(asked.model, Options(solo=True)) if alone else self.asked(asked)
+        own = spec.mixtures[self.name(asked.model)]
+        return self.asked(asked) if own.aggregator is None else self.mixture(asked.model, Options(solo=True))
 
     def mixture(self, model: str, options: Options | None = None) -> Mixture:
         """The mixture behind a model's id; see `asked`."""
@@ -142,6 +143,9 @@ class Catalogue:
             if not options.proposers and not spec.proposers:
                 raise _wrong("moa.layers", "moa.layers: this mixture's layers are not alike; name the proposers, too.")
             changed["rounds"] = options.layers
+        wide = len(options.proposers or spec.proposers) * (options.layers or spec.rounds)
+        if changed and wide > MOST_CALLS:
+            raise _wrong("moa.layers", f"moa.layers: {wide} calls are more than {MOST_CALLS}.")
         if options.aggregator:
             if spec.combine == "vote":
                 raise _wrong("moa.aggregator", "moa.aggregator: this mixture votes; it has none.")

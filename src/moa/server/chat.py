@@ -115,7 +115,7 @@ class Chat:
             "object": "chat.completion",
             "created": int(answered.view.started),
             "model": asked.model,
-            "choices": [_choice(index, choice, asked) for index, choice in enumerate((first, *reply.others))],
+            "choices": [_choice(index, choice) for index, choice in enumerate((first, *reply.others))],
             "usage": usage_of(reply.usage),
             "moa": metadata(answered.view, proposals=asked.options.proposals),
         }
@@ -167,8 +167,9 @@ class _Speaking:
 
     def closing(self, answered: Answered) -> bytes:
         """See Speaking."""
-        told = metadata(answered.view, proposals=self._asked.options.proposals)
-        last = self._chunk({}, finish=finish_of(answered.reply), moa=told)
+        told, reply = metadata(answered.view, proposals=self._asked.options.proposals), answered.reply
+        others = b"".join(self._whole(index, choice) for index, choice in enumerate(reply.others, 1))
+        last = others + self._chunk({}, finish=finish_of(reply), likely=_likelihoods(reply.logprobs), moa=told)
         if self._asked.usage:
             last += frame({**self._head, "choices": [], "usage": usage_of(answered.reply.usage)})
         return last + b"data: [DONE]\n\n"
@@ -179,8 +180,18 @@ class _Speaking:
             return frame(openai_error(error))
         return self._chunk({}, finish="error", **openai_error(error))
 
-    def _chunk(self, delta: Json, finish: str | None = None, **more: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    def _whole(self, index: int, choice: Choice) -> bytes:
+        """A further choice, which no host streams piece by piece to us: all of it at once."""
+        said = _choice(index, choice)["message"] | {
+            "tool_calls": [_indexed(n, one) for n, one in enumerate(choice.tool_calls)]
+        }
+        delta = {name: value for name, value in said.items() if value}
+        return self._chunk(delta, finish_of(choice), index, _likelihoods(choice.logprobs))
+
+    def _chunk(
+        self, delta: Json, finish: str | None = None, index: int = 0, likely: Json | None = None, **more: Any
+    ) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": likely, "finish_reason": finish}
         nothing = {"usage": None} if self._asked.usage else {}
         return frame({**self._head, "choices": [choice], **nothing, **more})
 
@@ -193,7 +204,9 @@ def frame(data: Any, event: str = "") -> bytes:
 
 def finish_of(reply: Reply | Choice) -> str:
     """OpenAI's finish reason."""
-    return "tool_calls" if reply.tool_calls else "stop" if reply.finish in ("tool_calls", "error") else reply.finish
+    if reply.finish in ("length", "content_filter"):
+        return reply.finish  # a tool call that was cut is none to be carried out
+    return "tool_calls" if reply.tool_calls else "stop"
 
 
 def usage_of(usage: Usage) -> Json:
@@ -207,7 +220,11 @@ def usage_of(usage: Usage) -> Json:
     }
 
 
-def _choice(index: int, choice: Choice, asked: Asked) -> Json:
+def _indexed(number: int, call: ToolCall) -> Json:
+    return {"index": number} | tool_call(call)
+
+
+def _choice(index: int, choice: Choice) -> Json:
     message: Json = {
         "role": "assistant",
         "content": choice.text or (None if choice.tool_calls else ""),
@@ -217,8 +234,12 @@ def _choice(index: int, choice: Choice, asked: Asked) -> Json:
         message["reasoning_content"] = choice.reasoning
     if choice.tool_calls:
         message["tool_calls"] = [tool_call(call) for call in choice.tool_calls]
-    likely = {"content": [_likely(one) for one in choice.logprobs], "refusal": None} if choice.logprobs else None
+    likely = _likelihoods(choice.logprobs)
     return {"index": index, "message": message, "logprobs": likely, "finish_reason": finish_of(choice)}
+
+
+def _likelihoods(logprobs: tuple[Logprob, ...]) -> Json | None:
+    return {"content": [_likely(one) for one in logprobs], "refusal": None} if logprobs else None
 
 
 def tool_call(call: ToolCall) -> Json:
@@ -265,7 +286,7 @@ def _form(asked: _Request) -> Form:
     )
     return Form(
         tools=tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ())),
-        tool_choice=_tool_choice(asked.tool_choice) if asked.tools else "",
+        tool_choice=_tool_choice(asked.tool_choice, asked.tools) if asked.tools else "",
         parallel_tools=asked.parallel_tool_calls if asked.tools else None,
         schema=text,
         schema_name=wanted.name if wanted else "answer",
@@ -298,17 +319,14 @@ def encoded(schema: Json, param: str) -> str:
     return text
 
 
-def _tool_choice(choice: Any) -> str:
+def _tool_choice(choice: Any, tools: list[_Tool]) -> str:
     if choice is None or choice in ("auto", "none", "required"):
         return choice or ""
-    name = (
-        choice.get("function", {}).get("name")
-        if isinstance(choice, dict) and isinstance(choice.get("function"), dict)
-        else None
-    )
-    if not isinstance(name, str):
-        raise Rejection("Invalid value for 'tool_choice'.", param="tool_choice", code="invalid_value")
-    return name
+    function = choice.get("function") if isinstance(choice, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if name not in [tool.function.name for tool in tools if tool.function]:
+        raise Rejection("Invalid value for 'tool_choice': no such tool.", param="tool_choice", code="invalid_value")
+    return str(name)
 
 
 _IMAGE = re.compile(r"^(https://|data:image/(png|jpe?g|gif|webp);base64,)", re.IGNORECASE)

@@ -22,7 +22,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MOST_BYTES = 10 << 20
 MOST_DEPTH = 64
-BODY_SECONDS = 30.0
+BODY_SECONDS = SEND_SECONDS = 30.0
 MOST_SECRET = 512
 NOBODY = Key("", "")
 """Whoever asks where no key is needed."""
@@ -36,7 +36,7 @@ class Rules:
     """
 
     keys: Keys | None = None
-    literal: tuple[str, ...] = ()
+    literal: tuple[str, ...] = field(default=(), repr=False)
     open: bool = False
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -57,9 +57,9 @@ class Rules:
             return NOBODY
         secret = secret_of(headers)
         mark = digest(secret)
-        for number, known in enumerate(self._marks, 1):
+        for known in self._marks:
             if hmac.compare_digest(known, mark):
-                return Key(f"env{number}", f"MOA_API_KEYS {number}", SCOPES)
+                return Key(f"env-{mark.hex()[:12]}", "MOA_API_KEYS", SCOPES)
         key = self.keys.find(secret) if self.keys else None
         if key is None:
             raise Rejection("Incorrect API key provided.", 401, code="invalid_api_key")
@@ -93,11 +93,14 @@ class Rules:
 _KEY_IN_URL = re.compile(rb"(^|&)(api[-_]?)?key=", re.IGNORECASE)
 
 
+def tenant(key: Key) -> str:
+    """In whose name a key asks; empty where no key is needed."""
+    return f"key {key.id}" if key.id else ""
+
+
 def payer(key: Key) -> Account | None:
-    """In whose name a key asks, and what that may spend a day."""
-    if key is NOBODY:
-        return None
-    return Account(f"key {key.id}", 1e9 if key.day is None else key.day)
+    """What a key may spend a day, where that is limited."""
+    return None if key.day is None else Account(tenant(key), key.day)
 
 
 def secret_of(headers: Mapping[str, str]) -> str:
@@ -130,6 +133,27 @@ def headers_of(scope: Scope) -> dict[str, str]:
             raise Rejection(f"Two {name} headers.", 400, code="duplicate_header")
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
+
+
+def hurried(send: Send) -> Send:
+    """The same, but a client that does not read for SEND_SECONDS is given up.
+
+    Raises:
+        ClientGone: it does not.
+    """
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(message)
+        except TimeoutError:
+            raise ClientGone from None
+
+    return sending
+
+
+class ClientGone(Exception):
+    """Nobody is there to read the answer."""
 
 
 async def body_of(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:

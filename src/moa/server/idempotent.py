@@ -24,13 +24,35 @@ Message = MutableMapping[str, Any]
 
 
 @dataclass
-class _Taken:
-    """One key in use: the body it came with, and the answer once there is one."""
+class Taken:
+    """One key in use: the body it came with, and its answer. `lasts`: the same may be answered again."""
 
     body: bytes
     at: float
     answer: list[Message] = field(default_factory=list)
-    whole: bool = False
+    size: int = 0
+    ended: bool = False
+    lasts: bool = False
+    done: bool = False
+
+    def sending(self, send: Send) -> Send:
+        """Send, and remember what is sent, while it is not too much."""
+
+        async def sending(message: Message) -> None:
+            await send(message)
+            self.size += len(message.get("body", b""))
+            if self.size <= MOST_BYTES:
+                self.answer.append(message)
+            else:
+                self.answer.clear()
+            self.ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+        return sending
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is worth remembering."""
+        return self.ended and self.lasts and self.size <= MOST_BYTES
 
 
 @dataclass
@@ -38,11 +60,11 @@ class Idempotency:
     """All keys in use. `clock` gives seconds."""
 
     clock: Callable[[], float]
-    _taken: OrderedDict[tuple[str, str, str], _Taken] = field(default_factory=OrderedDict)
+    _taken: OrderedDict[tuple[str, str, str], Taken] = field(default_factory=OrderedDict)
 
     @asynccontextmanager
-    async def once(self, who: str, route: str, key: str, body: bytes, send: Send) -> AsyncIterator[Send | None]:
-        """How to send the answer, which is remembered; None where it was sent before: it has been sent again.
+    async def once(self, who: str, route: str, key: str, body: bytes) -> AsyncIterator[Taken]:
+        """The key, taken, to which the answer is told; where it is `done`, its answer is there already.
 
         Raises:
             Rejection: the key is none, or is in use, or came with another body.
@@ -55,40 +77,24 @@ class Idempotency:
         if known is not None:
             if known.body != mark:
                 raise Rejection("This Idempotency-Key came with another request.", 422, code="idempotency_key_reused")
-            if not known.whole:
-                raise Rejection(
-                    "The first request with this Idempotency-Key is still running.",
-                    409,
-                    code="idempotency_conflict",
-                    retry_after=1,
-                )
-            for message in known.answer:
-                await send(message)
-            yield None
+            if not known.done:
+                message = "The first request with this Idempotency-Key is still running."
+                raise Rejection(message, 409, code="idempotency_conflict", retry_after=1)
+            yield known
             return
-        taken = self._taken[name] = _Taken(mark, self.clock())
+        taken = self._taken[name] = Taken(mark, self.clock())
         try:
-            yield _remembering(taken, send)
+            yield taken
         finally:
-            if not taken.whole:
+            taken.done = taken.kept
+            if not taken.done:
                 self._taken.pop(name, None)
 
     def _forget_old(self) -> None:
-        while self._taken:
-            name, first = next(iter(self._taken.items()))
-            if not first.whole or (len(self._taken) <= MOST_KEPT and first.at + KEPT_SECONDS > self.clock()):
+        over = len(self._taken) - MOST_KEPT
+        for name, taken in list(self._taken.items()):
+            if over <= 0 and taken.at + KEPT_SECONDS > self.clock():
                 return
-            del self._taken[name]
-
-
-def _remembering(taken: _Taken, send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        await send(message)
-        if message["type"] == "http.response.start" and message["status"] >= 500:
-            taken.body = b""  # never to be whole
-        taken.answer.append(message)
-        ended = message["type"] == "http.response.body" and not message.get("more_body", False)
-        small = sum(len(one.get("body", b"")) for one in taken.answer) <= MOST_BYTES if ended else True
-        taken.whole = bool(ended and small and taken.body)
-
-    return sending
+            if taken.done:
+                del self._taken[name]
+                over -= 1

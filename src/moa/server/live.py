@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from moa.core.events import TERMINAL, Delta, Event
@@ -41,6 +41,8 @@ class Live:
 
     def __init__(self) -> None:
         self._runs: dict[str, Following] = {}
+        self.ended: list[Callable[[list[Event]], None]] = []
+        """Who is told of each run when it has ended, however it did: all its events."""
 
     def add(self, event: Event) -> None:
         """Take in one event of any run."""
@@ -50,6 +52,8 @@ class Live:
         run.add(event)
         if isinstance(event.fact, TERMINAL):
             del self._runs[event.run]
+            for tell in self.ended:
+                tell(run.events)
 
     def find(self, run: str) -> Following | None:
         """The run of that id, while it is under way."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 
-from moa.core.view import View
+from moa.core.events import (
+    CallCancelled,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    Event,
+    RunFailed,
+    RunFinished,
+)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -34,6 +42,7 @@ class Metrics:
         self._ended = Counter(
             "moa_calls", "Model calls by how they ended.", ("model", "state"), registry=self._registry
         )
+        self._runs = Counter("moa_runs", "Runs by how they ended.", ("ended",), registry=self._registry)
         self._tokens = Counter("moa_tokens", "Tokens of all calls.", ("kind",), registry=self._registry)
         self._cost = Counter("moa_cost_dollars", "US dollars of all calls with a known price.", registry=self._registry)
 
@@ -42,27 +51,35 @@ class Metrics:
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def run(self, view: View) -> None:
-        """Count one run that gave an answer."""
-        for call in view.calls:
-            self._ended.labels(call.model, call.state).inc()
-            if call.ended is not None:
-                self._calls.labels(call.model, call.role).observe(call.ended - call.started)
-        self._own.observe(max((view.ended or view.started) - view.started - busy(view), 0.0))
-        self._tokens.labels("input").inc(view.usage.input)
-        self._tokens.labels("output").inc(view.usage.output)
-        self._cost.inc(view.cost or 0.0)
+    def run(self, events: list[Event]) -> None:
+        """Count one run, however it ended."""
+        models: dict[int, CallStarted] = {}
+        at_work: list[tuple[float, float]] = []
+        for event in events:
+            fact = event.fact
+            if isinstance(fact, CallStarted):
+                models[event.span] = fact
+            elif isinstance(fact, CallFinished | CallFailed | CallCancelled) and event.span in models:
+                call = models[event.span]
+                self._ended.labels(call.model, type(fact).__name__.removeprefix("Call").lower()).inc()
+                self._calls.labels(call.model, call.role).observe(fact.seconds)
+                at_work.append((event.time - fact.seconds, event.time))
+            elif isinstance(fact, RunFinished | RunFailed):
+                self._runs.labels("finished" if isinstance(fact, RunFinished) else fact.failure.kind).inc()
+                self._own.observe(max(fact.seconds - busy(at_work), 0.0))
+                self._tokens.labels("input").inc(fact.usage.input)
+                self._tokens.labels("output").inc(fact.usage.output)
+                self._cost.inc(fact.cost or 0.0)
 
     def text(self) -> bytes:
         """All figures."""
         return generate_latest(self._registry)
 
 
-def busy(view: View) -> float:
-    """The seconds of a run in which at least one model was at work."""
+def busy(at_work: list[tuple[float, float]]) -> float:
+    """The seconds in which at least one of them was at work, of their beginnings and ends."""
     total = until = 0.0
-    for call in sorted(view.calls, key=lambda call: call.started):
-        end = call.ended or call.started
-        total += max(end - max(call.started, until), 0.0)
+    for start, end in sorted(at_work):
+        total += max(end - max(start, until), 0.0)
         until = max(until, end)
     return total

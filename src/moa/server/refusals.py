@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from moa.core import errors
 from moa.core.errors import (
+    AuthFailed,
     BadRequest,
-    CallError,
+    ConfigError,
     MoaError,
     NotEnoughReplies,
+    OutOfCredit,
     Overloaded,
     ProviderError,
     RateLimited,
@@ -54,6 +57,17 @@ def status_of(error: Exception) -> int:
     return 500
 
 
+def status_of_kind(kind: str) -> int:
+    """The HTTP status of an error of that class, where only its name is left; 502 where that says nothing."""
+    found = getattr(errors, kind, None)
+    if not (isinstance(found, type) and issubclass(found, MoaError)):
+        return 502
+    lasting = issubclass(found, ProviderError) and not issubclass(
+        found, BadRequest | RateLimited | Overloaded | TimedOut
+    )
+    return 502 if lasting else found.status
+
+
 def wait_of(error: Exception) -> float | None:
     """The seconds after which it is worth asking again; None where that is unknown."""
     waits = (
@@ -71,6 +85,17 @@ def words_of(error: Exception) -> tuple[str, str, str | None]:
     """What an error says, its code, and the parameter it concerns."""
     if not isinstance(error, MoaError):
         return "the server has a bug; its log says more", "internal_error", None
+    if isinstance(error, AuthFailed | OutOfCredit):
+        return "the model's host does not accept this server's key or credit", error.code, None
+    if isinstance(error, NotEnoughReplies):
+        why = "; ".join(dict.fromkeys(words_of(cause)[0] for cause in error.causes if isinstance(cause, Exception)))
+        return (
+            f"{error.label or 'step'}: {error.got} of {error.need} replies needed ({why or 'none came in time'})",
+            error.code,
+            None,
+        )
+    if isinstance(error, StoreFailed) or (isinstance(error, Overloaded) and not error.provider):
+        return "the server cannot keep its records now; try again", error.code, None
     return str(error), error.code, error.param
 
 
@@ -103,4 +128,9 @@ def anthropic_error(error: Exception) -> dict[str, Any]:
 
 def is_bug(error: Exception) -> bool:
     """Whether nobody but us is to blame."""
-    return not isinstance(error, MoaError) or (type(error) is MoaError and not isinstance(error, CallError))
+    return not isinstance(error, MoaError)
+
+
+def unavailable(error: ConfigError, model: str) -> Rejection:
+    """What the client is told where the configuration is wrong, which is the operator's to read."""
+    return Rejection(f"The model '{model}' cannot be called now.", 503, code="model_not_available", param="model")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -42,6 +42,17 @@ class Asking:
         await self.begin(status, {"content-type": JSON, "content-length": str(len(raw)), **more})
         content = b"" if self.scope["method"] == "HEAD" else raw
         await self.send({"type": "http.response.body", "body": content})
+
+    async def again(self, answer: Sequence[MutableMapping[str, Any]]) -> None:
+        """Send an answer that was sent before, under the id of this request."""
+        for message in answer:
+            if message["type"] == "http.response.start":
+                own = [
+                    (name, value) for name, value in message["headers"] if name not in (b"x-request-id", b"request-id")
+                ]
+                self.status = message["status"]
+                message = {**message, "headers": [*own, (b"x-request-id", self.id.encode())]}
+            await self.send(message)
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the head of an answer."""

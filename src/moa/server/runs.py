@@ -8,7 +8,7 @@ from typing import Any
 from moa.core.events import Event, RunStarted
 from moa.core.plain import to_plain
 from moa.server.chat import frame
-from moa.server.door import payer
+from moa.server.door import tenant
 from moa.server.refusals import Rejection
 from moa.server.route import Asking
 from moa.server.state import State
@@ -61,8 +61,7 @@ def _owned(state: State, asking: Asking, events: list[Event]) -> list[Event]:
     Raises:
         Rejection: there is none, or it is another's: nobody can tell which.
     """
-    account = payer(asking.key)
     first = events[0].fact if events else None
-    if not isinstance(first, RunStarted) or first.tenant != (account.name if account else ""):
+    if not isinstance(first, RunStarted) or first.tenant != tenant(asking.key):
         raise Rejection(f"There is no run '{asking.arguments[0][:80]}'.", 404, code="run_not_found")
     return events

@@ -15,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from moa.server.app import App
 
 HEADER_SECONDS = 10.0
+MOST_HEAD = 64 << 10
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 DRAIN_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 75
 SEEN_SECONDS = 0.2
@@ -25,6 +27,18 @@ class Connection(HttpToolsProtocol):
     """One connection; it is closed where the head of a request does not come in time."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _head = 0
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol. A head of more than MOST_HEAD bytes is not read to its end."""
+        if self._waiting is not None:
+            end = data.find(b"\r\n\r\n")
+            self._head += len(data) if end < 0 else end
+            if self._head > MOST_HEAD and self.cycle is None:
+                self.transport.write(_TOO_LONG)
+                self.transport.close()
+                return
+        super().data_received(data)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
@@ -34,6 +48,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """See httptools."""
         self._stop_waiting()
+        self._head = 0
         super().on_headers_complete()
 
     def on_message_begin(self) -> None:

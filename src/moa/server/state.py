@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from moa.core.events import Event, RunFailed, RunFinished, RunStarted
 from moa.server.allowance import Allowances
 from moa.server.catalogue import Catalogue
 from moa.server.door import Rules
@@ -24,3 +25,12 @@ class State:
     once: Idempotency = field(default_factory=lambda: Idempotency(time.monotonic))
     draining: bool = False
     busy: int = 0
+
+    def __post_init__(self) -> None:
+        self.catalogue.live.ended += [self.metrics.run, self._count]
+
+    def _count(self, events: list[Event]) -> None:
+        """Count the tokens of a run, however it ended, to whoever asked it."""
+        first, last = events[0].fact, events[-1].fact
+        if isinstance(first, RunStarted) and isinstance(last, RunFinished | RunFailed):
+            self.allowances.used(first.tenant, last.usage.input + last.usage.output)

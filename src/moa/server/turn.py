@@ -25,7 +25,8 @@ from moa.core.types import Reply
 from moa.core.view import View, fold
 from moa.mixture import Mixture
 from moa.server.asked import Answered, Asked, Speaking
-from moa.server.door import Receive
+from moa.server.door import ClientGone, Receive
+from moa.server.refusals import status_of_kind
 
 PULSE_SECONDS = 5.0
 """How long a stream is silent at most."""
@@ -34,16 +35,12 @@ PULSE = b": moa is working\n\n"
 Say = Callable[[bytes], Any]
 
 
-class Left(Exception):
-    """The client is gone: nobody waits for the answer."""
-
-
 @asynccontextmanager
 async def attended(receive: Receive) -> AsyncIterator[None]:
     """While the client is there; when it leaves, what runs inside is cancelled.
 
     Raises:
-        Left: it left.
+        ClientGone: it left.
     """
     task, gone = asyncio.current_task(), False
     assert task is not None
@@ -62,23 +59,23 @@ async def attended(receive: Receive) -> AsyncIterator[None]:
         if not gone:
             raise
         task.uncancel()
-        raise Left from None
+        raise ClientGone from None
     finally:
         waiting.cancel()
 
 
-async def whole(mixture: Mixture, asked: Asked, payer: Account | None) -> Answered:
-    """The answer, when it is there.
+async def whole(mixture: Mixture, asked: Asked, payer: Account | None, tenant: str) -> Answered:
+    """The answer, when it is there. Of the request's limits and the mixture's own the tighter hold.
 
     Raises:
         MoaError: there is none.
     """
-    options = asked.options
     answer = await mixture.ask(
         asked.conversation,
-        deadline=options.deadline,
-        max_cost=options.max_cost,
+        deadline=_less(asked.options.deadline, mixture.deadline),
+        max_cost=_less(asked.options.max_cost, mixture.max_cost),
         payer=payer,
+        tenant=tenant,
         form=asked.form,
         sampling=asked.sampling,
     )
@@ -86,18 +83,25 @@ async def whole(mixture: Mixture, asked: Asked, payer: Account | None) -> Answer
 
 
 @asynccontextmanager
-async def streamed(mixture: Mixture, asked: Asked, payer: Account | None) -> AsyncIterator[AsyncIterator[Event]]:
+async def streamed(
+    mixture: Mixture, asked: Asked, payer: Account | None, tenant: str
+) -> AsyncIterator[AsyncIterator[Event]]:
     """The events of the run; entering raises what is wrong with the request itself, before anything was sent."""
-    options = asked.options
     async with mixture.watch(
         asked.conversation,
-        deadline=options.deadline,
-        max_cost=options.max_cost,
+        deadline=_less(asked.options.deadline, mixture.deadline),
+        max_cost=_less(asked.options.max_cost, mixture.max_cost),
         payer=payer,
+        tenant=tenant,
         form=asked.form,
         sampling=asked.sampling,
     ) as events:
         yield events
+
+
+def _less(asked: float | None, own: float | None) -> float | None:
+    """The tighter of two limits."""
+    return min((limit for limit in (asked, own) if limit is not None), default=None)
 
 
 async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, say: Say) -> Answered | None:
@@ -147,18 +151,17 @@ def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -
     if isinstance(fact, RunFinished):
         return aside + speaking.closing(Answered(fact.reply, reduce(fold, kept, View())))
     if isinstance(fact, RunFailed):
-        return aside + speaking.failure(Ended(str(fact.failure), fact.failure.code or "run_failed"))
+        return aside + speaking.failure(Ended(str(fact.failure), fact.failure.code or "run_failed", fact.failure.kind))
     return aside
 
 
 class Ended(MoaError):
     """A run that failed after its answer had begun to be sent."""
 
-    status = 502
-
-    def __init__(self, words: str, code: str) -> None:
+    def __init__(self, words: str, code: str, kind: str = "") -> None:
         super().__init__(words)
         self.code = code  # type: ignore[misc]
+        self.status = status_of_kind(kind)  # type: ignore[misc]
 
 
 def _told(event: Event) -> dict[str, Any]:
