@@ -123,7 +123,7 @@ def test_a_tool_call_that_was_cut_is_not_passed_as_whole() -> None:
     with served({**SCRIPTS, "other": cut}) as server:
         server.fake.scripts["other"] = cut  # type: ignore[index]
         tools = [{"type": "function", "function": {"name": "write"}}]
-        from moa.server.chat import finish_of
+        from moa.server._completing import finish_of
 
         assert finish_of(Reply("", finish="length", tool_calls=cut.tool_calls)) == "length"
         assert server.chat(model="other", tools=tools).status == 200

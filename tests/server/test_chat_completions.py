@@ -44,6 +44,11 @@ def test_the_answer_says_who_took_part(server: Served) -> None:
     assert not told["degraded"]
 
 
+def test_what_is_taken_and_not_used_is_named(server: Served) -> None:
+    assert server.chat(logit_bias={"5": 1}, user="me").json["moa"]["ignored"] == ["logit_bias", "user"]
+    assert "ignored" not in server.chat().json["moa"]
+
+
 def test_usage_is_that_of_the_acting_call(server: Served) -> None:
     answer = server.chat().json
     assert answer["usage"]["completion_tokens"] == len(SCRIPTS["agg"].split())

@@ -155,6 +155,8 @@ def test_a_web_page_and_another_host_name_stay_outside() -> None:
         assert server.ask("GET", "/v1/models", origin="https://evil.example").status == 403
         assert server.ask("GET", "/v1/models", sec_fetch_site="cross-site").status == 403
         assert server.ask("GET", "/v1/models", origin="https://ours.example").status == 200
+        ours = server.ask("OPTIONS", "/v1/chat/completions", origin="https://ours.example")
+        assert (ours.status, ours.headers["access-control-allow-origin"]) == (204, "https://ours.example")
         preflight = server.ask("OPTIONS", "/v1/chat/completions", origin="https://evil.example")
         assert "access-control-allow-origin" not in preflight.headers
 

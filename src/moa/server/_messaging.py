@@ -10,8 +10,8 @@ import msgspec
 from moa.core.events import Delta
 from moa.core.tokens import estimated, estimated_input
 from moa.core.types import Reply, ToolCall, Usage
+from moa.server._completing import frame
 from moa.server.asked import Answered, Asked, metadata
-from moa.server.chat import frame
 from moa.server.refusals import anthropic_error
 
 Json = dict[str, Any]

@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 from moa.core.events import Delta
 from moa.core.types import Logprob, Reply, Usage
+from moa.server._completing import frame
 from moa.server.asked import Answered, Asked, metadata
-from moa.server.chat import Json, frame
+from moa.server.chat import Json
 from moa.server.refusals import openai_error, status_of
 
 Kind: TypeAlias = Literal["reasoning", "message", "function_call"]

@@ -39,6 +39,11 @@ from moa.server.state import State
 from moa.server.turn import attended, speak, streamed, whole
 from moa.stores.keys import Key
 
+PREFLIGHT = {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": "authorization, content-type, x-api-key",
+}
+"""What a web page that may ask this server may send."""
 _ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 
 
@@ -84,6 +89,11 @@ class App:
             route, asking.arguments, refusal = found(scope["method"], scope["path"])
             if route is None or route.scope is not None:
                 self.state.rules.check_place(asking.headers, scope["query_string"])
+            if (origin := asking.headers.get("origin")) in self.state.rules.origins:
+                asking.limits |= {"access-control-allow-origin": str(origin), "vary": "origin"}
+                if scope["method"] == "OPTIONS":
+                    await asking.answer(204, b"", **PREFLIGHT)
+                    return
             if route is None:
                 raise refusal
             if route.scope is not None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from moa.core.events import Event, RunStarted
 from moa.core.plain import to_plain
-from moa.server.chat import frame
+from moa.server._completing import frame
 from moa.server.door import tenant
 from moa.server.refusals import Rejection
 from moa.server.route import Asking
 from moa.server.state import State
+from moa.server.turn import attended
 
 
 async def run(state: State, asking: Asking) -> None:
@@ -30,12 +31,14 @@ async def run_events(state: State, asking: Asking) -> None:
         events = _each(_owned(state, asking, _stored(state, asking)))
     last = asking.headers.get("last-event-id", "")
     after = int(last) if last.isdigit() and len(last) < 10 else -1
-    await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8"})
-    async for event in events:
-        if event.seq > after:
-            body = f"id: {event.seq}\n".encode() + frame(told(event), event=str(to_plain(event)["kind"]))
-            await asking.send({"type": "http.response.body", "body": body, "more_body": True})
-    await asking.send({"type": "http.response.body", "body": b""})
+    async with attended(asking.receive):
+        await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8"})
+        async for event in events if asking.scope["method"] == "GET" else _each([]):
+            if event.seq > after:
+                plain = told(event)
+                body = f"id: {event.seq}\n".encode() + frame(plain, event=str(plain["kind"]))
+                await asking.send({"type": "http.response.body", "body": body, "more_body": True})
+        await asking.send({"type": "http.response.body", "body": b""})
 
 
 def told(event: Event) -> dict[str, Any]:

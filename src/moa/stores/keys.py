@@ -66,6 +66,8 @@ class Keys:
         """
         if not name.strip() or not name.isprintable():
             raise ConfigError(f"{name!r} is no name for a key")
+        if not 0 <= float(settings.get("day") or 0) < float("inf"):  # type: ignore[arg-type]
+            raise ConfigError(f"{settings['day']!r} is no limit in dollars")
         secret = new_secret()
         key = Key(secrets.token_hex(4), name, created=time.time(), **settings)  # type: ignore[arg-type]
         row = (
