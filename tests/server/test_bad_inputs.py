@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -182,9 +183,11 @@ def test_other_methods_are_not_allowed_and_the_right_one_is_named(server: Served
 )
 def test_broken_http_does_the_server_no_harm(server: Served, raw: bytes) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
-        head = connection.recv(65536)
+        head = b""
+        with suppress(OSError):  # the server may hang up in the middle
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            head = connection.recv(65536)
     assert b" 500 " not in head
     assert server.ask("GET", "/healthz").status == 200
 

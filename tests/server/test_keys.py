@@ -72,7 +72,7 @@ def test_every_answer_says_that_it_is_not_to_be_stored(server: Served) -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["' OR 1=1--", "%00", "x" * 1_000_000, "a, b", "Bearer", "\x7f", '"', "moa-"],
+    ["' OR 1=1--", "%00", "x" * 60_000, "a, b", "Bearer", "\x7f", '"', "moa-"],
     ids=lambda secret: secret[:10],
 )
 def test_no_text_opens_the_door(server: Served, keys: Keys, secret: str) -> None:
