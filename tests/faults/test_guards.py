@@ -127,5 +127,11 @@ def test_every_wrap_is_a_guard_here() -> None:
     guarded = {place.split(".")[3] for place, *_ in GUARDS.values() if place.startswith("moa.wrap.")} | {"Budget"}
     assert {wrap.__name__ for wrap in wraps} <= guarded
     files = {path.stem for path in Path(__file__).parent.parent.parent.joinpath("src/moa/wrap").glob("*.py")}
-    assert files == {wrap.__module__.rpartition(".")[2] for wrap in wraps} | {"__init__", "advice", "alarms", "pace", "sizes"}
+    assert files == {wrap.__module__.rpartition(".")[2] for wrap in wraps} | {
+        "__init__",
+        "advice",
+        "alarms",
+        "pace",
+        "sizes",
+    }
     assert Agent("h:a").fallback == ()
