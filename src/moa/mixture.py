@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,6 +130,7 @@ class Mixture:
         self.name, self.deadline, self.max_cost = name, deadline, max_cost
         self._flow, self._keep, self._own, self._sinks = flow, keep, own, tuple(sinks)
         self._made: Rig | None = None
+        self._making = threading.Lock()
         self._intake: Intake | None = None
 
     def on(self, rig: Rig) -> Mixture:
@@ -143,12 +145,13 @@ class Mixture:
     @property
     def rig(self) -> Rig:
         """What it runs on: providers, prices, store."""
-        if self._made is None:
-            from moa.config.build import Rig
-            from moa.config.load import load
+        with self._making:  # threads may ask at once, and all must run on the same one
+            if self._made is None:
+                from moa.config.build import Rig
+                from moa.config.load import load
 
-            self._made = Rig(load(flags={} if self._keep else {"store": {"keep": False}}), own=self._own)
-        return self._made
+                self._made = Rig(load(flags={} if self._keep else {"store": {"keep": False}}), own=self._own)
+            return self._made
 
     async def ask(
         self,
