@@ -16,6 +16,7 @@ from moa.core.errors import AuthFailed, Overloaded
 from moa.core.types import Choice, Logprob, Reply, ToolCall
 from moa.providers._failure import failed
 from moa.providers.fake import Script
+from moa.server.app import found
 from moa.server.door import Rules
 from moa.stores.keys import Keys
 
@@ -204,3 +205,10 @@ def test_a_single_model_is_never_answered_by_another() -> None:
 
 def test_keys_are_shown_nowhere() -> None:
     assert "canary" not in repr(Rules(literal=("canary",)))
+
+
+def test_paths_that_lead_nowhere_leave_nothing_behind() -> None:
+    """A refusal that is raised again and again would keep the frames of every request."""
+    first, second = (found("GET", "/nowhere")[2] for _ in range(2))
+    assert first is not None
+    assert first is not second

@@ -94,8 +94,9 @@ class App:
                 if scope["method"] == "OPTIONS":
                     await asking.answer(204, b"", **PREFLIGHT)
                     return
-            if route is None:
+            if refusal is not None:
                 raise refusal
+            assert route is not None
             if route.scope is not None:
                 asking.key = self.state.rules.key(asking.headers, route.scope)
             await route.handle(self.state, asking)
@@ -173,7 +174,7 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> b
         mine = error.param is None and not isinstance(error, Rejection)
         if mine:
             log.error("%s", json.dumps({"request": asking.id, "model": asking.model, "problem": str(error)}))
-        await refuse(asking, dialect.refusal, unavailable(error, asking.model) if mine else error)
+        await refuse(asking, dialect.refusal, unavailable(asking.model) if mine else error)
         return False
     except Exception as error:  # noqa: BLE001 - told inside, so that an Idempotency-Key remembers it
         await refuse(asking, dialect.refusal, error)
@@ -219,10 +220,9 @@ async def _streamed(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mix
     who = payer(asking.key), tenant(asking.key)
     async with attended(asking.receive), streamed(mixture, asked, *who) as events:
         await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
-        answered = await speak(events, asked, dialect.speaking(asked), say)
+        asking.run, answered = await speak(events, asked, dialect.speaking(asked), say)
     await asking.send({"type": "http.response.body", "body": b""})
-    asking.run = answered.view.run if answered else ""
-    return answered is not None
+    return answered
 
 
 async def count_tokens(state: State, asking: Asking) -> None:
@@ -298,21 +298,18 @@ ROUTES = _routes(
 """Every route, with what a key must be good for: who adds one says so here."""
 
 
-def found(method: str, path: str) -> tuple[Route | None, tuple[str, ...], Rejection]:
+def found(method: str, path: str) -> tuple[Route | None, tuple[str, ...], Rejection | None]:
     """The route of a request, what its path names, and why there is none: not at this path (404), or not for this method (405).
 
-    The `param` of a 405 is the methods that are.
+    The `param` of a 405 is the methods that are. (Each refusal is a new one: what is raised again and again keeps every frame.)
     """
     others = []
     for route in ROUTES:
         if matched := route.path.fullmatch(path):
             if route.method == method or (method == "HEAD" and route.method == "GET"):
-                return route, matched.groups(), _NOTHING
+                return route, matched.groups(), None
             others.append(route.method)
     if others:
         wrong = Rejection(f"Not allowed: {method[:16]}.", 405, code="method_not_allowed", param=", ".join(others))
         return None, (), wrong
-    return None, (), _NOTHING
-
-
-_NOTHING = Rejection("Invalid URL: there is nothing at this path.", 404, code="not_found")
+    return None, (), Rejection("Invalid URL: there is nothing at this path.", 404, code="not_found")

@@ -1,8 +1,8 @@
 """Idempotency-Key: the same request sent again gets the same answer, and is carried out once.
 
 As draft-ietf-httpapi-idempotency-key-header-07 has it: a key belongs to its sender, route and body; while the first one runs,
-another is a conflict (409); with another body it is a mistake (422). Answers are kept in memory for a day. What failed with 5xx,
-or whose client left, is forgotten, so that it can be tried again.
+another is a conflict (409); with another body it is a mistake (422). Answers are kept in memory for a day. What may go
+well next time, or whose client left, is forgotten, so that it can be tried again.
 """
 
 from __future__ import annotations

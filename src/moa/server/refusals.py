@@ -8,7 +8,6 @@ from moa.core import errors
 from moa.core.errors import (
     AuthFailed,
     BadRequest,
-    ConfigError,
     MoaError,
     NotEnoughReplies,
     OutOfCredit,
@@ -131,6 +130,6 @@ def is_bug(error: Exception) -> bool:
     return not isinstance(error, MoaError)
 
 
-def unavailable(error: ConfigError, model: str) -> Rejection:
+def unavailable(model: str) -> Rejection:
     """What the client is told where the configuration is wrong, which is the operator's to read."""
     return Rejection(f"The model '{model}' cannot be called now.", 503, code="model_not_available", param="model")

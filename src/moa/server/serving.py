@@ -34,7 +34,7 @@ class Connection(HttpToolsProtocol):
         if self._waiting is not None:
             end = data.find(b"\r\n\r\n")
             self._head += len(data) if end < 0 else end
-            if self._head > MOST_HEAD and self.cycle is None:
+            if self._head > MOST_HEAD:
                 self.transport.write(_TOO_LONG)
                 self.transport.close()
                 return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import reduce
 from typing import Any
 
 from moa.core.errors import MoaError
@@ -22,7 +21,6 @@ from moa.core.events import (
 from moa.core.money import Account
 from moa.core.plain import to_plain
 from moa.core.types import Reply
-from moa.core.view import View, fold
 from moa.mixture import Mixture
 from moa.server.asked import Answered, Asked, Speaking
 from moa.server.door import ClientGone, Receive
@@ -70,15 +68,7 @@ async def whole(mixture: Mixture, asked: Asked, payer: Account | None, tenant: s
     Raises:
         MoaError: there is none.
     """
-    answer = await mixture.ask(
-        asked.conversation,
-        deadline=_less(asked.options.deadline, mixture.deadline),
-        max_cost=_less(asked.options.max_cost, mixture.max_cost),
-        payer=payer,
-        tenant=tenant,
-        form=asked.form,
-        sampling=asked.sampling,
-    )
+    answer = await mixture.ask(asked.conversation, payer=payer, tenant=tenant, **_wishes(mixture, asked))
     return Answered.of(answer.events)
 
 
@@ -87,16 +77,18 @@ async def streamed(
     mixture: Mixture, asked: Asked, payer: Account | None, tenant: str
 ) -> AsyncIterator[AsyncIterator[Event]]:
     """The events of the run; entering raises what is wrong with the request itself, before anything was sent."""
-    async with mixture.watch(
-        asked.conversation,
-        deadline=_less(asked.options.deadline, mixture.deadline),
-        max_cost=_less(asked.options.max_cost, mixture.max_cost),
-        payer=payer,
-        tenant=tenant,
-        form=asked.form,
-        sampling=asked.sampling,
-    ) as events:
+    async with mixture.watch(asked.conversation, payer=payer, tenant=tenant, **_wishes(mixture, asked)) as events:
         yield events
+
+
+def _wishes(mixture: Mixture, asked: Asked) -> dict[str, Any]:
+    """What the request wants of the run."""
+    return {
+        "deadline": _less(asked.options.deadline, mixture.deadline),
+        "max_cost": _less(asked.options.max_cost, mixture.max_cost),
+        "form": asked.form,
+        "sampling": asked.sampling,
+    }
 
 
 def _less(asked: float | None, own: float | None) -> float | None:
@@ -104,8 +96,8 @@ def _less(asked: float | None, own: float | None) -> float | None:
     return min((limit for limit in (asked, own) if limit is not None), default=None)
 
 
-async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, say: Say) -> Answered | None:
-    """Tell a run to a client as it goes; the answer, or None where there is none. `say` sends bytes."""
+async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, say: Say) -> tuple[str, bool]:
+    """Tell a run to a client as it goes; its id, and whether there was a whole answer. `say` sends bytes."""
     loop, kept, said = asyncio.get_running_loop(), list[Event](), list[str]()
     spoken = loop.time()
 
@@ -127,14 +119,13 @@ async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, 
                 said.append(fact.text)
             if isinstance(fact, RunFinished) and said and "".join(said) != fact.reply.text:
                 await say(speaking.failure(Ended("the answer broke off; what was sent is not the whole of one", "cut")))
-                return None
+                return event.run, False
             if frames := _frames(event, asked, speaking, kept):
                 spoken = loop.time()
                 await say(frames)
     finally:
         pulsing.cancel()
-    last = kept[-1].fact
-    return Answered(last.reply, reduce(fold, kept, View())) if isinstance(last, RunFinished) else None
+    return kept[-1].run, isinstance(kept[-1].fact, RunFinished)
 
 
 def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -> bytes:
@@ -149,7 +140,7 @@ def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -
     if asked.options.progress and (words := _words(event, kept)):
         aside += speaking.progress(words)
     if isinstance(fact, RunFinished):
-        return aside + speaking.closing(Answered(fact.reply, reduce(fold, kept, View())))
+        return aside + speaking.closing(Answered.of(tuple(kept)))
     if isinstance(fact, RunFailed):
         return aside + speaking.failure(Ended(str(fact.failure), fact.failure.code or "run_failed", fact.failure.kind))
     return aside

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from moa.core.ports import Provider, Scope
 from moa.core.prompts import last_turn
+from moa.core.tokens import written
 from moa.core.types import Call, Reply, Request
 from moa.wrap.cache import Cache, Kept
 
@@ -30,12 +31,16 @@ class Advice:
         """The nonce of this turn of a conversation; a new one where none was drawn yet, or where it occurs in what came since."""
         key = (tenant, mixture, last_turn(call).key)
         known = self._nonces.get(key)
-        if known is None or any(known in message.text for message in call.conversation):
+        if known is None or _occurs(known, call):
             known = self._nonces[key] = draw(call)
         self._nonces.move_to_end(key)
         while len(self._nonces) > MOST:
             self._nonces.popitem(last=False)
         return known
+
+
+def _occurs(nonce: str, call: Call) -> bool:
+    return any(nonce in written(part) for message in call.conversation for part in message.parts)
 
 
 @dataclass(frozen=True, slots=True)
