@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -124,6 +125,13 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
 def test_no_auth_is_for_this_machine_only(tmp_path: Path) -> None:
     refused = moa(tmp_path, "serve", "--no-auth", "--host", "0.0.0.0")
     assert "127.0.0.1" in refused.stderr
+    assert refused.returncode == 2
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = moa(tmp_path, "serve", "--no-auth", "--port", str(taken.getsockname()[1]))
+    assert "take another --port" in refused.stderr
     assert refused.returncode == 2
 
 

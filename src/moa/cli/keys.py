@@ -18,7 +18,7 @@ from moa.core.errors import ConfigError
 if TYPE_CHECKING:
     from moa.stores.keys import Keys
 
-app = typer.Typer(help="Keys of the server's users: create, list, rotate, revoke.", no_args_is_help=True)
+app = typer.Typer(help="Keys of the server's users: create, list, rotate, revoke.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a key, or its id.")]
 _SPAN = re.compile(r"(\d+)([mhd])")

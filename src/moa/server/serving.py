@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -12,6 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from moa.core.errors import ConfigError
 from moa.server.app import App
 
 HEADER_SECONDS = 10.0
@@ -121,5 +123,17 @@ def configured(app: App, host: str, port: int) -> uvicorn.Config:
 
 
 def run(app: App, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until told to end. `ready` is told the address once it can be asked."""
-    Serving(configured(app, host, port), app, ready).run()
+    """Serve until told to end. `ready` is told the address once it can be asked.
+
+    Raises:
+        ConfigError: nobody can listen there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}, port {port}: {error.strerror}; take another --port or --host"
+        ) from None
+    with listening:
+        Serving(configured(app, host, port), app, ready).run(sockets=[listening])
