@@ -52,6 +52,7 @@ NOT_ON_IMPORT = (
     "rich",
     "numpy",
     "genai_prices",
+    "jsonschema_rs",
     "xllamacpp",
     "sqlite3",
     "ssl",

@@ -35,7 +35,6 @@ from training.references import (
 from training.tokenizer import END, answer_ids, prompt_ids
 from training.train import Plan, Run, together
 from training.world import Question
-from training.world.beyond import HONEST
 from training.world.draft import Rng
 
 QUESTIONS = 28_000
@@ -74,12 +73,11 @@ def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int) -> MakeChunk:
     """Chunks of questions with their references, spoilt anew each time a question comes round."""
     asked = load_asked(work)
     trust, spoiler = measure_trust(asked), Spoiler(asked)
-    drawn = asked + [one for one in asked if one.question.answer == HONEST]  # what is beyond the world comes twice
 
     def chunk(index: int) -> tuple[Rows, ...]:
         rng = Rng(f"{seed} aggregator chunk {index}")
         examples: list[Example] = []
-        for one in rng.sample(drawn, min(CHUNK_EXAMPLES, len(drawn))):
+        for one in rng.sample(asked, min(CHUNK_EXAMPLES, len(asked))):
             shown = spoiler.show(one, rng)
             text = frame(one.question.text, [reference.text for reference in shown])
             reply, weights = reply_to_learn(tokenizer, one.question, lesson(one.question, shown, trust))

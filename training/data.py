@@ -65,10 +65,10 @@ def thin_pool(proposer: str, skill: str, seed: int) -> list[Question]:
     return [sample(rng, skill) for _ in range(coverage.THIN_CAP)]
 
 
-def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, widths: Sequence[int]) -> MakeChunk:
-    """The chunks of one proposer, skills drawn by its coverage."""
+def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, thin_seed: int, widths: Sequence[int]) -> MakeChunk:
+    """The chunks of one proposer, skills drawn by its coverage; with the thin seed of a run before come the same few examples."""
     shares = coverage.shares(proposer)
-    pools = {skill: thin_pool(proposer, skill, seed) for skill in shares if coverage.is_thin(proposer, skill)}
+    pools = {skill: thin_pool(proposer, skill, thin_seed) for skill in shares if coverage.is_thin(proposer, skill)}
     manner = MANNERS[proposer]
 
     def chunk(index: int) -> tuple[Rows, ...]:

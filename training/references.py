@@ -18,10 +18,8 @@ from training.world.beyond import HONEST
 from training.world.draft import Rng
 
 QUESTION_SEED = 4242
-TURNS = (
-    *SKILLS,
-    "beyond",
-)  # what is asked in turn: what is beyond the world is asked more, as any references may come with it
+TURNS = (*SKILLS, "beyond", "beyond")
+"""What is asked in turn: what is beyond the world is asked more, as any references may come with it."""
 ALONE_SHARE = 0.1
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
 SPOILT = (0.06, 0.02, 0.1, 0.05, 0.07, 0.04)

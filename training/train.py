@@ -182,6 +182,9 @@ def main() -> None:
     parser.add_argument("--model", choices=PROPOSERS, required=True)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--thin-seed", type=int, help="of the run before: its few examples of thin skills again (that of --seed)"
+    )
     parser.add_argument("--rate", type=float, default=1.0, help="share of the usual learning rates")
     parser.add_argument("--start", help="checkpoint to start from; none: from chance")
     parser.add_argument("--name", help="name of the checkpoint (the model's)")
@@ -192,7 +195,8 @@ def main() -> None:
     torch.manual_seed(args.seed)
     plan = Plan(args.minutes * 60, args.seed, muon_rate=MUON_RATE * args.rate, adam_rate=ADAM_RATE * args.rate)
     tokenizer = tokenizers.load(args.work / "tokenizer.json")
-    chunks = proposer_chunks(tokenizer, args.model, args.seed, WIDTHS)
+    thin_seed = args.seed if args.thin_seed is None else args.thin_seed
+    chunks = proposer_chunks(tokenizer, args.model, args.seed, thin_seed, WIDTHS)
     model = models.load(args.work / f"{args.start}.pt").train() if args.start else Llama(Shape())
     Run(model, plan, chunks, args.work / f"{args.name or args.model}.pt").go()
 

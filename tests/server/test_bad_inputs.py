@@ -44,6 +44,10 @@ def test_a_body_that_is_no_json_object_is_refused(server: Served, body: bytes) -
     refused(server.ask("POST", "/v1/chat/completions", body), 400)
 
 
+def schema(rules: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": rules}}
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [
@@ -81,6 +85,10 @@ def test_a_body_that_is_no_json_object_is_refused(server: Served, body: bytes) -
         ({"tool_choice": 5, "tools": [{"type": "function", "function": {"name": "a"}}]}, "tool_choice"),
         ({"response_format": {"type": "xml"}}, "response_format.type"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": schema({"type": "nope"})}, "response_format"),
+        ({"response_format": schema({"$ref": "#/$defs/none"})}, "response_format"),
+        ({"response_format": schema({"type": "string", "pattern": "(" * 50})}, "response_format"),
+        ({"response_format": schema({"enum": ["x" * 250_000]})}, "response_format"),
         ({"stop": ["x"] * 10_000}, "stop"),
         ({"stop": ""}, "stop"),
         ({"logit_bias": {str(n): 0 for n in range(2000)}}, "logit_bias"),

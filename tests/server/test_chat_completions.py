@@ -295,3 +295,28 @@ def test_what_a_person_asks_goes_to_the_panel(server: Served, text: str) -> None
     server.asked.clear()
     server.chat(text)
     assert len(server.asked) == 4
+
+
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+UNDER_CITY = {"type": "json_schema", "json_schema": {"name": "city", "schema": CITY}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_breaks_its_schema_is_repaired_once(stream: bool) -> None:
+    with served(SCRIPTS | {"agg": ["It is Paris.", '{"city": "Paris"}']}) as server:
+        got = server.chat(response_format=UNDER_CITY, stream=stream)
+        pieces = (
+            [frame["choices"][0]["delta"] for frame in got.frames[:-1]]
+            if stream
+            else [got.json["choices"][0]["message"]]
+        )
+        assert "".join(piece.get("content") or "" for piece in pieces) == '{"city": "Paris"}'
+        assert [request.call.role for request in server.asked].count("aggregator") == 2
+
+
+def test_one_that_breaks_it_twice_is_an_error_that_names_the_place() -> None:
+    with served(SCRIPTS | {"agg": '{"city": 5}'}) as server:
+        got = server.chat(response_format=UNDER_CITY)
+        assert (got.status, got.json["error"]["code"]) == (502, "bad_reply")
+        assert "$.city" in got.json["error"]["message"]
+        assert server.chat(response_format=UNDER_CITY, stream=True).frames[-1]["error"]["code"] == "bad_reply"

@@ -144,8 +144,12 @@ NEW = ((_second, 0.2), (_median, 0.12), (_equal, 0.14), (_sign, 0.16), (_between
 def _values(rng: Rng, count: int) -> list[str]:
     """Different numbers, whole ones mostly."""
     if rng.random() < 0.75:
-        top = rng.choices((100, 1000, 10000), (6, 3, 1))[0]
-        return [str(value) for value in rng.sample(range(1, top), count)]
+        mixed = rng.random() < 0.4  # of several lengths, as people write them
+        tops = (10, 100, 1000, 10000) if mixed else rng.choices(((100,), (1000,), (10000,)), (6, 3, 1))[0]
+        different: set[int] = set()
+        while len(different) < count:
+            different.add(rng.randrange(1, rng.choice(tops)))
+        return rng.sample([str(value) for value in sorted(different)], count)
     whole = rng.choice((0, 0, rng.randint(1, 20)))
     found: dict[float, str] = {}
     while len(found) < count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moa.config.budget import affordable, payers
 from moa.config.build import Rig
+from moa.config.schema import problem_of
 from moa.core.errors import ConfigError, Overloaded
 from moa.core.money import Account
 from moa.core.plan import plan
@@ -12,6 +13,7 @@ from moa.core.types import PLAIN, Conversation, Form, Sampling
 from moa.engine.call import draw_nonce
 from moa.engine.watch import Order
 from moa.flows.acting import ANY, Advise, acting, must_act
+from moa.flows.schema import under_schema
 from moa.flows.topology import MakeFlow
 from moa.stores.sqlite import Sqlite
 from moa.wrap.advice import Advised
@@ -54,6 +56,8 @@ class Intake:
         tenant = tenant or (payer.name if payer else "")
         looped = bool(form.tools) and self._advise_on != "call"
         flow = acting(self._flow, form, sampling, advise_on=self._advise_on)
+        if form.schema:
+            flow = under_schema(flow, problem_of(form.schema))
         return Order(
             flow=affordable(flow, conversation, rig, max_cost, self._name),
             conversation=conversation,

@@ -49,6 +49,7 @@ class Run:
     costs: list[float | None] = field(default_factory=list)
     failed: int = 0
     streamed: list[str] = field(default_factory=list)
+    spoke: bool = False
     tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they were started
 
     def start(self, coroutine: Any) -> asyncio.Task[Any]:
@@ -72,8 +73,10 @@ class Run:
 
     def emit(self, span: int, fact: Fact) -> None:
         """Record a fact of a call; what the final step streams is remembered, and what was spent in vain counted."""
-        if isinstance(fact, Delta) and fact.final and fact.what == "text":
-            self.streamed.append(fact.text)
+        if isinstance(fact, Delta) and fact.final:
+            self.spoke = True
+            if fact.what == "text":
+                self.streamed.append(fact.text)
         elif isinstance(fact, Wasted):
             self.usage += fact.usage
             self.costs.append(fact.cost)

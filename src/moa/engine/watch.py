@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from moa.core.errors import ConfigError, MoaError
-from moa.core.events import TERMINAL, Delta, Event, Fact, Failure, Noted, RunFailed, RunFinished, RunStarted
+from moa.core.events import TERMINAL, Delta, Event, Fact, Failure, Noted, RunFailed, RunFinished, RunStarted, deltas_of
 from moa.core.flow import Flow
 from moa.core.money import Account
 from moa.core.ports import Provider, Sink
@@ -106,7 +106,9 @@ def _reconcile(reply: Reply, order: Order, state: Run) -> None:
     """See to it that what was streamed and what is returned agree, and say so where they do not."""
     streamed = "".join(state.streamed)
     if not streamed and order.deltas != "none":
-        state.recorder.emit(Delta(reply.text, final=True))
+        for delta in deltas_of(reply, final=True):
+            if delta.what == "text" or not state.spoke:
+                state.recorder.emit(delta)
     elif streamed and streamed != reply.text:
         state.recorder.emit(
             Noted("replaced", "what was streamed is not the answer; the answer is that of run_finished")

@@ -185,12 +185,16 @@ def _tool(tool: _Tool, where: str) -> Tool:
     return Tool(function.name, function.description or "", parameters, function.strict)
 
 
+MOST_SCHEMA = 200_000
 _FAR_REF = re.compile(r'"\$ref":"(?!#)')
 
 
 def encoded(schema: Json, param: str) -> str:
     """A JSON schema as text; one that points elsewhere is refused: nobody here fetches what a request names."""
     text = msgspec.json.encode(schema).decode()
+    if len(text) > MOST_SCHEMA:
+        message = f"Invalid schema for '{param}': it is longer than {MOST_SCHEMA} characters."
+        raise Rejection(message, param=param, code="invalid_schema")
     if _FAR_REF.search(text):
         raise Rejection(f"Invalid schema for '{param}': a $ref must begin with #.", param=param, code="invalid_schema")
     return text

@@ -1,0 +1,65 @@
+"""An answer under a schema: checked, repaired once by who gave it, else an error that names the place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
+
+from moa.core.errors import BadReply
+from moa.core.flow import Ask, Flow, mapped
+from moa.core.types import Call, Conversation, Reply, assistant, user
+from moa.flows.topology import MakeFlow
+
+Problem: TypeAlias = Callable[[str], str | None]
+"""What is wrong with a text, and where, in one line; None where it obeys the schema."""
+
+REPAIR = (
+    "That answer does not obey the schema it must obey: {problem}. Give the whole answer again, corrected: only the JSON, with "
+    "nothing before or after it."
+)
+
+
+def under_schema(flow: MakeFlow, problem: Problem) -> MakeFlow:
+    """The same flow, its answer checked: where it does not obey, the call that gave it is made once more, without references,
+    and told what is wrong.
+
+    Its final call is quiet, since what was streamed could not be taken back; the answer is passed on as one piece. An answer that
+    was cut at its token limit, or that calls tools, is passed on as it is.
+
+    Raises (from the flow):
+        BadReply: the second answer does not obey the schema either.
+    """
+    return partial(_under_schema, flow, problem)
+
+
+async def _under_schema(flow: MakeFlow, problem: Problem, conversation: Conversation) -> Reply:
+    acting: list[Call] = []
+
+    def quieted(ask: Ask) -> Ask:
+        if ask.final:
+            acting[:] = ask.calls
+        return replace(ask, final=False)
+
+    reply = await mapped(flow(conversation), quieted)
+    wrong = _wrong(reply, problem)
+    if wrong is None or not acting:
+        return reply
+    asked = _repair(acting[0], reply, wrong)
+    repaired = (await Ask((asked,), label="repair", steps=1)).replies[0]
+    wrong = _wrong(repaired, problem)
+    if wrong is not None:
+        raise BadReply(f"the answer does not obey the schema, nor did it when asked again: {wrong}", model=asked.model)
+    return replace(repaired, notes=(*reply.notes, *repaired.notes))
+
+
+def _wrong(reply: Reply, problem: Problem) -> str | None:
+    """What is wrong with the first of the answers that does not obey."""
+    ended = (choice.text for choice in (reply, *reply.others) if choice.finish == "stop" and not choice.tool_calls)
+    return next((wrong for text in ended if (wrong := problem(text)) is not None), None)
+
+
+def _repair(call: Call, reply: Reply, wrong: str) -> Call:
+    turns = (*call.conversation, assistant(reply.text), user(REPAIR.format(problem=wrong)))
+    return replace(call, conversation=turns, references=(), task="")
