@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias
 
 from moa.core.errors import BadReply
-from moa.core.flow import Ask, Flow, mapped
+from moa.core.flow import Ask, mapped
 from moa.core.types import Call, Conversation, Reply, assistant, user
 from moa.flows.topology import MakeFlow
 
