@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from moa.core.errors import BadReply
 from moa.core.flow import Ask, mapped
-from moa.core.types import Call, Conversation, Reply, assistant, user
+from moa.core.types import Call, Choice, Conversation, Reply, assistant, user
 from moa.flows.topology import MakeFlow
 
 Problem: TypeAlias = Callable[[str], str | None]
@@ -56,7 +56,8 @@ async def _under_schema(flow: MakeFlow, problem: Problem, conversation: Conversa
 
 def _wrong(reply: Reply, problem: Problem) -> str | None:
     """What is wrong with the first of the answers that does not obey."""
-    ended = (choice.text for choice in (reply, *reply.others) if choice.finish == "stop" and not choice.tool_calls)
+    answers: tuple[Reply | Choice, ...] = (reply, *reply.others)
+    ended = (answer.text for answer in answers if answer.finish == "stop" and not answer.tool_calls)
     return next((wrong for text in ended if (wrong := problem(text)) is not None), None)
 
 
