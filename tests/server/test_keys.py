@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from served import Got, Served, served
 
-from moa.core.errors import ConfigError
+from moa.core.errors import ConfigError, StoreFailed
 from moa.server.app import ROUTES
 from moa.server.door import Rules
 from moa.stores.keys import SCOPES, Keys
@@ -130,6 +130,7 @@ def test_a_key_asks_so_often_a_minute(server: Served, keys: Keys) -> None:
     assert got[0].headers["x-ratelimit-remaining-requests"] == "1"
     assert 1 <= int(got[2].headers["retry-after"]) <= 30
     assert got[2].json["error"]["code"] == "rate_limit_exceeded"
+    assert got[2].headers["x-ratelimit-remaining-requests"] == "0"
 
 
 def test_a_key_uses_so_many_tokens_a_minute(server: Served, keys: Keys) -> None:
@@ -166,6 +167,15 @@ def test_trouble_with_the_file_of_keys_is_not_a_wrong_key(server: Served, keys: 
     keys._open().close()
     got = server.ask("POST", "/v1/chat/completions", chat(), **bearer(secret))
     assert (got.status, got.headers["retry-after"]) == (503, "1")
+
+
+def test_a_file_of_keys_that_cannot_be_read_is_told_to_whoever_makes_one(keys: Keys) -> None:
+    keys.create("one")
+    keys._open().execute("DROP TABLE keys")
+    doings = (lambda: keys.create("two"), lambda: keys.rotate("one", 1), lambda: keys.revoke("one"), keys.all)
+    for do in doings:
+        with pytest.raises(StoreFailed, match=r"keys\.db"):
+            do()
 
 
 def test_a_secret_is_kept_as_a_digest_and_found_until_it_is_rotated_out(keys: Keys) -> None:

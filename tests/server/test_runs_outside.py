@@ -7,13 +7,17 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import pytest
 from served import SCRIPTS, served
 
 from moa.providers.fake import Script
 from moa.server.app import ROUTES
 
 
-def test_a_run_is_followed_while_it_goes_and_read_when_it_is_over(tmp_path: Path) -> None:
+def test_a_run_is_followed_while_it_goes_and_read_when_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moa.server.turn.PULSE_SECONDS", 0.05)
     slow = {**SCRIPTS, "agg": Script("It is Paris.", delay=0.3, interval=0.05)}
     with served(slow, store={"keep": True, "path": str(tmp_path / "runs.db")}) as server:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
@@ -21,7 +25,8 @@ def test_a_run_is_followed_while_it_goes_and_read_when_it_is_over(tmp_path: Path
         connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
         response = connection.getresponse()
         run = json.loads(response.readline()[6:])["id"].removeprefix("chatcmpl-")
-        followed = server.ask("GET", f"/v1/moa/runs/{run}/events").frames
+        watched = server.ask("GET", f"/v1/moa/runs/{run}/events")
+        followed = watched.frames
         response.read()
         connection.close()
         stored = server.ask("GET", f"/v1/moa/runs/{run}").json["events"]
@@ -31,6 +36,8 @@ def test_a_run_is_followed_while_it_goes_and_read_when_it_is_over(tmp_path: Path
     assert (kinds[0], kinds[-1]) == ("run_started", "run_finished")
     assert [event["seq"] for event in followed] == [event["seq"] for event in stored]
     assert [event["seq"] for event in rest] == [event["seq"] for event in stored if event["seq"] > 3]
+    assert watched.body.startswith(b"id: 0\nevent: run_started\n")
+    assert b"\n: moa is working\n\n" in watched.body
     assert "nonce" not in json.dumps(followed + stored)
 
 

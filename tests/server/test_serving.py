@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ import pytest
 from served import SCRIPTS, Served, served
 
 from moa.providers.fake import Script
+from moa.server.serving import JsonLines
 
 CHAT = {"model": "moa/review", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -169,3 +171,17 @@ def test_told_to_end_it_finishes_what_is_under_way_and_takes_nothing_new(tmp_pat
             assert other.getresponse().status == 503
         assert answer.read().endswith(b"data: [DONE]\n\n")
         assert running.wait(30) == 0
+
+
+def test_whatever_is_logged_is_a_line_of_json() -> None:
+    lines = JsonLines()
+    try:
+        raise ValueError("broken")
+    except ValueError as error:
+        found = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("uvicorn.error", logging.WARNING, "", 1, "odd %s", ("request",), found)
+    line = json.loads(lines.format(record))
+    assert (line["level"], line["logger"], line["problem"]) == ("warning", "uvicorn.error", "odd request")
+    assert line["traceback"].endswith("ValueError: broken")
+    own = logging.LogRecord("moa.server", logging.INFO, "", 1, "%s", ('{"status": 200}',), None)
+    assert json.loads(lines.format(own)) == {"status": 200}

@@ -72,14 +72,15 @@ def _sinks() -> tuple[Sink, ...]:
 
 
 def _log() -> None:
-    """One JSON line a request on stderr."""
+    """One JSON line a request on stderr, and one for whatever else there is to say."""
     import logging
 
+    from moa.server.serving import JsonLines
+
     heard = logging.StreamHandler()
-    heard.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("moa.server")
-    logger.addHandler(heard)
-    logger.setLevel(logging.INFO)
+    heard.setFormatter(JsonLines())
+    logging.getLogger().addHandler(heard)
+    logging.getLogger("moa.server").setLevel(logging.INFO)
 
 
 def _rules(store: object, host: str, no_auth: bool, hosts: tuple[str, ...], origins: tuple[str, ...]) -> Rules:

@@ -42,30 +42,38 @@ class Allowances:
         Raises:
             Rejection: it has used up its minute.
         """
-        now, headers = self.clock(), dict[str, str]()
+        who, now, taken = tenant(key), self.clock(), list[tuple[str, _Bucket, float]]()
         for what, most, buckets, wanted in (
             ("requests", key.requests, self._requests, 1.0),
             ("tokens", key.tokens, self._tokens, 0.0),
         ):
-            if most is None:
-                continue
-            bucket = buckets.setdefault(tenant(key), _Bucket(most, most, now))
-            bucket.refill(now)
+            if most is not None:
+                bucket = buckets.setdefault(who, _Bucket(most, most, now))
+                bucket.refill(now)
+                taken.append((what, bucket, wanted))
+        for what, bucket, wanted in taken:
             if bucket.left < wanted or bucket.left < 0:
+                words = f"Rate limit reached: {bucket.most} {what} per minute."
                 wait = bucket.wait(wanted)
-                raise Rejection(
-                    f"Rate limit reached: {most} {what} per minute.", 429, code="rate_limit_exceeded", retry_after=wait
-                )
+                raise Rejection(words, 429, code="rate_limit_exceeded", retry_after=wait, headers=_told(taken))
+        for _, bucket, wanted in taken:
             bucket.left -= wanted
-            headers |= {
-                f"x-ratelimit-limit-{what}": str(most),
-                f"x-ratelimit-remaining-{what}": str(int(bucket.left)),
-                f"x-ratelimit-reset-{what}": f"{bucket.wait(bucket.most):.3f}s",
-            }
-        return headers
+        return _told(taken)
 
     def used(self, who: str, tokens: int) -> None:
         """Count what a run of theirs has used."""
         bucket = self._tokens.get(who)
         if bucket is not None:
             bucket.left -= tokens
+
+
+def _told(taken: list[tuple[str, _Bucket, float]]) -> dict[str, str]:
+    """What is left, as OpenAI's headers have it."""
+    headers = dict[str, str]()
+    for what, bucket, _ in taken:
+        headers |= {
+            f"x-ratelimit-limit-{what}": str(bucket.most),
+            f"x-ratelimit-remaining-{what}": str(max(int(bucket.left), 0)),
+            f"x-ratelimit-reset-{what}": f"{bucket.wait(bucket.most):.3f}s",
+        }
+    return headers

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import secrets
 import time
 from collections.abc import Callable
 from typing import Any
 
 from moa.core.errors import ConfigError
+from moa.engine.chance import token
 from moa.mixture import Mixture
 from moa.server.asked import Asked, Dialect
 from moa.server.background import is_background
@@ -78,7 +78,7 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        asking = Asking(scope, receive, hurried(send), f"req_{secrets.token_hex(12)}", {}, Key("", ""))
+        asking = Asking(scope, receive, hurried(send), f"req_{token(12)}", {}, Key("", ""))
         route: Route | None = None
         self.state.busy += 1
         self.idle.clear()
@@ -214,13 +214,10 @@ async def _whole(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixtur
 
 
 async def _streamed(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
-    async def say(frames: bytes) -> None:
-        await asking.send({"type": "http.response.body", "body": frames, "more_body": True})
-
     who = payer(asking.key), tenant(asking.key)
     async with attended(asking.receive), streamed(mixture, asked, *who) as events:
         await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
-        asking.run, answered = await speak(events, asked, dialect.speaking(asked), say)
+        asking.run, answered = await speak(events, asked, dialect.speaking(asked), asking.say)
     await asking.send({"type": "http.response.body", "body": b""})
     return answered
 
@@ -301,7 +298,7 @@ ROUTES = _routes(
 def found(method: str, path: str) -> tuple[Route | None, tuple[str, ...], Rejection | None]:
     """The route of a request, what its path names, and why there is none: not at this path (404), or not for this method (405).
 
-    The `param` of a 405 is the methods that are. (Each refusal is a new one: what is raised again and again keeps every frame.)
+    (Each refusal is a new one: what is raised again and again keeps every frame.)
     """
     others = []
     for route in ROUTES:
@@ -310,6 +307,6 @@ def found(method: str, path: str) -> tuple[Route | None, tuple[str, ...], Reject
                 return route, matched.groups(), None
             others.append(route.method)
     if others:
-        wrong = Rejection(f"Not allowed: {method[:16]}.", 405, code="method_not_allowed", param=", ".join(others))
-        return None, (), wrong
+        allowed = {"allow": ", ".join(others)}
+        return None, (), Rejection(f"Not allowed: {method[:16]}.", 405, code="method_not_allowed", headers=allowed)
     return None, (), Rejection("Invalid URL: there is nothing at this path.", 404, code="not_found")

@@ -48,7 +48,7 @@ class _StreamOptions(msgspec.Struct):
     include_obfuscation: bool | None = None
 
 
-class _Request(msgspec.Struct, forbid_unknown_fields=True):
+class Body(msgspec.Struct, forbid_unknown_fields=True):
     """What OpenAI's page lists. What moa has no use for is taken and not used: `audio` to `web_search_options`."""
 
     model: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -96,7 +96,7 @@ class Chat:
 
     def read(self, body: Any) -> Asked:
         """See Dialect."""
-        asked: _Request = converted(body, _Request)
+        asked: Body = converted(body, Body)
         turns = conversation(asked.messages)
         check_images(turns)
         return Asked(
@@ -124,13 +124,13 @@ _UNUSED = (
 )  # fmt: skip
 
 
-def _ignored(asked: _Request) -> Json:
+def _ignored(asked: Body) -> Json:
     """What was sent and is not used, by name: nothing is lost in silence."""
     names = [name for name in _UNUSED if getattr(asked, name) is not None]
     return {"ignored": names} if names else {}
 
 
-def _sampling(asked: _Request) -> Sampling:
+def _sampling(asked: Body) -> Sampling:
     stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
     if len(stops) > MOST_STOPS or not all(stops):
         raise Rejection(
@@ -146,7 +146,7 @@ def _sampling(asked: _Request) -> Sampling:
     )
 
 
-def _form(asked: _Request) -> Form:
+def _form(asked: Body) -> Form:
     schema = asked.response_format
     wanted = schema.json_schema if schema and schema.type == "json_schema" else None
     if schema and schema.type not in ("text", "json_object", "json_schema"):

@@ -14,26 +14,27 @@ class Following:
     """One run under way: its events but for deltas."""
 
     events: list[Event] = field(default_factory=list)
-    _more: asyncio.Event = field(default_factory=asyncio.Event)
+    _more: asyncio.Event | None = None
 
     def add(self, event: Event) -> None:
         """Take in one event and wake who waits for it."""
         self.events.append(event)
-        self._more.set()
-        self._more = asyncio.Event()
+        if self._more is not None:
+            self._more.set()
+            self._more = None
 
     async def follow(self) -> AsyncIterator[Event]:
         """All events, from the first to the one that ends the run, as they happen."""
         place = 0
         while True:
-            more = self._more
             for event in self.events[place:]:
                 yield event
                 if isinstance(event.fact, TERMINAL):
                     return
-            place = len(self.events)
-            if self._more is more:
-                await more.wait()
+                place += 1
+            if place == len(self.events):
+                self._more = self._more or asyncio.Event()
+                await self._more.wait()
 
 
 class Live:

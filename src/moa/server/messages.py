@@ -124,7 +124,7 @@ class _Counted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     workspace_id: Any = None
 
 
-class _Request(_Counted, forbid_unknown_fields=True, kw_only=True):
+class Body(_Counted, forbid_unknown_fields=True, kw_only=True):
     """What it lists for asking. `top_k` and what follows are taken and not used."""
 
     max_tokens: Count
@@ -147,7 +147,7 @@ class Messages:
 
     def read(self, body: Any) -> Asked:
         """See Dialect."""
-        asked: _Request = _typed(body, _Request)
+        asked: Body = _typed(body, Body)
         if asked.thread is not None:
             code = "thread_not_found" if asked.thread.get("type") == "continue" else "thread_unsupported_request"
             raise Rejection(f"Threads are {KEPT}", param="thread", code=code)
@@ -244,7 +244,7 @@ def _result(block: _ToolResult) -> str:
     return f"Error: {text}" if block.is_error else text
 
 
-def _sampling(asked: _Request) -> Sampling:
+def _sampling(asked: Body) -> Sampling:
     effort = asked.output_config.effort if asked.output_config else None
     thinks = asked.thinking is not None and asked.thinking.type == "enabled"
     return Sampling(

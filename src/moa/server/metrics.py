@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 
 from moa.core.events import (
@@ -45,11 +47,12 @@ class Metrics:
         self._runs = Counter("moa_runs", "Runs by how they ended.", ("ended",), registry=self._registry)
         self._tokens = Counter("moa_tokens", "Tokens of all calls.", ("kind",), registry=self._registry)
         self._cost = Counter("moa_cost_dollars", "US dollars of all calls with a known price.", registry=self._registry)
+        self._of = cache(lambda metric, *labels: metric.labels(*labels))  # looked up by the library, each takes 5 µs
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._of(self._requests, route, str(status)).inc()
+        self._of(self._seconds, route).observe(seconds)
 
     def run(self, events: list[Event]) -> None:
         """Count one run, however it ended."""
@@ -61,14 +64,14 @@ class Metrics:
                 models[event.span] = fact
             elif isinstance(fact, CallFinished | CallFailed | CallCancelled) and event.span in models:
                 call = models[event.span]
-                self._ended.labels(call.model, type(fact).__name__.removeprefix("Call").lower()).inc()
-                self._calls.labels(call.model, call.role).observe(fact.seconds)
+                self._of(self._ended, call.model, type(fact).__name__.removeprefix("Call").lower()).inc()
+                self._of(self._calls, call.model, call.role).observe(fact.seconds)
                 at_work.append((event.time - fact.seconds, event.time))
             elif isinstance(fact, RunFinished | RunFailed):
-                self._runs.labels("finished" if isinstance(fact, RunFinished) else fact.failure.kind).inc()
+                self._of(self._runs, "finished" if isinstance(fact, RunFinished) else fact.failure.kind).inc()
                 self._own.observe(max(fact.seconds - busy(at_work), 0.0))
-                self._tokens.labels("input").inc(fact.usage.input)
-                self._tokens.labels("output").inc(fact.usage.output)
+                self._of(self._tokens, "input").inc(fact.usage.input)
+                self._of(self._tokens, "output").inc(fact.usage.output)
                 self._cost.inc(fact.cost or 0.0)
 
     def text(self) -> bytes:

@@ -14,9 +14,9 @@ from moa.server.route import Route
 
 Json = dict[str, Any]
 _REQUESTS = {
-    "/v1/chat/completions": chat._Request,
-    "/v1/responses": responses._Request,
-    "/v1/messages": messages._Request,
+    "/v1/chat/completions": chat.Body,
+    "/v1/responses": responses.Body,
+    "/v1/messages": messages.Body,
 }
 _GROUP = re.compile(r"\([^)]*\)")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from moa.core import errors
@@ -22,7 +23,7 @@ BUSY_SECONDS = 1
 
 
 class Rejection(MoaError):
-    """A request that is not served. `status` is HTTP's; `retry_after` is in seconds."""
+    """A request that is not served. `status` is HTTP's; `retry_after` is in seconds; `headers` go with it."""
 
     def __init__(
         self,
@@ -32,8 +33,10 @@ class Rejection(MoaError):
         code: str = "invalid_request",
         param: str | None = None,
         retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
+        self.headers = headers or {}
         self.status = status  # type: ignore[misc]
         self.code = code  # type: ignore[misc]
         self.param = param or None

@@ -70,7 +70,7 @@ class _Unused(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     user: str | None = None
 
 
-class _Request(_Unused, forbid_unknown_fields=True, kw_only=True):
+class Body(_Unused, forbid_unknown_fields=True, kw_only=True):
     """What OpenAI's page lists."""
 
     model: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -104,7 +104,7 @@ class Responses:
 
     def read(self, body: Any) -> Asked:
         """See Dialect."""
-        asked: _Request = converted(body, _Request)
+        asked: Body = converted(body, Body)
         _check_kept(asked)
         return Asked(
             model=asked.model,
@@ -129,7 +129,7 @@ class Responses:
         return openai_error(error)
 
 
-def _check_kept(asked: _Request) -> None:
+def _check_kept(asked: Body) -> None:
     """See that nothing is meant which another request has left here."""
     if (previous := asked.previous_response_id) is not None:
         raise Rejection(
@@ -145,7 +145,7 @@ def _check_kept(asked: _Request) -> None:
         )
 
 
-def _conversation(asked: _Request) -> Conversation:
+def _conversation(asked: Body) -> Conversation:
     if asked.input is None:
         raise Rejection("Missing required parameter: 'input'.", param="input", code="missing_required_parameter")
     first = (system(asked.instructions),) if asked.instructions else ()
@@ -156,7 +156,7 @@ def _conversation(asked: _Request) -> Conversation:
         raise Rejection(f"Invalid value for 'input': {error}.", param="input", code="invalid_value") from None
 
 
-def _sampling(asked: _Request) -> Sampling:
+def _sampling(asked: Body) -> Sampling:
     return Sampling(
         temperature=asked.temperature,
         top_p=asked.top_p,
@@ -165,7 +165,7 @@ def _sampling(asked: _Request) -> Sampling:
     )
 
 
-def _form(asked: _Request) -> Form:
+def _form(asked: Body) -> Form:
     tools = tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ()))
     choice, allowed = _tool_choice(asked.tool_choice, {tool.name for tool in tools})
     tools = tuple(tool for tool in tools if tool.name in allowed)
@@ -225,7 +225,7 @@ def _named(tool: Any) -> str:
     return ""
 
 
-def _echo(asked: _Request) -> Json:
+def _echo(asked: Body) -> Json:
     """The settings of a request as its answer repeats them; what nobody set is told as OpenAI's default."""
     written, thought = asked.text or _Written(), asked.reasoning or _Reasoning()
     ignored = [name for name in _Unused.__struct_fields__ if getattr(asked, name) is not None]

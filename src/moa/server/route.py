@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -43,6 +45,10 @@ class Asking:
         content = b"" if self.scope["method"] == "HEAD" else raw
         await self.send({"type": "http.response.body", "body": content})
 
+    async def say(self, frames: bytes) -> None:
+        """Send a piece of a stream."""
+        await self.send({"type": "http.response.body", "body": frames, "more_body": True})
+
     async def again(self, answer: Sequence[MutableMapping[str, Any]]) -> None:
         """Send an answer that was sent before, under the id of this request."""
         for message in answer:
@@ -81,12 +87,12 @@ class Route:
 async def refuse(asking: Asking, shape: Callable[[Exception], Any], error: Exception) -> None:
     """Send an error, in that shape."""
     if is_bug(error):
-        log.exception("request %s failed", asking.id)
+        trace = "".join(traceback.format_exception(error))
+        log.error("%s", json.dumps({"request": asking.id, "problem": repr(error), "traceback": trace}))
     if asking.status:  # its head is out already: what is sent now would be no HTTP
         return
     wait = wait_of(error)
     more = {} if wait is None else {"retry-after": str(max(1, -(-int(wait * 1000) // 1000)))}
-    if isinstance(error, Rejection) and error.status == 405:
-        more["allow"] = str(error.param)
-        error.param = None
+    if isinstance(error, Rejection):
+        more |= error.headers
     await asking.answer(status_of(error), shape(error), **more)

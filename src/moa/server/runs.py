@@ -12,7 +12,7 @@ from moa.server.door import tenant
 from moa.server.refusals import Rejection
 from moa.server.route import Asking
 from moa.server.state import State
-from moa.server.turn import attended
+from moa.server.turn import attended, kept_alive
 
 
 async def run(state: State, asking: Asking) -> None:
@@ -33,11 +33,11 @@ async def run_events(state: State, asking: Asking) -> None:
     after = int(last) if last.isdigit() and len(last) < 10 else -1
     async with attended(asking.receive):
         await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8"})
-        async for event in events if asking.scope["method"] == "GET" else _each([]):
-            if event.seq > after:
-                plain = told(event)
-                body = f"id: {event.seq}\n".encode() + frame(plain, event=str(plain["kind"]))
-                await asking.send({"type": "http.response.body", "body": body, "more_body": True})
+        async with kept_alive(asking.say) as say:
+            async for event in events if asking.scope["method"] == "GET" else _each([]):
+                if event.seq > after:
+                    plain = told(event)
+                    await say(f"id: {event.seq}\n".encode() + frame(plain, event=str(plain["kind"])))
         await asking.send({"type": "http.response.body", "body": b""})
 
 

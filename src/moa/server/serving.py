@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from moa.core.errors import ConfigError
 from moa.server.app import App
+from moa.server.route import log
 
 HEADER_SECONDS = 10.0
 MOST_HEAD = 64 << 10
@@ -104,6 +107,19 @@ class Serving(uvicorn.Server):
         self.should_exit = True
 
 
+class JsonLines(logging.Formatter):
+    """Each record one JSON line; what moa's server logs of a request is one already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        if record.name == log.name:
+            return record.getMessage()
+        line = {"level": record.levelname.lower(), "logger": record.name, "problem": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
 def configured(app: App, host: str, port: int) -> uvicorn.Config:
     """How uvicorn serves it."""
     return uvicorn.Config(
@@ -115,6 +131,7 @@ def configured(app: App, host: str, port: int) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -98,19 +98,8 @@ def _less(asked: float | None, own: float | None) -> float | None:
 
 async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, say: Say) -> tuple[str, bool]:
     """Tell a run to a client as it goes; its id, and whether there was a whole answer. `say` sends bytes."""
-    loop, kept, said = asyncio.get_running_loop(), list[Event](), list[str]()
-    spoken = loop.time()
-
-    async def pulse() -> None:
-        nonlocal spoken
-        while True:
-            await asyncio.sleep(max(spoken + PULSE_SECONDS - loop.time(), 0.01))
-            if loop.time() - spoken >= PULSE_SECONDS:
-                spoken = loop.time()
-                await say(PULSE)
-
-    pulsing = asyncio.create_task(pulse())
-    try:
+    kept, said = list[Event](), list[str]()
+    async with kept_alive(say) as telling:
         async for event in events:
             fact = event.fact
             if not isinstance(fact, Delta):
@@ -118,14 +107,36 @@ async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, 
             elif fact.final and fact.what == "text":
                 said.append(fact.text)
             if isinstance(fact, RunFinished) and said and "".join(said) != fact.reply.text:
-                await say(speaking.failure(Ended("the answer broke off; what was sent is not the whole of one", "cut")))
+                broke = Ended("the answer broke off; what was sent is not the whole of one", "cut")
+                await telling(speaking.failure(broke))
                 return event.run, False
             if frames := _frames(event, asked, speaking, kept):
-                spoken = loop.time()
-                await say(frames)
+                await telling(frames)
+    return kept[-1].run, isinstance(kept[-1].fact, RunFinished)
+
+
+@asynccontextmanager
+async def kept_alive(say: Say) -> AsyncIterator[Say]:
+    """The same, and a comment line whenever nothing was said for PULSE_SECONDS: nobody between here and the client hangs up."""
+    loop = asyncio.get_running_loop()
+    spoken = loop.time()
+
+    async def telling(frames: bytes) -> None:
+        nonlocal spoken
+        spoken = loop.time()
+        await say(frames)
+
+    async def pulse() -> None:
+        while True:
+            await asyncio.sleep(max(spoken + PULSE_SECONDS - loop.time(), 0.01))
+            if loop.time() - spoken >= PULSE_SECONDS:
+                await telling(PULSE)
+
+    pulsing = asyncio.create_task(pulse())
+    try:
+        yield telling
     finally:
         pulsing.cancel()
-    return kept[-1].run, isinstance(kept[-1].fact, RunFinished)
 
 
 def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -> bytes:

@@ -8,6 +8,8 @@ import os
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,7 @@ class Keys:
 
         Raises:
             ConfigError: there is one of that name.
+            StoreFailed: it cannot be kept now.
         """
         if not name.strip() or not name.isprintable():
             raise ConfigError(f"{name!r} is no name for a key")
@@ -76,7 +79,7 @@ class Keys:
         )  # fmt: skip
         columns = "id, name, hash, created, expires, scopes, mixtures, day, requests, tokens"
         try:
-            with self._open() as database:
+            with self._opened() as database:
                 database.execute(f"INSERT INTO keys ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?)", row)
         except sqlite3.IntegrityError:
             raise ConfigError(f"there is a key {name!r} already; revoke it, or take another name") from None
@@ -89,7 +92,7 @@ class Keys:
             ConfigError: there is no such key, or it is revoked.
         """
         secret = new_secret()
-        with self._open() as database:
+        with self._opened() as database:
             changed = database.execute(
                 "UPDATE keys SET old = hash, old_until = ?, hash = ? WHERE (name = ? OR id = ?) AND revoked IS NULL",
                 (time.time() + overlap, digest(secret), name, name),
@@ -104,7 +107,7 @@ class Keys:
         Raises:
             ConfigError: there is no such key.
         """
-        with self._open() as database:
+        with self._opened() as database:
             ended = database.execute(
                 "UPDATE keys SET revoked = coalesce(revoked, ?) WHERE name = ? OR id = ?", (time.time(), name, name)
             )
@@ -115,7 +118,7 @@ class Keys:
         """All keys, oldest first."""
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with self._opened() as database:
             return [_key(row) for row in database.execute(f"SELECT {_COLUMNS} FROM keys ORDER BY created")]
 
     def find(self, secret: str) -> Key | None:
@@ -127,15 +130,27 @@ class Keys:
         if not self.path.exists():
             return None
         mark = digest(secret)
+        with self._opened() as database:
+            row = database.execute(
+                f"SELECT {_COLUMNS} FROM keys WHERE hash = ? OR (old = ? AND old_until > ?)",
+                (mark, mark, time.time()),
+            ).fetchone()
+        return None if row is None else _key(row)
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """A transaction.
+
+        Raises:
+            StoreFailed: it cannot be carried out now.
+        """
         try:
             with self._open() as database:
-                row = database.execute(
-                    f"SELECT {_COLUMNS} FROM keys WHERE hash = ? OR (old = ? AND old_until > ?)",
-                    (mark, mark, time.time()),
-                ).fetchone()
+                yield database
+        except sqlite3.IntegrityError:
+            raise
         except sqlite3.Error as error:
-            raise StoreFailed(f"{self.path}: keys cannot be read now ({error})") from error
-        return None if row is None else _key(row)
+            raise StoreFailed(f"{self.path}: keys cannot be read or written now ({error})") from error
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
