@@ -11,6 +11,7 @@ All answer the same request over the same upstream, which answers at once with 5
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import re
@@ -112,7 +113,7 @@ def started(gateway: Gateway, served: Upstream, seconds: float = 120.0) -> Itera
     Raises:
         Broken: it cannot be installed, or does not answer.
     """
-    gateway.port = free_port()
+    gateway.port, gateway.ready = free_port(), 0.0
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as words:
         command, more = command_of(gateway, served, Path(folder))
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MOA_")}
@@ -120,15 +121,29 @@ def started(gateway: Gateway, served: Upstream, seconds: float = 120.0) -> Itera
         with pinned(1):
             process = subprocess.Popen(command, env=kept | more, stdout=words, stderr=words, cwd=folder)
         try:
-            while not answers(gateway):
-                if process.poll() is not None or time.monotonic() - began > seconds:
-                    raise Broken(f"{gateway.name} does not start")
-                time.sleep(0.01)
-            gateway.ready = time.monotonic() - began
+            for there in (is_there, answers):
+                while not there(gateway):
+                    if process.poll() is not None or time.monotonic() - began > seconds:
+                        raise Broken(f"{gateway.name} does not start")
+                    time.sleep(0.01)
+                gateway.ready = gateway.ready or time.monotonic() - began
             yield process.pid
         finally:
             process.kill()
             process.wait()
+
+
+def is_there(gateway: Gateway) -> bool:
+    """Whether it answers anything at all over HTTP, as whoever balances load would ask it."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    try:
+        connection.request("GET", "/readyz")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def answers(gateway: Gateway) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -63,6 +63,11 @@ class Wires:
                 wire.check(rest)
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
+
+    def load(self, models: Iterable[str]) -> None:
+        """Import what calls of these models ("host:model") will need, the slowest of all imports; from any thread."""
+        if any(model.partition(":")[0] in (*self._spec.hosts, *HOSTS) for model in models):
+            import moa.providers.remote  # noqa: F401
 
     def is_free(self, name: str) -> bool:
         """Whether a host costs nothing: it runs on this machine."""

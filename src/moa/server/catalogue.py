@@ -35,6 +35,10 @@ class Catalogue:
         """The models that can be called now: those with a key that is there, or none."""
         return tuple(model for model in self._all() if self._callable(model))
 
+    def load(self) -> None:
+        """Import what the first answer will need; from any thread."""
+        self.rig.wires.load(agent.model for agent in self.rig.config.spec.agents.values())
+
     def _all(self) -> list[str]:
         spec = self.rig.config.spec
         return [*(f"{PREFIX}{name}" for name in spec.mixtures), *spec.agents]

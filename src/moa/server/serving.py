@@ -87,6 +87,12 @@ class Serving(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         """See uvicorn."""
         await super().startup(sockets)
+        self._told = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        """Say where it can be asked. What the first answer needs is loaded meanwhile, in a thread: whether it is ready can be asked
+        at once."""
+        await asyncio.to_thread(self._app.state.catalogue.load)
         for server in self.servers:
             host, port = server.sockets[0].getsockname()[:2]
             self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
