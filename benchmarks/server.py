@@ -55,6 +55,9 @@ deadline = 60.0
 [store]
 path = "{folder}/runs.db"
 """
+CONNECTIONS = (16, 64, 1000)
+CALLS = 5
+"""Of one answer of the mixture."""
 LITELLM = Kind("litellm-proxy", "", ("litellm[proxy]",))
 OPTILLM = Kind("optillm", "", ("optillm", "torch==2.13.0"))
 
@@ -185,13 +188,16 @@ def megabytes(pid: int) -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def first_delta(gateway: Gateway, served: Upstream, model: str) -> float:
-    """Milliseconds from the upstream's first token of the aggregator to the client's first piece of the answer."""
+def first_pieces(gateway: Gateway, served: Upstream, model: str) -> tuple[float, float]:
+    """Milliseconds from a request to the first byte of its answer, and from the aggregator's first token, as the upstream sends it,
+    to the client's first piece of the answer."""
     connection = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
     body = body_of(model, stream=True)
     head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer k\r\nContent-Type: application/json\r\n"
+    asked = time.monotonic()
     connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    got = b""
+    got = connection.recv(65536)
+    waited = (time.monotonic() - asked) * 1e3
     while not re.search(rb'"content":\s*"[^"]', got):
         piece = connection.recv(65536)
         if not piece:
@@ -199,7 +205,7 @@ def first_delta(gateway: Gateway, served: Upstream, model: str) -> float:
         got += piece
     came = time.monotonic() * 1e3
     connection.close()
-    return came - served.stats()["first_token"]
+    return waited, came - served.stats()["first_token"]
 
 
 def measure(gateway: Gateway, served: Upstream, args: argparse.Namespace) -> None:
@@ -210,14 +216,27 @@ def measure(gateway: Gateway, served: Upstream, args: argparse.Namespace) -> Non
             if model is None:
                 continue
             load(gateway, model, 16, min(1.0, args.seconds))
-            for connections in (16, 64):
+            for connections in CONNECTIONS if gateway.name in ("bare", "moa") else CONNECTIONS[:2]:
                 seen = load(gateway, model, connections, args.seconds)
                 if seen["bad"] or seen["broken"]:
                     raise Broken(f"{gateway.name}: {seen['bad']} errors and {seen['broken']} broken connections")
                 gateway.seen.setdefault(f"{what}.{connections}", []).append(seen)
         if gateway.name == "moa" and gateway.mixture:
-            deltas = [first_delta(gateway, served, gateway.mixture) for _ in range(5)]
-            gateway.seen.setdefault("first_delta", []).append({"rate": statistics.median(deltas)})
+            pieces = [first_pieces(gateway, served, gateway.mixture) for _ in range(5)]
+            for name, waits in zip(("first_byte", "first_delta"), zip(*pieces, strict=True), strict=True):
+                gateway.seen.setdefault(name, []).append({"rate": statistics.median(waits)})
+
+
+def scaled(gateway: Gateway, what: str) -> float | None:
+    """The rate at a thousand connections, of that at 64."""
+    many, few = gateway.rate(f"{what}.1000"), gateway.rate(f"{what}.64")
+    return many / few if many and few else None
+
+
+def added(gateway: Gateway, floor: Gateway) -> float | None:
+    """Milliseconds of a request passed through at 16 connections, above those of the floor (medians)."""
+    p50 = [one.seen["pass.16"][-1]["p50"] * 1e3 if "pass.16" in one.seen else None for one in (gateway, floor)]
+    return None if p50[0] is None or p50[1] is None else p50[0] - p50[1]
 
 
 def figures(gateways: dict[str, Gateway], peers: Sequence[str]) -> list[Figure]:
@@ -232,13 +251,22 @@ def figures(gateways: dict[str, Gateway], peers: Sequence[str]) -> list[Figure]:
         Figure("S3.mixtures_of_bare", ratio("mixture.64", bare), 0.6, ">="),
         Figure("S4.pass_through_of_bare", ratio("pass.64", bare), 0.6, ">="),
         Figure("S4.first_delta.ms", moa.rate("first_delta"), 50),
+        Figure("first_byte.ms", moa.rate("first_byte"), 50),
         Figure("S5.idle.mb", moa.idle, 110),
         Figure("S6.ready.seconds", moa.ready, 0.6),
+        Figure("S9.mixtures_at_1000_of_64", scaled(moa, "mixture"), 0.9, ">="),
+        Figure("S9.pass_through_at_1000_of_64", scaled(moa, "pass"), 0.9, ">=", due=False),
+        Figure("L1.added.p50.ms", added(moa, bare), 3.0),
+        Figure("L2.upstream_calls_per_second", CALLS * (moa.rate("mixture.64") or 0.0), 350, ">="),
         Figure("S3.mixtures_per_second", moa.rate("mixture.64"), 2000, ">=", due=False),
         Figure("S4.pass_through_per_second", moa.rate("pass.64"), 15_000, ">=", due=False),
     ]
     if "litellm" in peers:
-        found.append(Figure("S4.pass_through_of_litellm", ratio("pass.64", gateways.get("litellm")), 50, ">="))
+        against = ratio("pass.64", gateways.get("litellm"))
+        found += [
+            Figure("S4.pass_through_of_litellm", against, 50, ">="),
+            Figure("L1.pass_through_of_litellm", against, 5, ">="),
+        ]
     if "optillm" in peers:
         found.append(Figure("S3.mixtures_of_optillm", ratio("mixture.64", gateways.get("optillm")), 50, ">="))
     return found
