@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from moa.core.events import (
     CallCancelled,
     CallFailed,
@@ -20,13 +22,13 @@ from moa.core.events import (
     StepStarted,
 )
 from moa.core.types import Reply, Usage, user
-from moa.core.view import View, fold
+from moa.core.view import View, fold, folded
 
 
 def seen(*facts: tuple[Fact, int, int]) -> View:
-    view = View()
-    for seq, (fact, span, parent) in enumerate(facts):
-        view = fold(view, Event(fact, "r1", seq, 100.0 + seq, span, parent))
+    events = [Event(fact, "r1", seq, 100.0 + seq, span, parent) for seq, (fact, span, parent) in enumerate(facts)]
+    view = reduce(fold, events, View())
+    assert view == folded(events)
     return view
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from typing import Any
 
 from moa.cli.live import state
@@ -12,14 +11,14 @@ from moa.cli.report import duration, result
 from moa.core.events import Event
 from moa.core.plain import plain as plain_value
 from moa.core.plain import to_plain
-from moa.core.view import CallView, View, fold
+from moa.core.view import CallView, View, folded
 
 _SHORT = 160
 
 
 def plain(events: Sequence[Event], *, events_too: bool) -> dict[str, Any]:
     """The run as one object."""
-    view = reduce(fold, events, View())
+    view = folded(events)
     told = result(view, view.answer, texts=True)
     told |= {"state": view.state, "started": view.started, "problem": view.problem}
     told |= {"conversation": [plain_value(message) for message in view.conversation]}
@@ -28,7 +27,7 @@ def plain(events: Sequence[Event], *, events_too: bool) -> dict[str, Any]:
 
 def written(events: Sequence[Event], *, events_too: bool) -> Iterator[str]:
     """The run in lines: how it went, what each call said, the answer."""
-    view = reduce(fold, events, View())
+    view = folded(events)
     yield f"run {view.run}  mixture {view.mixture}  {view.state}  {moment(view.started)}"
     yield _figures(view)
     for message in view.conversation:

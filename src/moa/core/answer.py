@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 
 from moa.core.events import Event
 from moa.core.money import by_role
 from moa.core.types import Usage
-from moa.core.view import CallView, View, fold
+from moa.core.view import CallView, View, folded
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Answer:
     @cached_property
     def view(self) -> View:
         """The whole run as a person would see it."""
-        return reduce(fold, self.events, View())
+        return folded(self.events)
 
     def __str__(self) -> str:
         return self.text

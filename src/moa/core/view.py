@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from moa.core.events import (
     CacheHit,
@@ -84,76 +85,82 @@ class View:
 
 def fold(view: View, event: Event) -> View:
     """The view after one more event."""
-    fact = event.fact
-    match fact:
-        case RunStarted():
-            return View(event.run, fact.mixture, conversation=fact.conversation, started=event.time)
-        case StepStarted():
-            return replace(view, steps=(*view.steps, StepView(event.span, fact.label, fact.calls, fact.final)))
-        case StepFinished():
-            steps = tuple(replace(step, open=False) if step.span == event.span else step for step in view.steps)
-            return replace(view, steps=steps)
-        case CallStarted():
-            call = CallView(event.span, event.parent, fact.agent, fact.model, fact.role, "running", event.time)
-            return replace(view, calls=(*view.calls, call))
-        case Noted():
-            return replace(view, notes=(*view.notes, f"{fact.reason}: {fact.detail}" if fact.detail else fact.reason))
-        case RunFinished():
-            return replace(
-                view,
-                state="done",
-                ended=event.time,
-                answer=fact.reply.text,
-                usage=fact.usage,
-                cost=fact.cost,
-                degraded=fact.degraded,
-            )
-        case RunFailed():
-            state: State = "cancelled" if fact.failure.kind == "CancelledError" else "failed"
-            return replace(
-                view, state=state, ended=event.time, usage=fact.usage, cost=fact.cost, problem=str(fact.failure)
-            )
-        case _:
-            return _fold_call(view, event)
+    return _folded(view, (event,))
 
 
-def _fold_call(view: View, event: Event) -> View:
-    fact = event.fact
-    if isinstance(fact, Delta) and fact.final and fact.what == "text":
-        view = replace(view, answer=view.answer + fact.text)
-    for index in range(len(view.calls) - 1, -1, -1):
-        if view.calls[index].span == event.span:
-            return replace(view, calls=(*view.calls[:index], _next(view.calls[index], event), *view.calls[index + 1 :]))
-    return view
+def folded(events: Iterable[Event]) -> View:
+    """The view after all these events of a run, made at once: what `fold` comes to, one by one."""
+    return _folded(View(), events)
 
 
-def _next(call: CallView, event: Event) -> CallView:
+def _folded(view: View, events: Iterable[Event]) -> View:
+    run, steps, calls = _fields(view), {step.span: step for step in view.steps}, dict[int, CallView | _Fields]()
+    calls.update((call.span, call) for call in view.calls)
+    for event in events:
+        fact = event.fact
+        match fact:
+            case RunStarted():
+                run = _fields(View(event.run, fact.mixture, conversation=fact.conversation, started=event.time))
+            case StepStarted():
+                steps[event.span] = StepView(event.span, fact.label, fact.calls, fact.final)
+            case StepFinished():
+                if event.span in steps:
+                    steps[event.span] = replace(steps[event.span], open=False)
+            case CallStarted():
+                calls[event.span] = {
+                    "span": event.span, "step": event.parent, "agent": fact.agent, "model": fact.model, "role": fact.role,
+                    "state": "running", "started": event.time, "tokens": 0, "text": "", "wasted": 0.0,
+                }  # fmt: skip
+            case Noted():
+                run["notes"] += (f"{fact.reason}: {fact.detail}" if fact.detail else fact.reason,)
+            case RunFinished() | RunFailed():
+                run |= _ended(fact, event.time)
+            case _:
+                if isinstance(fact, Delta) and fact.final and fact.what == "text":
+                    run["answer"] += fact.text
+                if (call := calls.get(event.span)) is not None:
+                    open_call = calls[event.span] = _fields(call) if isinstance(call, CallView) else call
+                    open_call |= _changes(open_call, event)
+    whole = (call if isinstance(call, CallView) else CallView(**call) for call in calls.values())
+    return View(**run | {"steps": tuple(steps.values()), "calls": tuple(whole)})
+
+
+_Fields: TypeAlias = dict[str, Any]
+
+
+def _fields(view: View | CallView) -> _Fields:
+    return {name: getattr(view, name) for name in view.__slots__}
+
+
+def _ended(fact: RunFinished | RunFailed, at: float) -> _Fields:
+    ended: _Fields = {"ended": at, "usage": fact.usage, "cost": fact.cost}
+    if isinstance(fact, RunFinished):
+        return ended | {"state": "done", "answer": fact.reply.text, "degraded": fact.degraded}
+    state = "cancelled" if fact.failure.kind == "CancelledError" else "failed"
+    return ended | {"state": state, "problem": str(fact.failure)}
+
+
+def _changes(call: _Fields, event: Event) -> _Fields:
+    """What becomes of a call."""
     fact = event.fact
     match fact:
         case Delta():
-            text = call.text + fact.text if fact.what == "text" else call.text
-            return replace(call, state="running", text=text, tokens=call.tokens + 1)
+            text = call["text"] + fact.text if fact.what == "text" else call["text"]
+            return {"state": "running", "text": text, "tokens": call["tokens"] + 1}
         case CallFinished():
-            return replace(
-                call,
-                state="done",
-                ended=event.time,
-                text=fact.reply.text,
-                tokens=fact.reply.usage.output or call.tokens,
-                usage=fact.reply.usage,
-                cost=fact.reply.cost,
-                problem="",
-            )
+            reply = fact.reply
+            tokens = reply.usage.output or call["tokens"]
+            said = {"text": reply.text, "tokens": tokens, "usage": reply.usage, "cost": reply.cost}
+            return {"state": "done", "ended": event.time, "problem": "", **said}
         case CallFailed():
-            return replace(call, state="failed", ended=event.time, problem=str(fact.failure))
+            return {"state": "failed", "ended": event.time, "problem": str(fact.failure)}
         case CallCancelled():
-            return replace(call, state="cancelled", ended=event.time, problem=fact.reason)
+            return {"state": "cancelled", "ended": event.time, "problem": fact.reason}
         case CallRetried():
-            return replace(call, state="retrying", text="", tokens=0, problem=str(fact.failure))
+            return {"state": "retrying", "text": "", "tokens": 0, "problem": str(fact.failure)}
         case Wasted():
-            wasted = None if call.wasted is None or fact.cost is None else call.wasted + fact.cost
-            return replace(call, wasted=wasted)
+            known = call["wasted"] is not None and fact.cost is not None
+            return {"wasted": call["wasted"] + fact.cost if known else None}
         case CacheHit():
-            return replace(call, cached=True)
-        case _:
-            return call
+            return {"cached": True}
+    return {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -13,7 +12,7 @@ from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError
 from moa.core.events import Delta, Event, RunFinished
 from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
-from moa.core.view import CallView, View, fold
+from moa.core.view import CallView, View, folded
 from moa.server.refusals import Rejection
 
 MOST_PROPOSERS = 32
@@ -71,7 +70,7 @@ class Answered:
         """The answer that the events of a whole run hold."""
         last = events[-1].fact
         assert isinstance(last, RunFinished)
-        return cls(last.reply, reduce(fold, events, View()))
+        return cls(last.reply, folded(events))
 
 
 class Speaking(Protocol):

@@ -49,7 +49,9 @@ class Live:
         """Take in one event of any run."""
         if isinstance(event.fact, Delta):
             return
-        run = self._runs.setdefault(event.run, Following())
+        run = self._runs.get(event.run)
+        if run is None:
+            run = self._runs[event.run] = Following()
         run.add(event)
         if isinstance(event.fact, TERMINAL):
             del self._runs[event.run]
