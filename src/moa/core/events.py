@@ -11,8 +11,10 @@ from typing import Literal, TypeAlias
 
 from moa.core.errors import MoaError, ProviderError
 from moa.core.types import Conversation, Reply, Usage
+from moa.core.values import quickly_made
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An error as a value: what a store keeps of an exception."""
@@ -37,6 +39,7 @@ class Failure:
         return " ".join(part for part in (f"{self.kind}:", f"{whose}:" if whose else "", self.message) if part)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RunStarted:
     """A conversation came in. `deadline` is the seconds this run may take, `conversation` is empty where prompts are not kept.
@@ -50,6 +53,7 @@ class RunStarted:
     tenant: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StepStarted:
     """A flow asked for `calls` calls at once; `need` of them close the step early."""
@@ -60,6 +64,7 @@ class StepStarted:
     final: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CallStarted:
     """One call went out. `digests` name what made its key, field by field; `nonce` fenced its references."""
@@ -74,6 +79,7 @@ class CallStarted:
     nonce: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Delta:
     """A piece of an answer under way. A tool-call fragment carries `index`, `id`, `name`; its text is arguments."""
@@ -97,6 +103,7 @@ def deltas_of(reply: Reply, attempt: int = 1, *, final: bool = False) -> tuple[D
     return (*(Delta(text, what, attempt, final) for text, what in spoken if text), *tools)  # type: ignore[arg-type]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CacheHit:
     """The answer was already known; nothing was sent."""
@@ -104,6 +111,7 @@ class CacheHit:
     key: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CallRetried:
     """An attempt failed; the next goes out after `wait` seconds."""
@@ -113,6 +121,7 @@ class CallRetried:
     failure: Failure
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CallHedged:
     """A second attempt went out because the first is slow."""
@@ -120,6 +129,7 @@ class CallHedged:
     attempt: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Wasted:
     """An attempt that gave no reply has used this all the same: it was cut, stopped, or came second. `cost` is in US dollars."""
@@ -128,6 +138,7 @@ class Wasted:
     cost: float | None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CallFinished:
     """A call came back with a reply, `seconds` after it started. `late`: its step had closed before."""
@@ -137,6 +148,7 @@ class CallFinished:
     late: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CallFailed:
     """A call ended without a reply."""
@@ -145,6 +157,7 @@ class CallFailed:
     seconds: float
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CallCancelled:
     """A call was stopped before it ended: its step had closed, or the run ended."""
@@ -153,6 +166,7 @@ class CallCancelled:
     seconds: float
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step closed: so many replies, failures, and calls that were still under way."""
@@ -162,6 +176,7 @@ class StepFinished:
     late: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Noted:
     """Something a reader of the run should know: fallback, replaced, sink, no proposal, circuit, guard verdict …"""
@@ -170,6 +185,7 @@ class Noted:
     detail: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RunFinished:
     """The run has its answer. `usage` and `cost` are of all its calls; `cost` is None where a price is unknown."""
@@ -181,6 +197,7 @@ class RunFinished:
     degraded: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RunFailed:
     """The run ended without an answer: an error, or cancelled."""
@@ -212,6 +229,7 @@ Fact: TypeAlias = (
 TERMINAL = (RunFinished, RunFailed)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Event:
     """A fact, stamped."""

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from moa.core.errors import CallError, ConfigError, NotEnoughReplies
 from moa.core.types import Call, Conversation, Late, Replies, Reply
+from moa.core.values import quickly_made
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -48,6 +49,7 @@ class Outcomes(tuple[Outcome, ...]):
         return tuple(outcome for outcome in self if isinstance(outcome, CallError))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Calls at once; awaiting it gives their Outcomes.

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from moa.core.errors import ConfigError
 from moa.core.types import Usage
+from moa.core.values import quickly_made
 
 Ended: TypeAlias = Literal["done", "failed", "cancelled"]
 
@@ -32,6 +33,7 @@ class Account:
             raise ConfigError(f"account {self.name}: {self.limit!r} is no limit in dollars")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Hold:
     """What is set aside for one attempt: who pays, US dollars, and the day it counts on (since 1970, UTC; 0 in memory)."""
@@ -41,6 +43,7 @@ class Hold:
     day: int = 0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One attempt in the ledger. `cost` is None where no price is known; `estimated` where the provider did not say it all."""

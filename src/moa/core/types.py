@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from moa.core.values import quickly_made
+
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 Finish: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "error"]
 Framing: TypeAlias = Literal["fenced", "quoted", "paper"]
@@ -20,6 +22,7 @@ PROMPT_VERSION = "1"
 """Part of every `Call.key`: raised whenever the words of `core/prompts.py` or the framing change."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Text:
     """A run of text."""
@@ -27,6 +30,7 @@ class Text:
     text: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Image:
     """A picture, as a `data:` URL (base64) or an `https:` URL the provider may fetch."""
@@ -34,6 +38,7 @@ class Image:
     url: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A tool the assistant wants called; `arguments` is JSON text, exactly as the model wrote it."""
@@ -43,6 +48,7 @@ class ToolCall:
     arguments: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What a tool answered to the ToolCall of the same id."""
@@ -54,6 +60,7 @@ class ToolResult:
 Part: TypeAlias = Text | Image | ToolCall | ToolResult
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Message:
     """What is said: a role and its parts."""
@@ -89,6 +96,7 @@ def _parts(parts: Iterable[str | Part]) -> tuple[Part, ...]:
     return tuple(Text(part) if isinstance(part, str) else part for part in parts)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a model is to draw its answer. `None` leaves a setting to the provider."""
@@ -106,6 +114,7 @@ class Sampling:
                 object.__setattr__(self, name, float(getattr(self, name)))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A tool the client declared. `parameters` is a JSON Schema as text; moa never runs a tool itself."""
@@ -116,6 +125,7 @@ class Tool:
     strict: bool | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Form:
     """What form the answer must have. Only the acting call of a run carries one: proposers are asked for plain text.
@@ -137,6 +147,7 @@ class Form:
 PLAIN = Form()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How an agent speaks: its own system prompt, and how references are shown to it (`core/prompts.py`)."""
@@ -145,6 +156,7 @@ class Manner:
     framing: Framing = "fenced"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one or many calls. `cached` (read from the provider's cache) and `written` (to it) are parts of
@@ -171,6 +183,7 @@ class Usage:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Logprob:
     """How likely a token was (natural logarithm), and the likeliest others in its place, each as text and logarithm."""
@@ -181,6 +194,7 @@ class Logprob:
     top_logprobs: tuple[float, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A further answer of a call that asked for several."""
@@ -192,6 +206,7 @@ class Choice:
     logprobs: tuple[Logprob, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back for one call.
@@ -234,6 +249,7 @@ class Reply:
 Replies: TypeAlias = tuple[Reply, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Call:
     """What a flow wants of one model. Rendered into messages by the engine, just before it is sent.
@@ -297,6 +313,7 @@ class Call:
         return self._key
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Request:
     """A Call rendered into messages. `nonce` fences its references (design §9)."""
@@ -306,6 +323,7 @@ class Request:
     nonce: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Late:
     """A call whose step closed before it had answered."""

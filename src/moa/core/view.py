@@ -24,10 +24,12 @@ from moa.core.events import (
     Wasted,
 )
 from moa.core.types import Conversation, Usage
+from moa.core.values import quickly_made
 
 State: TypeAlias = Literal["running", "retrying", "done", "failed", "cancelled"]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CallView:
     """One call: who, how it stands, what it has said so far. `cost` is in US dollars, times are Unix seconds.
@@ -52,6 +54,7 @@ class CallView:
     problem: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class StepView:
     """One step: its label, and whether it has closed."""
@@ -63,6 +66,7 @@ class StepView:
     open: bool = True
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class View:
     """A run as a person sees it. `answer` grows while the final step streams and is the reply's text in the end."""

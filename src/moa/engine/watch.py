@@ -15,11 +15,13 @@ from moa.core.money import Account
 from moa.core.ports import Provider, Sink
 from moa.core.prices import Price, total
 from moa.core.types import Call, Conversation, Reply
+from moa.core.values import quickly_made
 from moa.engine.call import Run
 from moa.engine.drive import drive
 from moa.engine.recorder import Recorder
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all".

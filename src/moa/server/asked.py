@@ -12,6 +12,7 @@ from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError
 from moa.core.events import Delta, Event, RunFinished
 from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
+from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
 from moa.server.refusals import Rejection
 
@@ -43,6 +44,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return self.proposers, self.aggregator, self.layers, self.solo
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request: of which model, what, in which form, and whether it is streamed. `usage`: a stream ends with what it has used."""
@@ -58,6 +60,7 @@ class Asked:
     """What the protocol gives back as it came."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What came of it: the reply, and the run behind it."""

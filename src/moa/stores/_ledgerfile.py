@@ -13,6 +13,7 @@ from pathlib import Path
 
 from moa.core.errors import StoreFailed
 from moa.core.money import Account, Entry
+from moa.core.values import quickly_made
 from moa.stores._schema import use_wal
 from moa.stores._tables import insert, transaction
 from moa.stores._trouble import make_private, translated
@@ -62,6 +63,7 @@ class Lease:
     reserved: float = 0.0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Settled:
     """One attempt to be written, with the leases that paid for it."""

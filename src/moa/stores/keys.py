@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moa.core.errors import ConfigError, StoreFailed
+from moa.core.values import quickly_made
 
 PREFIX = "moa-"
 """Keys begin so: scanners for leaked secrets look for a prefix."""
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS keys (
 SCOPES = ("ask", "runs", "metrics")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Key:
     """Who asks. `mixtures` None: all. `day`: the most US dollars it spends a UTC day; `requests` and `tokens` are per minute.
