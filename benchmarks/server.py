@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import statistics
 import subprocess
@@ -110,8 +111,8 @@ def command_of(gateway: Gateway, served: Upstream, folder: Path) -> tuple[list[s
 
 
 @contextmanager
-def started(gateway: Gateway, served: Upstream, seconds: float = 120.0) -> Iterator[int]:
-    """The gateway under way: the id of its process.
+def started(gateway: Gateway, served: Upstream, seconds: float = 120.0, sampled: Path | None = None) -> Iterator[int]:
+    """The gateway under way: the id of its process. `sampled`: where it goes, as `_where.py` writes it at the end.
 
     Raises:
         Broken: it cannot be installed, or does not answer.
@@ -119,6 +120,8 @@ def started(gateway: Gateway, served: Upstream, seconds: float = 120.0) -> Itera
     gateway.port, gateway.ready = free_port(), 0.0
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as words:
         command, more = command_of(gateway, served, Path(folder))
+        if sampled:
+            command[1:3] = [str(HERE / "_where.py"), str(sampled)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MOA_")}
         began = time.monotonic()
         with pinned(1):
@@ -132,8 +135,8 @@ def started(gateway: Gateway, served: Upstream, seconds: float = 120.0) -> Itera
                 gateway.ready = gateway.ready or time.monotonic() - began
             yield process.pid
         finally:
-            process.kill()
-            process.wait()
+            process.send_signal(signal.SIGTERM if sampled else signal.SIGKILL)
+            process.wait(timeout=60)
 
 
 def is_there(gateway: Gateway) -> bool:
@@ -239,6 +242,19 @@ def added(gateway: Gateway, floor: Gateway) -> float | None:
     return None if p50[0] is None or p50[1] is None else p50[0] - p50[1]
 
 
+def where(served: Upstream, model: str, seconds: float) -> dict[str, float]:
+    """Where the server's processor time goes while it is asked for `model`: shares in per cent."""
+    gateway = Gateway("moa", "single", model)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "seen.json"
+        with started(gateway, served, sampled=out) as pid:
+            load(gateway, model, 64, min(1.0, seconds))
+            os.kill(pid, signal.SIGUSR1)
+            load(gateway, model, 64, seconds)
+        seen: dict[str, int] = json.loads(out.read_text(encoding="utf-8"))
+    return {part: 100 * count / sum(seen.values()) for part, count in sorted(seen.items(), key=lambda one: -one[1])}
+
+
 def figures(gateways: dict[str, Gateway], peers: Sequence[str]) -> list[Figure]:
     """The bars of S3 to S6."""
     moa, bare = gateways["moa"], gateways["bare"]
@@ -300,7 +316,17 @@ def main() -> int:
         one = gateways[name]
         rates = "  ".join(f"{what} {one.rate(what):9.1f}" for what in one.seen)
         tell(args, f"{name:9} ready {one.ready:5.2f} s  idle {one.idle:6.1f} MB  {rates}{out.get(name, '')}")
-    details = {"gateways": {name: one.seen for name, one in gateways.items()}, "out": out}
+    parts: dict[str, dict[str, float]] = {}
+    if "moa" not in out:
+        with upstream() as served:
+            parts = {
+                what: where(served, model, args.seconds)
+                for what, model in (("pass", "single"), ("mixture", "moa/four"))
+            }
+    for what, shares in parts.items():
+        told = ", ".join(f"{part} {share:.0f} %" for part, share in shares.items())
+        tell(args, f"where the time of the server's main thread goes ({what}): {told}")
+    details = {"where": parts, "gateways": {name: one.seen for name, one in gateways.items()}, "out": out}
     return report(figures(gateways, peers), args, details)
 
 
