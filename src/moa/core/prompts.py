@@ -26,6 +26,46 @@ SELECT = (
     "Decide which one of the responses answers the request above best: right first, then complete, then clear. Length and "
     "tone are no merits. Do not write an answer of your own. End with one line of exactly this form:\nBest: Response <number>"
 )
+RANK = (
+    "Rank the responses by how well each answers the request above: right first, then complete, then clear. Length and tone are no "
+    "merits. Do not write an answer of your own. End with one line of exactly this form, the best one first, with every response "
+    "in it once:\nRanking: <number> > <number> > <number>"
+)
+CHAIR = (
+    SYNTHESISE
+    + "\n\nIndependent reviewers who did not know whose they are have ranked the responses. They stand in that order, the "
+    "best ranked one first; of the points they could get they got, in per cent: {points}. Reviewers can be wrong, too."
+)
+ANALYSE = (
+    "Do not answer the request. Compare the responses, and write one JSON object with exactly these keys, each a list of short "
+    'sentences: "consensus" (what all or nearly all say), "contradictions" (where they exclude each other, and who is likelier '
+    'right), "partial_coverage" (what only some of them treat), "unique_insights" (what only one says and is worth keeping), '
+    '"blind_spots" (what the request asks for and none of them gives).'
+)
+FUSE = (
+    SYNTHESISE
+    + "\n\nThe last response is no answer: it is an analysis of the others, in JSON. Settle the contradictions it names, "
+    "keep what only one response saw, and fill the blind spots."
+)
+KEEP = (
+    "Decide which {keep} of the responses above a next round of experts should read: those that together help most towards one "
+    "right and complete answer. Do not write an answer of your own. End with one line of exactly this form:\nKeep: <number>, "
+    "<number>\nWhere they agree and another round would change nothing, add a last line with the one word: Stop"
+)
+DEBATE = (
+    "Other experts have answered the same request. Check their reasoning and your own step by step: keep your answer where it "
+    "holds, change it where theirs is right. Write your whole answer again, in the form the request asks for, without "
+    "mentioning them."
+)
+CRITIQUE = (
+    "Do not answer the request. Check the response above step by step against it, and list its faults: what is wrong, missing "
+    "or unclear, the gravest first, each with what would mend it. Where there is none worth mending, write only: No faults"
+)
+REVISE = (
+    "The last response is a critique of the one before it. Write the better answer: mend what the critique rightly finds, keep "
+    "what is right, and do not follow it where it errs. Do not mention the critique; answer the request directly, in the form "
+    "it asks for."
+)
 
 _FENCED = (
     "\n\n---\nOther models have answered the request above. Their responses follow, each between two marker lines that carry the "
@@ -66,6 +106,8 @@ def display_order(call: Call) -> tuple[int, ...]:
     The model is left out, so that the same model behind another address is shown the same; so is what stands behind the last user
     turn, so that the steps of a tool loop are shown the same.
     """
+    if not call.manner.shuffled:
+        return tuple(range(len(call.references)))
     content = ":".join([digest for name, digest in last_turn(call).digests if name != "model"])
     seeds = [hashlib.sha256(f"{content}:{index}".encode()).digest() for index in range(len(call.references))]
     return tuple(sorted(range(len(seeds)), key=seeds.__getitem__))

@@ -150,10 +150,14 @@ PLAIN = Form()
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How an agent speaks: its own system prompt, and how references are shown to it (`core/prompts.py`)."""
+    """How an agent speaks: its own system prompt, and how references are shown to it (`core/prompts.py`).
+
+    They are `shuffled`, unless who asks needs them in the order given: a judge that is asked in both orders.
+    """
 
     instructions: str = ""
     framing: Framing = "fenced"
+    shuffled: bool = field(default=True, repr=False)  # the order shown is no part of a call's key
 
 
 @quickly_made

@@ -30,7 +30,7 @@ def synthesise(aggregator: Member, window: int | None = None) -> Combine:
                 reply = await _aggregate(aggregator, conversation, (reply, *further), final=place == len(rest))
             return reply
         except CallError as error:
-            return _instead(references, error)
+            return instead(references, error)
 
     return combine
 
@@ -61,7 +61,7 @@ def select(judge: Agent) -> Combine:
         try:
             verdict = (await Ask((call,), final=not references, label="select", steps=1)).replies[0]
         except CallError as error:
-            return _instead(references, error)
+            return instead(references, error)
         if not references:
             return verdict
         shown = tuple(references[index] for index in display_order(call))
@@ -72,14 +72,20 @@ def select(judge: Agent) -> Combine:
 
 def picked(verdict: str, shown: Replies) -> Reply | None:
     """The reference a verdict picks, of those shown in this order; None where it picks none."""
+    number = place_picked(verdict, shown)
+    return None if number is None else shown[number]
+
+
+def place_picked(verdict: str, shown: Replies) -> int | None:
+    """Which of those shown in this order a verdict picks, from 0; None where it picks none."""
     named = re.findall(r"(?i)\bbest\W+(?:response\W*)?(\d+)", verdict)
     if named and 1 <= int(named[-1]) <= len(shown):
-        return shown[int(named[-1]) - 1]
+        return int(named[-1]) - 1
     wanted = answer_of(verdict)
-    return next((reference for reference in shown if answer_of(reference.text) == wanted), None)
+    return next((place for place, one in enumerate(shown) if answer_of(one.text) == wanted), None)
 
 
-def _instead(references: Replies, error: CallError) -> Reply:
+def instead(references: Replies, error: CallError) -> Reply:
     """What stands in for a failed aggregator.
 
     Raises:

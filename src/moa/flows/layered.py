@@ -31,10 +31,10 @@ async def layered(
             failure = error
     if references:
         return await combine(conversation, references)
-    return await _alone(conversation, combine, failure)
+    return await alone(conversation, combine, failure)
 
 
-async def _alone(conversation: Conversation, combine: Combine, failure: CallError) -> Reply:
+async def alone(conversation: Conversation, combine: Combine, failure: CallError) -> Reply:
     """The aggregator's own answer where no proposer has one; the proposers' failure, where it has none either."""
     try:
         reply = await combine(conversation, ())

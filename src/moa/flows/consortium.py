@@ -1,0 +1,54 @@
+"""A consortium: the panel is asked again, each time with its last answers in view, until enough of it agrees.
+
+After irthomasthomas/llm-consortium; there the arbiter reports its own confidence, here it is measured: the share of the panel that
+gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from moa.core.errors import CallError
+from moa.core.flow import Combine
+from moa.core.prompts import REFINE
+from moa.core.types import Conversation, Replies, Reply
+from moa.flows.answers import Kind, answer_of
+from moa.flows.layered import alone
+from moa.flows.members import Member, ask_members
+
+
+async def consortium(
+    conversation: Conversation,
+    members: Sequence[Member],
+    combine: Combine,
+    confidence: float = 0.8,
+    rounds: int = 3,
+    kind: Kind = "auto",
+    **rules: Any,
+) -> Reply:
+    """The answer combined from the first round in which a share of `confidence` of the replies agree, or from the last of
+    `rounds`; its notes then say how far they agreed. A round that fails leaves the replies of the one before. `rules` are
+    those of Ask.
+    """
+    references: Replies = ()
+    failure = CallError("there are no proposers")
+    for number in range(1, rounds + 1):
+        step = rules | {"label": f"round {number}", "steps": rounds + 2 - number}
+        try:
+            references = await ask_members(members, conversation, references, REFINE if references else "", step)
+        except CallError as error:
+            failure = error
+        if references and agreement(references, kind) >= confidence:
+            return await combine(conversation, references)
+    if not references:
+        return await alone(conversation, combine, failure)
+    reply = await combine(conversation, references)
+    return reply.noted(f"agreement: {agreement(references, kind):.0%} after {rounds} rounds, {confidence:.0%} wanted")
+
+
+def agreement(replies: Replies, kind: Kind = "auto") -> float:
+    """The share of the replies that give the most frequent answer; one without an answer agrees with nobody."""
+    votes = Counter(answer for reply in replies if (answer := answer_of(reply.text, kind)) is not None)
+    return max(votes.values(), default=0) / len(replies) if replies else 0.0

@@ -1,0 +1,65 @@
+"""Debate: each agent answers, reads what the others say, and answers again, until they agree (arXiv 2305.14325)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from moa.core.agents import Agent
+from moa.core.errors import CallError
+from moa.core.flow import Ask, Combine, Outcomes
+from moa.core.prompts import DEBATE
+from moa.core.types import Call, Conversation, Reply, assistant, user
+from moa.flows.answers import Kind, answer_of
+from moa.flows.layered import alone
+from moa.flows.members import numbered
+
+
+async def debate(
+    conversation: Conversation,
+    agents: Sequence[Agent],
+    combine: Combine,
+    rounds: int = 2,
+    kind: Kind = "auto",
+    **rules: Any,
+) -> Reply:
+    """The answer combined from what the agents say in the end. The first round is without references; each later one shows
+    every agent its own last answer and those of the others. It ends as soon as all give the same answer, and after `rounds`.
+
+    Who fails in a round keeps its last answer. `rules` are those of Ask.
+    """
+    said: dict[int, Reply] = {}
+    calls = {n: agent.call(conversation, sample=sample) for n, (sample, agent) in enumerate(_agents(agents))}
+    failure = CallError("there are no agents")
+    for number in range(1, rounds + 1):
+        places = list(calls)
+        step = rules | {"label": f"round {number}", "steps": rounds + 2 - number}
+        try:
+            outcomes: Outcomes = await Ask(tuple(calls.values()), **step)
+        except CallError as error:
+            failure = error
+            if not said:
+                break
+            continue
+        said |= {place: one for place, one in zip(places, outcomes, strict=True) if isinstance(one, Reply)}
+        if len(said) < 2 or len({answer_of(reply.text, kind) for reply in said.values()}) == 1:
+            break
+        calls = {
+            place: _again(conversation, agent, sample, place, said)
+            for place, (sample, agent) in enumerate(_agents(agents))
+            if place in said
+        }
+    if not said:
+        return await alone(conversation, combine, failure)
+    return await combine(conversation, tuple(said[place] for place in sorted(said)))
+
+
+def _agents(agents: Sequence[Agent]) -> list[tuple[int, Agent]]:
+    return [(sample, agent) for sample, agent in numbered(agents) if isinstance(agent, Agent)]
+
+
+def _again(conversation: Conversation, agent: Agent, sample: int, place: int, said: dict[int, Reply]) -> Call:
+    """An agent's next turn: its own last answer is its own, the others' are references."""
+    turns = (*conversation, assistant(said[place].text), user(DEBATE))
+    others = tuple(said[other] for other in sorted(said) if other != place)
+    return agent.call(turns, others, sample=sample)

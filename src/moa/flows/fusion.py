@@ -1,0 +1,50 @@
+"""Fusion: the panel's answers are compared first, in a structured analysis, and the answer is written with it in view.
+
+The shape of OpenRouter's Fusion (June 2026): consensus, contradictions, partial coverage, unique insights, blind spots.
+"""
+
+from __future__ import annotations
+
+from moa.core.agents import Agent
+from moa.core.errors import CallError
+from moa.core.flow import Ask, Combine
+from moa.core.prompts import ANALYSE, FUSE, SYNTHESISE
+from moa.core.types import Conversation, Replies, Reply
+from moa.flows.answers import answer_of
+from moa.flows.combine import instead
+from moa.flows.members import ask_member
+from moa.flows.rank import as_given
+
+
+def fusion(aggregator: Agent, analyst: Agent | None = None) -> Combine:
+    """The aggregator reads the proposals and the analyst's comparison of them, and writes the answer: two calls.
+
+    The analysis is shown as one more reference, inside the frame it cannot leave, since it repeats what the proposals say. Without
+    a readable one the aggregator synthesises as usual, and the reply says so in its notes.
+    """
+
+    async def combine(conversation: Conversation, references: Replies) -> Reply:
+        if len(references) < 2:
+            return await ask_member(aggregator, conversation, references, SYNTHESISE, "aggregator", final=True)
+        analysis = await _analysis(analyst or aggregator, conversation, references)
+        try:
+            if analysis is None:
+                reply = await ask_member(aggregator, conversation, references, SYNTHESISE, "aggregator", final=True)
+                return reply.noted("fallback: there is no readable analysis of the proposals")
+            call = as_given(aggregator.call(conversation, (*references, analysis), task=FUSE, role="aggregator"))
+            return (await Ask((call,), final=True, label="aggregate", steps=1)).replies[0]
+        except CallError as error:
+            return instead(references, error)
+
+    return combine
+
+
+async def _analysis(analyst: Agent, conversation: Conversation, references: Replies) -> Reply | None:
+    """The analyst's comparison as a reference, JSON and nothing else; None where there is none."""
+    call = analyst.call(conversation, references, task=ANALYSE, role="judge")
+    try:
+        reply = (await Ask((call,), label="analyse", steps=2)).replies[0]
+    except CallError:
+        return None
+    found = answer_of(reply.text, "json")
+    return None if found is None else Reply(found, model=reply.model, agent="analysis")

@@ -1,0 +1,124 @@
+"""Ranking: judges compare the proposals, two by two in both orders or all of them in one call; the best one is the answer.
+
+Pairs are compared as in LLM-Blender (arXiv 2306.02561), in both orders against position bias (arXiv 2306.05685); ballots are
+counted as Borda (1781) and Copeland (1951) did.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Literal, TypeAlias
+
+from moa.core.agents import Agent
+from moa.core.errors import CallError
+from moa.core.flow import Ask, Combine, Outcomes
+from moa.core.prompts import RANK, SELECT, display_order
+from moa.core.types import Call, Conversation, Replies, Reply
+from moa.flows.combine import instead, place_picked
+from moa.flows.members import ask_member
+
+Way: TypeAlias = Literal["pairwise", "listwise"]
+Count: TypeAlias = Literal["copeland", "borda"]
+
+
+def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copeland") -> Combine:
+    """The proposal that the judges rank first, word for word.
+
+    "pairwise" asks every judge about each pair in both orders: n (n - 1) short calls at once. "copeland" counts the pairs that one
+    wins over both orders and all judges together, "borda" every single verdict. "listwise" asks each judge once for the whole order
+    and counts by Borda. Equals are taken in the order they came.
+    """
+
+    async def combine(conversation: Conversation, references: Replies) -> Reply:
+        if not references:
+            return await ask_member(judges[0], conversation, (), "", "aggregator", final=True)
+        if len(references) == 1:
+            return references[0]
+        pairs = list(combinations(range(len(references)), 2)) if way == "pairwise" else []
+        calls = (
+            _pairwise(judges, conversation, references, pairs) if pairs else _listwise(judges, conversation, references)
+        )
+        try:
+            outcomes = await Ask(calls, label="rank", steps=1)
+        except CallError as error:
+            return instead(references, error)
+        points = (
+            _points_of_pairs(outcomes, calls, references, pairs, count)
+            if pairs
+            else borda(
+                [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)], len(references)
+            )
+        )
+        return references[points.index(max(points))]
+
+    return combine
+
+
+def _pairwise(
+    judges: Sequence[Agent], conversation: Conversation, references: Replies, pairs: Sequence[tuple[int, int]]
+) -> tuple[Call, ...]:
+    """One call for each order of each pair, by each judge."""
+    orders = [order for one, two in pairs for order in ((one, two), (two, one))]
+    shown = [tuple(references[place] for place in order) for order in orders]
+    return tuple(
+        as_given(judge.call(conversation, pair, task=SELECT, role="judge")) for judge in judges for pair in shown
+    )
+
+
+def _listwise(judges: Sequence[Agent], conversation: Conversation, references: Replies) -> tuple[Call, ...]:
+    return tuple(judge.call(conversation, references, task=RANK, role="judge") for judge in judges)
+
+
+def as_given(call: Call) -> Call:
+    """The same call, its references shown in the order given."""
+    return replace(call, manner=replace(call.manner, shuffled=False))
+
+
+def _answered(outcomes: Outcomes, calls: tuple[Call, ...]) -> list[tuple[Reply, Call]]:
+    return [(outcome, call) for outcome, call in zip(outcomes, calls, strict=True) if isinstance(outcome, Reply)]
+
+
+def _points_of_pairs(
+    outcomes: Outcomes, calls: tuple[Call, ...], references: Replies, pairs: Sequence[tuple[int, int]], count: Count
+) -> list[float]:
+    """What each proposal has won. A verdict that picks none of the two is half a point for both."""
+    orders = [order for one, two in pairs for order in ((one, two), (two, one))]
+    won: dict[tuple[int, int], float] = dict.fromkeys(
+        pairs, 0.0
+    )  # of a pair, how much more the first one was preferred
+    for number, (outcome, call) in enumerate(zip(outcomes, calls, strict=True)):
+        order = orders[number % len(orders)]
+        picked = place_picked(outcome.text, call.references) if isinstance(outcome, Reply) else None
+        if picked is not None:
+            pair = (min(order), max(order))
+            won[pair] += 1.0 if order[picked] == pair[0] else -1.0
+    points = [0.0] * len(references)
+    for (one, two), lead in won.items():
+        share = lead if count == "borda" else (lead > 0) - (lead < 0)
+        points[one] += share
+        points[two] -= share
+    return points
+
+
+def ranking_of(verdict: str, call: Call) -> list[int]:
+    """The references of a call as its judge ranks them, the best one first; those it does not name are left out."""
+    lines = re.findall(r"(?i)\branking\W*((?:response\W*)?\d[^\n]*)", verdict)
+    shown = display_order(call)
+    numbers = [int(number) - 1 for number in re.findall(r"\d+", lines[-1])] if lines else []
+    return [shown[number] for number in dict.fromkeys(numbers) if 0 <= number < len(shown)]
+
+
+def borda(ballots: Sequence[Sequence[int]], among: int) -> list[float]:
+    """Points of each of `among` proposals: on every ballot, one for each that it stands above; who is not named shares the places
+    below."""
+    points = [0.0] * among
+    for ballot in ballots:
+        below = [place for place in range(among) if place not in ballot]
+        for place, one in enumerate(ballot):
+            points[one] += among - 1 - place
+        for one in below:
+            points[one] += (len(below) - 1) / 2
+    return points

@@ -1,0 +1,28 @@
+"""A tree: the layer in groups, each fused as soon as it is there, so that a slow branch does not hold up the others (Faster-MoA,
+arXiv 2512.18126)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from moa.core.errors import CallError
+from moa.core.flow import Combine, Fork, quiet
+from moa.core.types import Conversation, Reply
+from moa.flows.layered import alone, layered
+from moa.flows.members import Member
+
+
+async def tree(conversation: Conversation, groups: Sequence[Sequence[Member]], combine: Combine, **rules: Any) -> Reply:
+    """The answer combined from what each group's own proposals were combined to. One group: `layered` with one layer.
+
+    A group that fails is left out. `rules` are those of Ask, and hold within each group.
+    """
+    if len(groups) == 1:
+        return await layered(conversation, groups, combine, **rules)
+    flows = tuple(quiet(layered(conversation, [group], combine, **rules)) for group in groups)
+    try:
+        fused = await Fork(flows, label="groups", steps=2)
+    except CallError as error:
+        return await alone(conversation, combine, error)
+    return await combine(conversation, tuple(reply for reply in fused if isinstance(reply, Reply)))

@@ -1,0 +1,152 @@
+"""Ways to lay out who reads whom: sparse layers, trees, debate, refinement, consortium; and what they are equal to."""
+
+from __future__ import annotations
+
+import pytest
+
+from moa.core.agents import Agent
+from moa.core.errors import CallError, NotEnoughReplies
+from moa.core.flow import Outcome, play
+from moa.core.prompts import CRITIQUE, DEBATE, KEEP, REFINE, REVISE, display_order
+from moa.core.types import Call, Conversation, Reply, user
+from moa.flows.combine import synthesise
+from moa.flows.consortium import agreement, consortium
+from moa.flows.debate import debate
+from moa.flows.layered import layered
+from moa.flows.refine import refine
+from moa.flows.sparse import passed_on, sparse
+from moa.flows.tree import tree
+from moa.flows.vote import by_vote
+
+QUESTION: Conversation = (user("What is 2 + 2?"),)
+A, B, C, D = (Agent(f"x:{name}", name=name) for name in "abcd")
+AGG, JUDGE = Agent("x:agg"), Agent("x:judge")
+DOWN = CallError("down")
+
+
+def shown(call: Call) -> list[str]:
+    return [call.references[place].text for place in display_order(call)]
+
+
+def said(call: Call) -> str:
+    """Every call answers who it is, and what it was shown."""
+    return f"{call.agent}({','.join(shown(call))})"
+
+
+def test_sparse_layers_that_keep_all_are_layers() -> None:
+    layers = [[A, B, C], [B, C, D]]
+    one = play(sparse(QUESTION, layers, synthesise(AGG), JUDGE, keep=3), said)
+    other = play(layered(QUESTION, layers, synthesise(AGG)), said)
+    assert one.answer == other.answer
+    assert [ask.calls for ask in one.asked] == [ask.calls for ask in other.asked]
+
+
+def test_the_next_layer_reads_only_what_the_judge_keeps() -> None:
+    def answer(call: Call) -> str:
+        if call.agent == "x:judge":
+            return f"Keep: {', '.join(str(place + 1) for place, text in enumerate(shown(call)) if text != 'c()')}"
+        return said(call)
+
+    played = play(sparse(QUESTION, [[A, B, C], [D]], synthesise(AGG), JUDGE, keep=2), answer)
+    keep, second = played.asked[1], played.asked[2]
+    assert keep.calls[0].task == KEEP.format(keep=2)
+    assert [reference.text for reference in second.calls[0].references] == ["a()", "b()"]
+    assert second.calls[0].task == REFINE
+
+
+def test_the_judge_may_end_the_rounds() -> None:
+    def answer(call: Call) -> str:
+        return "Keep: 1, 2\nStop" if call.agent == "x:judge" else said(call)
+
+    played = play(sparse(QUESTION, [[A, B, C], [D], [D]], synthesise(AGG), JUDGE, keep=2), answer)
+    assert [ask.label for ask in played.asked] == ["layer 1", "keep", "aggregate"]
+
+
+@pytest.mark.parametrize("verdict", ["hm", "Keep: 9", DOWN])
+def test_a_judge_that_cannot_be_read_passes_all_on(verdict: Outcome | str) -> None:
+    references = tuple(map(Reply, "123"))
+    assert play(passed_on(JUDGE, QUESTION, references, 2), [verdict]).answer == (references, False)  # type: ignore[arg-type]
+
+
+def test_a_tree_of_one_group_is_a_layer() -> None:
+    one = play(tree(QUESTION, [[A, B, C]], synthesise(AGG)), said)
+    other = play(layered(QUESTION, [[A, B, C]], synthesise(AGG)), said)
+    assert (one.answer, [ask.calls for ask in one.asked]) == (other.answer, [ask.calls for ask in other.asked])
+
+
+def test_each_group_is_fused_by_itself_and_only_the_last_fusion_is_streamed() -> None:
+    played = play(tree(QUESTION, [[A, B], [C, D]], synthesise(AGG)), said)
+    assert [[call.agent for call in ask.calls] for ask in played.asked] == [
+        ["a", "b"],
+        ["x:agg"],
+        ["c", "d"],
+        ["x:agg"],
+        ["x:agg"],
+    ]
+    assert [ask.final for ask in played.asked] == [False] * 4 + [True]
+    assert sorted(text[:6] for text in shown(played.asked[-1].calls[0])) == ["x:agg("] * 2
+
+
+def test_a_group_that_fails_is_left_out_and_none_at_all_is_an_error() -> None:
+    dead = play(tree(QUESTION, [[A, B], [C, D]], by_vote()), [DOWN, DOWN, "4", "4"])
+    assert dead.answer.text == "4"
+    with pytest.raises(CallError):
+        play(tree(QUESTION, [[A], [B]], by_vote()), [DOWN] * 5)
+
+
+def test_in_a_debate_each_reads_the_others_and_keeps_its_own_as_its_own() -> None:
+    played = play(debate(QUESTION, [A, B, C], by_vote(), rounds=2), ["4", "5", "6", "4", "4", "6"])
+    second = played.asked[1]
+    assert played.answer.text == "4"
+    for call, own in zip(second.calls, "456", strict=True):
+        assert [turn.role for turn in call.conversation] == ["user", "assistant", "user"]
+        assert (call.conversation[1].text, call.conversation[2].text) == (own, DEBATE)
+        assert sorted(shown(call)) == sorted(set("456") - {own})
+
+
+def test_a_debate_ends_when_all_agree() -> None:
+    assert len(play(debate(QUESTION, [A, B], by_vote(), rounds=5), ["4", "Answer: 4"]).asked) == 1
+
+
+def test_who_fails_in_a_debate_keeps_its_last_word() -> None:
+    played = play(debate(QUESTION, [A, B, C], by_vote(), rounds=2), ["4", "5", "4", DOWN, "5", DOWN])
+    assert played.answer.text == "4"
+    with pytest.raises(NotEnoughReplies):
+        play(debate(QUESTION, [A, B], by_vote()), [DOWN] * 4)
+
+
+def test_an_answer_is_criticised_and_revised_until_no_fault_is_found() -> None:
+    played = play(refine(QUESTION, A, B, C, rounds=3), ["5", "It is 4.", "4", "No faults."])
+    first, critique, revise, again = played.asked
+    assert played.answer.text == "4"
+    assert critique.calls[0].task == CRITIQUE
+    assert (revise.calls[0].task, shown(revise.calls[0])) == (REVISE, ["5", "It is 4."])
+    assert shown(again.calls[0]) == ["4"]
+    assert not first.final
+
+
+@pytest.mark.parametrize("script", [["5", DOWN], ["5", "It is 4.", DOWN]])
+def test_without_critic_or_reviser_the_answer_stands_and_it_is_said(script: list[Outcome | str]) -> None:
+    answer = play(refine(QUESTION, A, B, C), script).answer
+    assert (answer.text, answer.notes[0][:9]) == ("5", "fallback:")
+
+
+def test_a_consortium_asks_again_until_enough_agree() -> None:
+    played = play(
+        consortium(QUESTION, [A, B, C], synthesise(AGG), confidence=0.9), ["4", "5", "4", "4", "4", "4", "four"]
+    )
+    assert [ask.label for ask in played.asked] == ["round 1", "round 2", "aggregate"]
+    assert [reference.text for reference in played.asked[1].calls[0].references] == ["4", "5", "4"]
+    assert played.answer.notes == ()
+
+
+def test_a_consortium_that_never_agrees_says_how_far_it_came() -> None:
+    played = play(consortium(QUESTION, [A, B], by_vote(), confidence=1.0, rounds=2), ["4", "5", "4", "5"])
+    assert played.answer.notes == ("agreement: 50% after 2 rounds, 100% wanted",)
+    with pytest.raises(NotEnoughReplies):
+        play(consortium(QUESTION, [A, B], by_vote()), [DOWN] * 6)
+
+
+def test_agreement_is_measured_and_who_says_nothing_agrees_with_nobody() -> None:
+    assert agreement(tuple(map(Reply, ("Answer: 4", "4", "5", ""))), "number") == 0.5
+    assert agreement(()) == 0
