@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moa.config.build import flow_of
+from moa.config.flows import flow_of
 from moa.config.load import load
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,8 @@ from training.world import Question, questions
 from training.world.beyond import HONEST
 
 from moa import Agent, Mixture, Reply
-from moa.config.build import flow_of
 from moa.config.find import load_here
+from moa.config.flows import flow_of
 from moa.core.conversation import conversation_of
 from moa.core.errors import MoaError
 from moa.core.flow import play

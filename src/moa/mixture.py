@@ -89,8 +89,9 @@ class Mixture:
         Raises:
             ConfigError: the configuration is wrong; names the file, the place and the nearest right name.
         """
-        from moa.config.build import Rig, flow_of, named
+        from moa.config.build import Rig
         from moa.config.find import load_here
+        from moa.config.flows import flow_of, named
 
         loaded = load_here(file=Path(config) if config else None, flags=flags)
         chosen = named(loaded, name)

@@ -11,7 +11,7 @@ import pytest
 from command import moa_says
 from fake_host import Model, host
 
-from moa.config.build import default_name, flow_of
+from moa.config.flows import default_name, flow_of
 from moa.config.load import load
 
 KEYS = {

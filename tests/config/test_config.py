@@ -9,7 +9,8 @@ import genai_prices
 import pytest
 from genai_prices import calc_price
 
-from moa.config.build import MOST_NESTED, Rig, default_name, flow_of
+from moa.config.build import Rig
+from moa.config.flows import MOST_NESTED, default_name, flow_of
 from moa.config.load import load
 from moa.config.prices import price_of
 from moa.config.registry import find, names

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from moa.config.build import default_name
 from moa.config.find import load_here
+from moa.config.flows import default_name
 from moa.config.found import Found, Server, auto, look, models_table
 from moa.providers.hosts import HOSTS
 

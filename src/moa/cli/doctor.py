@@ -86,7 +86,8 @@ def _python() -> Finding:
 
 def _config(config: Config) -> Iterator[Finding]:
     """That every mixture of the user's stands, and that the models of the default one can be called."""
-    from moa.config.build import Rig, default_name, flow_of
+    from moa.config.build import Rig
+    from moa.config.flows import default_name, flow_of
     from moa.mixture import Mixture
 
     names = ", ".join(source.name for source in config.written) or "none written; defaults hold"
@@ -168,7 +169,8 @@ def _llama(*, needed: bool) -> Iterator[Finding]:
 
 def _embedded() -> Finding:
     """That the models that ship with moa are whole, and answer one question."""
-    from moa.config.build import Rig, flow_of
+    from moa.config.build import Rig
+    from moa.config.flows import flow_of
     from moa.config.load import load
     from moa.engine.watch import Order, run
 

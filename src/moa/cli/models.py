@@ -40,8 +40,9 @@ def models(
     config: ConfigFile = None,
 ) -> None:
     """List the keys found, the local servers that answer, the models that ship with moa, and your agents."""
-    from moa.config.build import Rig, default_name
+    from moa.config.build import Rig
     from moa.config.find import load_here
+    from moa.config.flows import default_name
 
     screen, loaded = Screen(as_json=as_json), load_here(file=config)
     rig = Rig(loaded)

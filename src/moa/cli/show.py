@@ -37,8 +37,8 @@ def show(
 
 
 def _list(screen: Screen, config: Path | None) -> None:
-    from moa.config.build import default_name
     from moa.config.find import load_here
+    from moa.config.flows import default_name
 
     loaded = load_here(file=config)
     default = default_name(loaded)

@@ -19,25 +19,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moa.config.hosts import Wires
-from moa.config.load import Config, nearest, xdg
+from moa.config.load import Config, xdg
 from moa.config.prices import price_of
 from moa.config.profiles import Profiles
-from moa.config.spec import Agent as AgentSpec
-from moa.config.spec import Mixture as MixtureSpec
 from moa.config.spec import Store as StoreSpec
-from moa.core.agents import Agent
-from moa.core.errors import ConfigError
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
 from moa.core.types import Reply, Request
-from moa.flows.members import Member
-from moa.flows.topology import MakeFlow, topology
 from moa.stores.ledger import SqliteLedger
 from moa.stores.sqlite import Sqlite
 from moa.wrap.advice import Advice
@@ -56,9 +50,6 @@ from moa.wrap.turns import Machine, Turns
 
 WRITING = 0.05
 """Seconds that a mixture's end waits for the disk: less than a deadline may be passed by. What is late is written all the same."""
-
-MOST_NESTED = 4
-"""How deep mixtures may stand inside mixtures."""
 
 
 class Rig:
@@ -230,94 +221,3 @@ def keys_path(spec: StoreSpec, environ: Mapping[str, str]) -> Path:
 
 def _runs(spec: StoreSpec, environ: Mapping[str, str]) -> Path:
     return Path(spec.path).expanduser() if spec.path else xdg(environ, "data") / "runs.db"
-
-
-def named(config: Config, name: str | None) -> str:
-    """The mixture meant by a name; None, and "default" where no mixture is called so, is the default one."""
-    return default_name(config) if name is None or (name == "default" and name not in config.spec.mixtures) else name
-
-
-def default_name(config: Config) -> str:
-    """The mixture that is used where none is named.
-
-    Raises:
-        ConfigError: the configuration names one that does not exist.
-    """
-    mixtures = config.spec.mixtures
-    if config.spec.default is not None:
-        if config.spec.default not in mixtures:
-            raise ConfigError(f"{config.where('default')}: {_no_mixture(config.spec.default, config)}")
-        return config.spec.default
-    own = [name for source in config.written for name in source.data.get("mixtures", {})]
-    if "default" in own or len(set(own)) == 1:
-        return "default" if "default" in own else own[0]
-    return "auto" if "auto" in mixtures else "builtin"
-
-
-def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: MixtureSpec | None = None) -> MakeFlow:
-    """What turns a conversation into the flow of a mixture, or of the same mixture with another `spec`.
-
-    Raises:
-        ConfigError: no such mixture, or a name inside it stands for nothing, or mixtures nest too deep or in a circle.
-    """
-    spec = spec or config.spec.mixtures.get(name)
-    if spec is None:
-        raise ConfigError(_no_mixture(name, config))
-    if name in above or len(above) >= MOST_NESTED:
-        why = "stands inside itself" if name in above else f"is nested more than {MOST_NESTED} deep"
-        raise ConfigError(f"{config.where(f'mixtures.{name}')}: this mixture {why} ({' > '.join((*above, name))})")
-
-    known: dict[str, Member] = {}  # the same name is the same member, so that its samples are numbered
-
-    def member(text: str, place: str) -> Member:
-        if text not in known:
-            known[text] = _member(config, text, f"mixtures.{name}.{place}", (*above, name))
-        return known[text]
-
-    layers = _layers(spec, member)
-    aggregator = member(spec.aggregator, "aggregator") if spec.aggregator else None
-    try:
-        return topology(
-            layers,
-            aggregator,
-            spec.combine,
-            spec.answers,
-            need=spec.need,
-            grace=None if spec.grace == "learnt" else spec.grace,
-            least=spec.least,
-            window=spec.window,
-        )
-    except ConfigError as error:
-        raise ConfigError(f"{config.where(f'mixtures.{name}')}.{error}") from None
-
-
-def _layers(spec: MixtureSpec, member: Callable[[str, str], Member]) -> list[list[Member]]:
-    """The members of each layer; `proposers` with `rounds`, and `agent` with `samples`, write them shortly."""
-    if spec.layers:
-        return [
-            [member(text, f"layers[{n}][{m}]") for m, text in enumerate(layer)] for n, layer in enumerate(spec.layers)
-        ]
-    if spec.agent:
-        return [[member(spec.agent, "agent")] * spec.samples]
-    return [[member(text, f"proposers[{m}]") for m, text in enumerate(spec.proposers)]] * spec.rounds
-
-
-def _member(config: Config, text: str, path: str, above: tuple[str, ...]) -> Member:
-    spec = config.spec
-    if text in spec.agents or ":" in text:
-        return agent_of(text, spec.agents.get(text))
-    if text in spec.mixtures:
-        return flow_of(config, text, above)
-    raise ConfigError(f'{config.where(path)}: no agent "{text}"{nearest(text, [*spec.agents, *spec.mixtures])}')
-
-
-def agent_of(name: str, spec: AgentSpec | None) -> Agent:
-    """The agent of that name; without a spec, the model of that name."""
-    if spec is None:
-        return Agent(name)
-    settings = spec.model_dump(exclude={"timeout"})
-    return Agent(name=name, **settings)
-
-
-def _no_mixture(name: str, config: Config) -> str:
-    return f'no mixture "{name}"{nearest(name, config.spec.mixtures)}; there are {", ".join(config.spec.mixtures)}'

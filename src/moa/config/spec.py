@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from moa.flows.topology import ASK_NOBODY
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -57,6 +59,28 @@ class Agent(_Strict):
     timeout: Seconds | None = None
 
 
+OF_TOPOLOGY = {"keep": "sparse", "group": "tree", "confidence": "consortium", "residual": "layered"}
+"""Settings that only one topology has."""
+
+
+class Verify(_Strict):
+    """What a right answer looks like, told by one of these: a regular expression that is found in it, a number from … to …, a JSON
+    schema (as text) that it obeys, or a function of yours ("package.module:function") that takes the text and returns a score, of
+    which 0 or less has failed."""
+
+    pattern: str | None = None
+    number: tuple[float | None, float | None] | None = None
+    schema_: str | None = Field(None, alias="schema")
+    function: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Verify:
+        given = [name for name in ("pattern", "number", "schema_", "function") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("exactly one of pattern, number, schema and function says what a right answer looks like")
+        return self
+
+
 class Mixture(_Strict):
     """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
 
@@ -64,6 +88,10 @@ class Mixture(_Strict):
     replies close a layer early, after `grace` more seconds ("learnt": as long as nearly all calls of those still out take). The
     aggregator reads all references at once, or `window` at a time. In a tool loop the proposers advise once on a user's "turn", on
     every "call", or on every n-th.
+
+    `topology` is who reads whom, `combine` how one answer is made of many (docs/methods.md). `judges` judge in the aggregator's
+    place. Of "sparse" layers `keep` proposals are passed on; a "tree" has groups of `group`; a "consortium" asks again until a
+    share of `confidence` agrees. `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard.
     """
 
     description: str = ""
@@ -73,7 +101,17 @@ class Mixture(_Strict):
     agent: str | None = None
     samples: int = Field(1, ge=1, le=100)
     aggregator: str | None = Field(None, validation_alias=AliasChoices("aggregator", "judge", "chairman", "arbiter"))
-    combine: Literal["synthesise", "select", "vote"] = "synthesise"
+    topology: Literal["layered", "sparse", "tree", "debate", "refine", "consortium"] = "layered"
+    combine: Literal["synthesise", "select", "rank", "council", "fusion", "vote", "medoid", "best"] = "synthesise"
+    judges: tuple[str, ...] = ()
+    ranking: Literal["pairwise", "listwise"] = "pairwise"
+    ballots: Literal["copeland", "borda"] = "copeland"
+    verify: Verify | None = None
+    guard: Literal["anchor"] | None = None
+    keep: int = Field(2, ge=1, strict=True)
+    group: int = Field(3, ge=2, strict=True)
+    confidence: float = Field(0.8, gt=0, le=1)
+    residual: bool = False
     answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
     need: int | None = Field(None, ge=1, strict=True)
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
@@ -98,11 +136,25 @@ class Mixture(_Strict):
             raise ValueError("rounds goes with proposers; with layers, write a layer once for each round")
         if "samples" in self.model_fields_set and not self.agent:
             raise ValueError("samples goes with agent; to sample a proposer, name it as often")
-        if self.combine == "vote" and self.aggregator is not None:
-            raise ValueError('combine = "vote" asks no aggregator; leave it out')
-        if self.combine != "vote" and self.aggregator is None:
-            raise ValueError('an aggregator is needed (or combine = "vote", which needs none)')
+        self._goes_together()
         return self
+
+    def _goes_together(self) -> None:
+        judged = self.topology in ("sparse", "refine") or self.guard
+        if self.combine in ASK_NOBODY and self.aggregator is not None and not judged:
+            raise ValueError(f'combine = "{self.combine}" asks no aggregator; leave it out')
+        if self.combine not in ASK_NOBODY and self.aggregator is None and not (self.combine == "rank" and self.judges):
+            raise ValueError(
+                f"an aggregator is needed (or combine = {' or '.join(map(repr, ASK_NOBODY))}, which need none)"
+            )
+        for name, where in OF_TOPOLOGY.items():
+            if name in self.model_fields_set and self.topology != where:
+                raise ValueError(f'{name} is of topology = "{where}"; this one is "{self.topology}"')
+        for name in ("ranking", "ballots"):
+            if name in self.model_fields_set and self.combine != "rank":
+                raise ValueError(f'{name} is of combine = "rank"; this one is "{self.combine}"')
+        if self.combine == "best" and self.verify is None:
+            raise ValueError('combine = "best" needs verify, which says what a right answer looks like')
 
 
 class Limits(_Strict):

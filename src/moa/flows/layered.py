@@ -9,13 +9,24 @@ from moa.core.errors import CallError
 from moa.core.flow import Combine
 from moa.core.prompts import REFINE
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.medoid import similarity
 from moa.flows.members import Member, ask_members
+
+ALIKE = 0.95
+"""The similarity from which on one text repeats another."""
 
 
 async def layered(
-    conversation: Conversation, layers: Sequence[Sequence[Member]], combine: Combine, **rules: Any
+    conversation: Conversation,
+    layers: Sequence[Sequence[Member]],
+    combine: Combine,
+    residual: bool = False,
+    **rules: Any,
 ) -> Reply:
     """The answer of `layers` to a conversation. `rules` are those of Ask: need, grace, least …
+
+    With `residual` a layer reads, besides the replies of the layer before, what older ones said and these do not repeat; a layer
+    that says nothing new is the last (residuals and adaptive ending are RMoA's, arXiv 2505.24442, measured there by embeddings).
 
     A layer that fails leaves the references of the layer before; with none at all the aggregator answers alone. Where a
     layer closes early (`need`) and another follows, who is late goes on meanwhile, and is read by the layer after that.
@@ -26,12 +37,23 @@ async def layered(
         step = {"keep": rules.get("need") is not None and n < len(layers)} | rules
         step |= {"label": f"layer {n}", "steps": len(layers) + 2 - n}
         try:
-            references = await ask_members(layer, conversation, references, REFINE if references else "", step)
+            replies = await ask_members(layer, conversation, references, REFINE if references else "", step)
         except CallError as error:
             failure = error
+            continue
+        older = tuple(one for one in references if not repeats(one, replies)) if residual else ()
+        settled = residual and bool(references) and all(repeats(one, references) for one in replies)
+        references = (*replies, *older)
+        if settled:
+            break
     if references:
         return await combine(conversation, references)
     return await alone(conversation, combine, failure)
+
+
+def repeats(reply: Reply, others: Replies) -> bool:
+    """Whether one of the others says the same, word for word or nearly."""
+    return any(similarity(reply.text, other.text) >= ALIKE for other in others)
 
 
 async def alone(conversation: Conversation, combine: Combine, failure: CallError) -> Reply:

@@ -3,37 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from moa.core.agents import Agent
 from moa.core.errors import ConfigError
 from moa.core.flow import Combine, Flow
 from moa.core.types import Conversation, Reply
 from moa.flows.answers import Kind
+from moa.flows.best_of import Verifier, best_of
 from moa.flows.combine import select, synthesise
+from moa.flows.consortium import consortium
+from moa.flows.council import council
+from moa.flows.debate import debate
+from moa.flows.fusion import fusion
+from moa.flows.guard import anchored
 from moa.flows.layered import layered
+from moa.flows.medoid import medoid
 from moa.flows.members import Member
+from moa.flows.rank import Count, Way, rank
+from moa.flows.refine import refine
+from moa.flows.sparse import sparse
+from moa.flows.tree import tree
 from moa.flows.vote import by_vote, vote
 
 MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
+Shape: TypeAlias = Literal["layered", "sparse", "tree", "debate", "refine", "consortium"]
+ASK_NOBODY = ("vote", "medoid", "best")
+"""Ways to combine that make no call: they need no aggregator."""
 
 
-def combiner(how: str, aggregator: Member | None, kind: Kind = "auto", window: int | None = None) -> Combine:
-    """The aggregator that "synthesise", "select" or "vote" stands for.
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, and whether the best proposal is an
+    anchor of the answer."""
+
+    judges: tuple[Agent, ...] = ()
+    way: Way = "pairwise"
+    count: Count = "copeland"
+    verifier: Verifier | None = None
+    anchor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Who reads whom. `keep` is of "sparse", `group` (members of one) of "tree", `confidence` of "consortium"; `residual`
+    layers read what older ones said, too."""
+
+    shape: Shape = "layered"
+    keep: int = 2
+    group: int = 3
+    confidence: float = 0.8
+    residual: bool = False
+
+
+def combiner(
+    how: str, aggregator: Member | None, kind: Kind = "auto", window: int | None = None, judging: Judging | None = None
+) -> Combine:
+    """The way to combine that a name stands for.
 
     Raises:
         ConfigError: there is no such way, or it needs an aggregator (or a judge that is an agent) and has none.
     """
+    judging = judging or Judging()
+    judges = judges_of(judging, aggregator)
     if how == "vote":
         return by_vote(kind)
+    if how == "medoid":
+        return medoid()
+    if how == "best":
+        if judging.verifier is None:
+            raise ConfigError('verify: combine = "best" needs to know what a right answer looks like')
+        return best_of(judging.verifier, kind)
+    if how == "rank" and judges:
+        return rank(judges, judging.way, judging.count)
     if aggregator is None:
-        raise ConfigError('aggregator: one is needed to synthesise or select; combine = "vote" does without')
+        raise ConfigError(f'aggregator: combine = "{how}" needs one; {", ".join(ASK_NOBODY)} do without')
     if how == "synthesise":
         return synthesise(aggregator, window)
-    if how == "select" and isinstance(aggregator, Agent):
-        return select(aggregator)
-    raise ConfigError(f'combine: {how!r} is none of "synthesise", "select" (by an agent) and "vote"')
+    if how == "council" and judges:
+        return council(judges, aggregator)
+    if how in ("select", "fusion") and isinstance(aggregator, Agent):
+        return select(aggregator) if how == "select" else fusion(aggregator, judges[0])
+    known = '"synthesise", "select", "rank", "council", "fusion" (these by agents), "vote", "medoid" and "best"'
+    raise ConfigError(f"combine: {how!r} is none of {known}")
+
+
+def judges_of(judging: Judging, aggregator: Member | None) -> tuple[Agent, ...]:
+    """Who judges: those named, else the aggregator, where that is an agent."""
+    return judging.judges or ((aggregator,) if isinstance(aggregator, Agent) else ())
 
 
 def topology(
@@ -46,12 +105,17 @@ def topology(
     grace: float | None = 0.0,
     least: int = 1,
     window: int | None = None,
+    layout: Layout | None = None,
+    judging: Judging | None = None,
 ) -> MakeFlow:
     """The flow of `layers`, under the rules of Ask; a vote over one layer of agents stops asking as soon as it is decided.
+
+    Where they are rounds of the same members ("debate", "refine", "consortium"), there are as many as layers.
 
     Raises:
         ConfigError: the parts do not fit together; names the place.
     """
+    layout, judging = layout or Layout(), judging or Judging()
     if not layers or not all(layers):
         raise ConfigError("layers: a mixture has at least one layer, and a layer at least one agent")
     fewest = min(map(len, layers))
@@ -60,8 +124,62 @@ def topology(
             raise ConfigError(f"{name}: {number!r} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
     if window is not None and (not isinstance(window, int) or window < 2 or how != "synthesise"):
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
+    plain = layout == Layout() and not judging.anchor
     agents = [member for member in layers[0] if isinstance(member, Agent)]
-    if how == "vote" and layers == [agents] and need is None and least == 1:
+    if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
         return partial(vote, agents=agents, kind=kind)
-    combine = how if callable(how) else combiner(how, aggregator, kind, window)
-    return partial(layered, layers=layers, combine=combine, need=need, grace=grace, least=least)
+    combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
+    if judging.anchor:
+        combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
+    rules = {"need": need, "grace": grace, "least": least}
+    return _laid_out(layout, layers, aggregator, combine, kind, judging, rules)
+
+
+def _laid_out(
+    layout: Layout,
+    layers: list[list[Member]],
+    aggregator: Member | None,
+    combine: Combine,
+    kind: Kind,
+    judging: Judging,
+    rules: dict[str, Any],
+) -> MakeFlow:
+    shape, first, rounds = layout.shape, layers[0], len(layers)
+    if shape == "layered":
+        return partial(layered, layers=layers, combine=combine, residual=layout.residual, **rules)
+    if shape == "sparse":
+        judge = _judge(judging, aggregator, "topology")
+        return partial(sparse, layers=layers, combine=combine, judge=judge, keep=layout.keep, **rules)
+    if any(layer != first for layer in layers):
+        raise ConfigError(f'layers: topology = "{shape}" asks the same members in every round; write them as proposers')
+    if shape == "tree":
+        if rounds > 1:
+            raise ConfigError('rounds: topology = "tree" has one layer, in groups')
+        groups = [first[at : at + layout.group] for at in range(0, len(first), layout.group)]
+        return partial(tree, groups=groups, combine=combine, **rules)
+    if shape == "consortium":
+        return partial(
+            consortium, members=first, combine=combine, confidence=layout.confidence, rounds=rounds, kind=kind, **rules
+        )
+    if shape == "debate":
+        agents = [member for member in first if isinstance(member, Agent)]
+        if len(agents) < len(first):
+            raise ConfigError('proposers: topology = "debate" is among agents; one of them is a mixture')
+        return partial(debate, agents=agents, combine=combine, rounds=rounds, kind=kind, **rules)
+    author = first[0] if len(first) == 1 else partial(layered, layers=[first], combine=combine, **rules)
+    reviser = aggregator if isinstance(aggregator, Agent) else first[0]
+    if not isinstance(reviser, Agent):
+        raise ConfigError('aggregator: topology = "refine" needs an agent that revises the answer')
+    return partial(refine, author=author, reviser=reviser, critic=_judge(judging, reviser, "topology"), rounds=rounds)
+
+
+def _judge(judging: Judging, aggregator: Member | None, what: str) -> Agent:
+    """The first of the judges; a guard with a verifier needs none, but may have one.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    judges = judges_of(judging, aggregator)
+    if not judges:
+        raise ConfigError(f"judges: {what} needs an agent that judges, and there is no aggregator that could")
+    return judges[0]

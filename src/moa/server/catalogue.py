@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import partial
 
-from moa.config.build import Rig, agent_of, default_name, flow_of
+from moa.config.build import Rig
+from moa.config.flows import agent_of, default_name, flow_of
 from moa.config.spec import Mixture as Spec
 from moa.core.errors import ConfigError
 from moa.core.ports import Sink

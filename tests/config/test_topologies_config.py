@@ -1,0 +1,98 @@
+"""Each method of the field is a few lines of a configuration; what does not go together is told with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moa.config.flows import flow_of
+from moa.config.load import Config, load
+from moa.core.errors import ConfigError
+from moa.core.flow import play
+from moa.core.plan import plan
+from moa.core.types import user
+
+AGENTS = '[agents]\na = { model = "fake:a" }\nb = { model = "fake:b" }\nc = { model = "fake:c" }\nagg = { model = "fake:agg" }\n'
+PANEL = 'proposers = ["a", "b", "c"]\n'
+QUESTION = (user("Which city?"),)
+
+
+def config(folder: Path, mixture: str) -> Config:
+    (folder / "moa.toml").write_text(f"{AGENTS}[mixtures.m]\n{mixture}")
+    return load({"HOME": str(folder)}, folder=folder)
+
+
+def steps(folder: Path, mixture: str) -> str:
+    made = plan(flow_of(config(folder, mixture), "m"), QUESTION, lambda model: None)
+    return ", ".join(f"{step.label} x{len(step.calls)}" for step in made.steps)
+
+
+@pytest.mark.parametrize(
+    ("mixture", "planned"),
+    [
+        ('combine = "rank"\naggregator = "agg"', "layer 1 x3, rank x6"),
+        ('combine = "rank"\njudges = ["a", "b"]\nranking = "listwise"', "layer 1 x3, rank x2"),
+        (
+            'combine = "council"\naggregator = "agg"\njudges = ["a", "b", "c"]',
+            "layer 1 x3, peer review x3, aggregate x1",
+        ),
+        ('combine = "fusion"\naggregator = "agg"', "layer 1 x3, analyse x1, aggregate x1"),
+        ('combine = "medoid"', "layer 1 x3"),
+        ('combine = "best"\nverify = { pattern = "Paris" }', "layer 1 x3"),
+        ('guard = "anchor"\naggregator = "agg"', "layer 1 x3, aggregate x1, guard x2"),
+        (
+            'topology = "sparse"\nrounds = 2\naggregator = "agg"',
+            "layer 1 x3, keep x1, layer 2 x3, keep x1, aggregate x1",
+        ),
+        ('topology = "sparse"\nrounds = 2\nkeep = 3\naggregator = "agg"', "layer 1 x3, layer 2 x3, aggregate x1"),
+        (
+            'topology = "tree"\ngroup = 2\naggregator = "agg"',
+            "layer 1 x2, aggregate x1, layer 1 x1, aggregate x1, aggregate x1",
+        ),
+        ('topology = "debate"\nrounds = 2\ncombine = "vote"', "round 1 x3, round 2 x3"),
+        ('topology = "consortium"\nrounds = 2\naggregator = "agg"', "round 1 x3, round 2 x3, aggregate x1"),
+        ('topology = "refine"\naggregator = "agg"', "layer 1 x3, aggregate x1, critique 1 x1, revise 1 x1"),
+        ('residual = true\nrounds = 2\naggregator = "agg"', "layer 1 x3, layer 2 x3, aggregate x1"),
+    ],
+)
+def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, planned: str) -> None:
+    assert steps(tmp_path, PANEL + mixture) == planned
+
+
+@pytest.mark.parametrize(
+    ("mixture", "message"),
+    [
+        (PANEL + 'combine = "rank"', "an aggregator is needed"),
+        (PANEL + 'combine = "medoid"\naggregator = "agg"', "asks no aggregator"),
+        (PANEL + 'combine = "best"', "needs verify"),
+        (
+            PANEL + 'combine = "best"\nverify = { pattern = "(" }',
+            r"mixtures\.m\.verify\.pattern: no regular expression",
+        ),
+        (PANEL + 'combine = "best"\nverify = { pattern = "x", function = "a:b" }', "exactly one of"),
+        (PANEL + 'combine = "best"\nverify = { function = "nowhere:check" }', r"verify\.function: 'nowhere:check'"),
+        (PANEL + 'combine = "best"\nverify = { schema = "{" }', r"verify\.schema"),
+        (PANEL + 'aggregator = "agg"\nkeep = 2', 'keep is of topology = "sparse"'),
+        (PANEL + 'aggregator = "agg"\nballots = "borda"', 'ballots is of combine = "rank"'),
+        (PANEL + 'topology = "tree"\nrounds = 2\naggregator = "agg"', "tree"),
+        (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
+        ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "same members in every round"),
+    ],
+)
+def test_what_does_not_go_together_is_told(tmp_path: Path, mixture: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        flow_of(config(tmp_path, mixture), "m")
+
+
+def test_a_judge_is_no_mixture(tmp_path: Path) -> None:
+    mixture = PANEL + 'combine = "rank"\njudges = ["n"]\n[mixtures.n]\nproposers = ["a"]\ncombine = "vote"'
+    with pytest.raises(ConfigError, match="a judge is an agent"):
+        flow_of(config(tmp_path, mixture), "m")
+
+
+def test_a_verifier_may_be_a_function_of_yours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_checks.py").write_text("def long(text):\n    return len(text)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = flow_of(config(tmp_path, PANEL + 'combine = "best"\nverify = { function = "own_checks:long" }'), "m")
+    assert play(made(QUESTION), ["Rome", "Budapest", "Oslo"]).answer.text == "Budapest"
