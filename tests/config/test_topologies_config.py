@@ -34,9 +34,10 @@ def steps(folder: Path, mixture: str) -> str:
         ('combine = "rank"\naggregator = "agg"', "layer 1 x3, rank x6"),
         ('combine = "rank"\njudges = ["a", "b"]\nranking = "listwise"', "layer 1 x3, rank x2"),
         (
-            'combine = "council"\naggregator = "agg"\njudges = ["a", "b", "c"]',
-            "layer 1 x3, peer review x3, aggregate x1",
+            'combine = "council"\naggregator = "agg"\njudges = ["a", "b"]',
+            "layer 1 x3, peer review x2, aggregate x1",
         ),
+        ('combine = "council"\naggregator = "agg"', "layer 1 x3, peer review x3, aggregate x1"),
         ('combine = "fusion"\naggregator = "agg"', "layer 1 x3, analyse x1, aggregate x1"),
         ('combine = "medoid"', "layer 1 x3"),
         ('combine = "best"\nverify = { pattern = "Paris" }', "layer 1 x3"),

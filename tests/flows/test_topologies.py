@@ -150,3 +150,16 @@ def test_a_consortium_that_never_agrees_says_how_far_it_came() -> None:
 def test_agreement_is_measured_and_who_says_nothing_agrees_with_nobody() -> None:
     assert agreement(tuple(map(Reply, ("Answer: 4", "4", "5", ""))), "number") == 0.5
     assert agreement(()) == 0
+
+
+def test_residual_layers_read_what_older_ones_said_and_the_newer_do_not_repeat() -> None:
+    script = ["one two three", "four five six", "one two three", "seven eight nine", "done"]
+    played = play(layered(QUESTION, [[A, B], [C, D]], synthesise(AGG), residual=True), script)
+    read = [reference.text for reference in played.asked[-1].calls[0].references]
+    assert read == ["one two three", "seven eight nine", "four five six"]
+
+
+def test_a_residual_layer_that_says_nothing_new_is_the_last() -> None:
+    script = ["one two three", "four five six", "four five six", "one two three", "done"]
+    played = play(layered(QUESTION, [[A, B], [A, B], [A, B]], synthesise(AGG), residual=True), script)
+    assert [ask.label for ask in played.asked] == ["layer 1", "layer 2", "aggregate"]

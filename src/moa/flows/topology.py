@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -124,6 +124,8 @@ def topology(
             raise ConfigError(f"{name}: {number!r} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
     if window is not None and (not isinstance(window, int) or window < 2 or how != "synthesise"):
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
+    if how == "council" and not judging.judges:
+        judging = replace(judging, judges=tuple(member for member in layers[0] if isinstance(member, Agent)))
     plain = layout == Layout() and not judging.anchor
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
