@@ -15,6 +15,7 @@ from moa.core.events import Delta, Event, RunFinished
 from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
 from moa.core.view import CallView, View, fold
 from moa.server.refusals import Rejection
+from moa.server.seen import seen
 
 MOST_PROPOSERS = 32
 
@@ -71,7 +72,7 @@ class Answered:
         """The answer that the events of a whole run hold."""
         last = events[-1].fact
         assert isinstance(last, RunFinished)
-        return cls(last.reply, reduce(fold, events, View()))
+        return cls(last.reply, reduce(fold, map(seen, events), View()))
 
 
 class Speaking(Protocol):
