@@ -18,6 +18,14 @@ WAYS = (
     "shapeless", "error-inside", "stream-error", "hangs-up", "cuts", "hides-the-middle", "at-the-cut", "encodes", "no-http",
 )  # fmt: skip
 """What its models are called, and do."""
+COUNTS: dict[str, dict[str, Any]] = {
+    "owes": {"prompt_tokens": -5, "completion_tokens": -1000},
+    "owes-money": {"prompt_tokens": 5, "completion_tokens": 1, "cost": -1000.0},
+    "uses-nothing": {"prompt_tokens": 0, "completion_tokens": 0},
+    "uses-a-half": {"prompt_tokens": 0.5, "completion_tokens": -0.5},
+    "counts-not": {},
+}
+"""What they say an answer has used, where they answer."""
 STATUSES = {"refuses": 401, "declines": 400, "limits": 429, "breaks": 500, "is-broke": 402, "too-long": 413}
 
 
@@ -64,8 +72,8 @@ def _answers(here: Rogue) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
             shown = [self.headers.get(name, "") for name in ("authorization", "x-api-key", "x-goog-api-key")]
-            key = next(one for one in shown if one).removeprefix("Bearer ")
-            way = next(one for one in (*WAYS, "hangs") if f'"{one}"' in sent or f"/{one}:" in self.path)
+            key = next((one for one in shown if one), "").removeprefix("Bearer ")
+            way = next(one for one in (*WAYS, "hangs", *COUNTS) if f'"{one}"' in sent or f"/{one}:" in self.path)
             here.keys.append(key)
             here.asked.append(way)
             with suppress(OSError):
@@ -105,6 +113,9 @@ def _answers(here: Rogue) -> type[BaseHTTPRequestHandler]:
                 case "encodes":
                     coded = base64.b64encode(key.encode()).decode()
                     self._error(400, f"{quote(key, safe='')} {coded}")
+                case _ if way in COUNTS:
+                    choice = {"index": 0, "message": {"role": "assistant", "content": "four"}, "finish_reason": "stop"}
+                    self._send(200, json.dumps({"choices": [choice], "usage": COUNTS[way]}).encode())
                 case "no-http":
                     self.wfile.write(f"{key} {key}\r\n\r\n".encode())
 
