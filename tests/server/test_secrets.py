@@ -8,11 +8,8 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,7 +18,7 @@ from urllib.parse import quote
 
 import pytest
 from rogue import WAYS, Rogue, closed_port, rogue
-from served import AGENTS, SCRIPTS, served
+from served import AGENTS, SCRIPTS, process, served
 
 from moa.config.build import Rig
 from moa.config.load import load
@@ -171,29 +168,12 @@ def configured(folder: Path, host: Rogue) -> list[str]:
     return [url.split("/")[2].partition(":")[2] for url in (host.url, gone)]
 
 
-@contextmanager
-def loud(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """`moa serve` in its development mode, everything told to told.txt; its process and its port."""
+def loud(folder: Path) -> AbstractContextManager[tuple[subprocess.Popen[bytes], int]]:
+    """`moa serve` in its development mode, and everything is told."""
     (folder / "sitecustomize.py").write_text(LOUD)
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY") and name[:4] != "MOA_"}
     places = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
-    own = {"HOME": str(folder), "MOA_HOME": str(folder), "PYTHONPATH": places, "PYTHONASYNCIODEBUG": "1"}
-    command = [sys.executable, "-X", "dev", "-m", "moa", "serve", "--port", "0"]
-    told = folder / "told.txt"
-    with told.open("wb") as out:
-        running = subprocess.Popen(
-            command, stdout=out, stderr=out, cwd=folder, env=kept | own | PROVIDER | {"MOA_API_KEYS": CLIENT}
-        )
-    try:
-        until = time.monotonic() + 60
-        while not (ready := re.search(rb"http://127\.0\.0\.1:(\d+)/v1", told.read_bytes())):
-            assert running.poll() is None, told.read_text()
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        yield running, int(ready[1])
-    finally:
-        running.kill()
-        running.wait()
+    own = {"PYTHONPATH": places, "PYTHONASYNCIODEBUG": "1", "MOA_API_KEYS": CLIENT}
+    return process(folder, python=("-X", "dev"), **own, **PROVIDER)
 
 
 def test_after_200_failures_no_key_is_anywhere(tmp_path: Path) -> None:
