@@ -73,3 +73,7 @@ def test_a_prompt_is_not_told() -> None:
     messages = (system(instructions), user(question))
     said = f"invalid: {instructions!r} and {question[-24:]!r}, model delphi"
     assert masked(said, "", ADDRESS, messages) == "invalid: '[prompt]' and '[prompt]', model delphi"
+
+
+def test_what_goes_on_for_ever_is_cut() -> None:
+    assert of_key(f"{'a' * 995}{KEY}{'b' * 10_000_000}") == f"{'a' * 995}{KEY[:5]}"

@@ -11,6 +11,7 @@ from moa.core.types import Conversation, Text
 
 SIZE, PROMPT_SIZE = 8, 24
 """So many characters in a row that stand in a key or a path, or in a prompt, are no chance."""
+LONGEST = 1000
 LEAST_KEY = 4
 """A shorter key is none, but what somebody wrote because one was wanted."""
 LOOKED_AT = 10_000
@@ -20,7 +21,8 @@ _HALF_HIDDEN = re.compile(r"[^\s'\"]+(\*{3,}|\.{3}|…)[^\s'\"]+")
 
 
 def masked(words: str, key: str, address: str, messages: Conversation) -> str:
-    """The words, with what is ours in them named instead."""
+    """The words (the first LONGEST characters), with what is ours in them named instead."""
+    words = words[:LONGEST]
     if len(key) >= LEAST_KEY:
         words = _HALF_HIDDEN.sub("[key]", words)
         forms = (key, quote(key, safe=""), base64.b64encode(key.encode()).decode())
