@@ -1,10 +1,15 @@
-"""A real server over scripted models, in a thread of its own, and a plain HTTP client to ask it."""
+"""A real server over scripted models, in a thread of its own, or as a process, and a plain HTTP client to ask it."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,3 +106,34 @@ def served(scripts: Any = None, rules: Rules | None = None, **settings: Any) -> 
     finally:
         serving.should_exit = True
         thread.join(10)
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The variables of a process whose home is this folder: no keys or settings of this machine are among them."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.endswith("_API_KEY") and not name.startswith("MOA_")
+    }
+    return {**kept, "HOME": str(home), "MOA_HOME": str(home), **more}
+
+
+@contextmanager
+def process(
+    home: Path, *words: str, python: tuple[str, ...] = (), **variables: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """`moa serve` under way, with the key "k", and its port. What it says is written to told.txt; `python` are its options."""
+    command = [sys.executable, *python, "-m", "moa", "serve", "--port", "0", *words]
+    told, given = home / "told.txt", environment(home, **{"MOA_API_KEYS": "k"} | variables)
+    with told.open("wb") as out:
+        running = subprocess.Popen(command, stdout=out, stderr=out, cwd=home, env=given)
+    try:
+        until = time.monotonic() + 60
+        while not (ready := re.search(rb"at http://[^ ]*:([0-9]+)/v1", told.read_bytes())):
+            assert running.poll() is None, told.read_text()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield running, int(ready[1])
+    finally:
+        running.kill()
+        running.wait()

@@ -35,6 +35,10 @@ ROWS: Mapping[str, tuple[Environment, dict[str, str]]] = {
             "wrong value": "ModelRequestRejectedError 400",
         },
     ),
+    "inspect": (
+        Environment("inspect", ("inspect-ai==0.3.285", "openai==3.54.0")),
+        OPENAI_ERRORS | {"wrong value": "ModelGenerateError"},
+    ),
     "llm": (
         Environment("llm", ("llm==0.36", "openai==3.54.0")),
         {"no such model": "NotFoundError", "wrong key": "AuthenticationError"},

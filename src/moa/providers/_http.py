@@ -7,6 +7,7 @@ it reads after decompression. What aiohttp or the system raises becomes one of m
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -256,7 +257,7 @@ def _ours(error: aiohttp.ClientError | OSError) -> ProviderError:
         case ssl.SSLError() | aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
             return Unreachable(f"TLS: {_words(error)}")
         case aiohttp.ClientConnectorError():
-            return Unreachable(_words(error))
+            return Unreachable(f"no connection: {_reason(error.os_error)}")
         case aiohttp.ServerTimeoutError() | TimeoutError():
             return TimedOut("the host stopped talking")
         case aiohttp.ServerDisconnectedError():
@@ -268,6 +269,11 @@ def _ours(error: aiohttp.ClientError | OSError) -> ProviderError:
         case aiohttp.ClientError():
             return BadReply(f"the answer is not HTTP: {_words(error)}")
     return Unreachable(_words(error))
+
+
+def _reason(error: OSError) -> str:
+    """Why there is no connection, without the address, which is nobody else's to know."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or type(error).__name__
 
 
 def _words(error: BaseException) -> str:

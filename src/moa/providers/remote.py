@@ -13,9 +13,10 @@ from moa.core.errors import BadReply, BadRequest, ConfigError, ProviderError, Ti
 from moa.core.events import Noted
 from moa.core.ports import Scope
 from moa.core.tokens import estimated_usage
-from moa.core.types import Reply, Request
+from moa.core.types import Conversation, Reply, Request
 from moa.providers._failure import failed
 from moa.providers._http import Response, Transport
+from moa.providers._masked import masked
 from moa.providers._sse import EventStream
 from moa.providers._wire import Reading, Wire, model_of
 from moa.providers.anthropic import Messages
@@ -73,7 +74,7 @@ class Remote:
             late = TimedOut("no whole answer before the deadline")
             raise self._own(late, model, reading.text if reading else "") from None
         except ProviderError as error:
-            self._own(error, model, reading.text if reading else "")
+            self._own(error, model, reading.text if reading else "", request.messages)
             if request.call.sampling.max_tokens is not None and (name := renamed(error, host)):
                 error.mended = self._learns(model, host, name, scope)
             raise
@@ -116,11 +117,14 @@ class Remote:
             return False
         return known.max_tokens == name  # another call has learnt it meanwhile
 
-    def _own(self, error: ProviderError, model: str = "", partial: str = "") -> ProviderError:
-        """Write into the error whose it is and what had come; never with the key, which some hosts repeat."""
+    def _own(self, error: ProviderError, model: str = "", partial: str = "", shown: Conversation = ()) -> ProviderError:
+        """Write into the error whose it is and what had come; never with what is ours, which some hosts repeat."""
         error.provider, error.model, error.partial = self.host.name, model, error.partial or partial
-        if self.key and len(self.key) >= 4:
-            error.args = (str(error.args[0]).replace(self.key, "[key]"),)
+        words, number, param = (
+            masked(text, self.key or "", self.host.base_url, shown)
+            for text in (str(error.args[0]), error.request_id, error.param or "")
+        )
+        error.args, error.request_id, error.param = (words,), number, param or None
         return error
 
 

@@ -7,9 +7,10 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from moa.core.errors import ConfigError
+from moa.core.errors import ConfigError, StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
 from moa.server.asked import Asked, Dialect
@@ -72,7 +73,8 @@ class App:
                 self.state.catalogue.rig.hold()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.state.catalogue.rig.release()
+                with suppress(StoreFailed):  # tried again at the very end, where what is lost is told
+                    await self.state.catalogue.rig.release()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -256,8 +258,9 @@ async def healthz(state: State, asking: Asking) -> None:
 
 async def readyz(state: State, asking: Asking) -> None:
     """GET /readyz: whether it takes new work."""
-    store = state.catalogue.rig.store
-    problem = "draining" if state.draining else "the store is full" if store is not None and store.full else ""
+    rig = state.catalogue.rig
+    full = any(kept is not None and kept.full for kept in (rig.store, rig.ledger))
+    problem = "draining" if state.draining else "the store is full" if full else ""
     await asking.answer(503 if problem else 200, {"status": problem or "ready"})
 
 

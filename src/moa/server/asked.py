@@ -15,6 +15,7 @@ from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
 from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
 from moa.server.refusals import Rejection
+from moa.server.seen import seen
 
 MOST_PROPOSERS = 32
 
@@ -73,7 +74,7 @@ class Answered:
         """The answer that the events of a whole run hold."""
         last = events[-1].fact
         assert isinstance(last, RunFinished)
-        return cls(last.reply, folded(events))
+        return cls(last.reply, folded(map(seen, events)))
 
 
 class Speaking(Protocol):

@@ -76,7 +76,7 @@ class Rules:
         Raises:
             Rejection: it is not, or does.
         """
-        host = headers.get("host", "").rsplit(":", 1)[0].strip("[]").lower()
+        host = _PORT.sub("", headers.get("host", "")).strip("[]").lower()
         if self.hosts and host not in self.hosts:
             raise Rejection("This server does not answer to that host name.", 421, code="wrong_host")
         origin = headers.get("origin")
@@ -90,6 +90,7 @@ class Rules:
             )
 
 
+_PORT = re.compile(r":\d*$")
 _KEY_IN_URL = re.compile(rb"(^|&)(api[-_]?)?key=", re.IGNORECASE)
 
 

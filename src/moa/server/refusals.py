@@ -18,6 +18,7 @@ from moa.core.errors import (
     StoreFailed,
     TimedOut,
 )
+from moa.server.seen import OF_KEY
 
 BUSY_SECONDS = 1
 
@@ -88,7 +89,7 @@ def words_of(error: Exception) -> tuple[str, str, str | None]:
     if not isinstance(error, MoaError):
         return "the server has a bug; its log says more", "internal_error", None
     if isinstance(error, AuthFailed | OutOfCredit):
-        return "the model's host does not accept this server's key or credit", error.code, None
+        return OF_KEY, error.code, None
     if isinstance(error, NotEnoughReplies):
         why = "; ".join(dict.fromkeys(words_of(cause)[0] for cause in error.causes if isinstance(cause, Exception)))
         return (

@@ -24,13 +24,13 @@ JSON = "application/json"
 
 @dataclass
 class Asking:
-    """One HTTP request being served."""
+    """One HTTP request being served. What may hold its secret is not shown."""
 
-    scope: Scope
-    receive: Receive
-    send: Send
+    scope: Scope = field(repr=False)
+    receive: Receive = field(repr=False)
+    send: Send = field(repr=False)
     id: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     key: Key
     arguments: tuple[str, ...] = ()
     limits: dict[str, str] = field(default_factory=dict)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from moa.core.events import Event, RunStarted
-from moa.core.plain import to_plain
 from moa.server._completing import frame
 from moa.server.door import tenant
 from moa.server.refusals import Rejection
 from moa.server.route import Asking
+from moa.server.seen import told
 from moa.server.state import State
 from moa.server.turn import attended, kept_alive
 
@@ -39,13 +38,6 @@ async def run_events(state: State, asking: Asking) -> None:
                     plain = told(event)
                     await say(f"id: {event.seq}\n".encode() + frame(plain, event=str(plain["kind"])))
         await asking.send({"type": "http.response.body", "body": b""})
-
-
-def told(event: Event) -> dict[str, Any]:
-    """An event as clients see it: the nonce that fences references stays here."""
-    plain = to_plain(event)
-    plain.pop("nonce", None)
-    return plain
 
 
 async def _each(events: list[Event]) -> AsyncIterator[Event]:

@@ -19,12 +19,12 @@ from moa.core.events import (
     StepStarted,
 )
 from moa.core.money import Account
-from moa.core.plain import to_plain
 from moa.core.types import Reply
 from moa.mixture import Mixture
 from moa.server.asked import Answered, Asked, Speaking
 from moa.server.door import ClientGone, Receive
 from moa.server.refusals import status_of_kind
+from moa.server.seen import seen, told
 
 PULSE_SECONDS = 5.0
 """How long a stream is silent at most."""
@@ -140,7 +140,7 @@ async def kept_alive(say: Say) -> AsyncIterator[Say]:
 
 
 def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -> bytes:
-    fact = event.fact
+    fact = seen(event).fact
     if isinstance(fact, Delta):
         return speaking.delta(fact) if fact.final and (fact.text or fact.what == "tool") else b""
     aside = b""
@@ -167,13 +167,13 @@ class Ended(MoaError):
 
 
 def _told(event: Event) -> dict[str, Any]:
-    """An event as who asked sees it: without the conversation, which it has sent, and the nonce that fences references."""
-    return {name: value for name, value in to_plain(event).items() if name not in ("nonce", "conversation")}
+    """An event as who asked sees it: without the conversation, which it has sent."""
+    return {name: value for name, value in told(event).items() if name != "conversation"}
 
 
 def _words(event: Event, kept: list[Event]) -> str:
     """One line of what has happened; empty for what nobody wants to read."""
-    match event.fact:
+    match seen(event).fact:
         case StepStarted(label, calls):
             return f"{label}: {calls} {'call' if calls == 1 else 'calls'}"
         case CallFinished(Reply() as reply, seconds):

@@ -98,7 +98,8 @@ class Circuit:
         cause = gate.cause
         kind = type(cause) if isinstance(cause, AuthFailed | OutOfCredit | RateLimited) else Overloaded
         provider, _, model = request.call.model.partition(":")
-        why = f"not sent: the last call failed ({cause.args[0] if cause else 'overloaded'}); the next may go in {wait:.1f} s"
+        failed = cause.kind if cause else "Overloaded"  # no word of its text: it was somebody else's call
+        why = f"not sent: the last call failed ({failed}); the next may go in {wait:.1f} s"
         return kind(why, provider=provider, model=model, retry_after=wait, sent=False)
 
     def _failed(self, gate: Gate, error: ProviderError, now: float, scope: Scope) -> None:
@@ -117,5 +118,5 @@ class Circuit:
         if hopeless or gate.failed >= self.after or gate.shut_until is not None:
             rest = self.long_rest if hopeless else self.rest
             if gate.shut_until is None:
-                scope.emit(Noted("circuit", f"{error}; it is not asked again for {rest:g} s"))
+                scope.emit(Noted("circuit", f"{error.kind}: {error}; it is not asked again for {rest:g} s"))
             gate.shut_until = now + rest
