@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from moa.core.agents import Agent
@@ -9,12 +11,15 @@ from moa.core.errors import CallError, NotEnoughReplies
 from moa.core.flow import Outcome, play
 from moa.core.prompts import CRITIQUE, DEBATE, KEEP, REFINE, REVISE, display_order
 from moa.core.types import Call, Conversation, Reply, user
+from moa.flows.best_of import matching
 from moa.flows.combine import synthesise
 from moa.flows.consortium import agreement, consortium
 from moa.flows.debate import debate
+from moa.flows.escalate import escalate
 from moa.flows.layered import layered
 from moa.flows.refine import refine
 from moa.flows.sparse import passed_on, sparse
+from moa.flows.topology import MakeFlow
 from moa.flows.tree import tree
 from moa.flows.vote import by_vote
 
@@ -163,3 +168,30 @@ def test_a_residual_layer_that_says_nothing_new_is_the_last() -> None:
     script = ["one two three", "four five six", "four five six", "one two three", "done"]
     played = play(layered(QUESTION, [[A, B], [A, B], [A, B]], synthesise(AGG), residual=True), script)
     assert [ask.label for ask in played.asked] == ["layer 1", "layer 2", "aggregate"]
+
+
+def cascade(first: list[Agent], **more: object) -> MakeFlow:
+    return partial(escalate, first=first, full=partial(layered, layers=[[C, D]], combine=synthesise(AGG)), **more)  # type: ignore[arg-type]
+
+
+def test_a_panel_that_agrees_answers_by_itself() -> None:
+    played = play(cascade([A, B])(QUESTION), ["4", "Answer: 4"])
+    assert (played.answer.text, [ask.label for ask in played.asked]) == ("4", ["first"])
+
+
+@pytest.mark.parametrize("drafts", [["4", "5"], ["4", DOWN], [DOWN, DOWN]])
+def test_where_it_does_not_the_mixture_answers_and_does_not_see_the_drafts(drafts: list[Outcome | str]) -> None:
+    played = play(cascade([A, B])(QUESTION), [*drafts, "6", "6", "six"])
+    assert (played.answer.text, [ask.label for ask in played.asked]) == ("six", ["first", "layer 1", "aggregate"])
+    assert all(call.references == () for call in played.asked[1].calls)
+
+
+def test_a_share_of_the_panel_may_suffice() -> None:
+    assert len(play(cascade([A, B, C], agree=0.6)(QUESTION), ["4", "4", "5"]).asked) == 1
+
+
+def test_one_model_by_itself_needs_a_check_and_an_agreed_answer_must_pass_it_too() -> None:
+    assert len(play(cascade([A])(QUESTION), ["4", "6", "6", "six"]).asked) == 3
+    passes = matching("^4$")
+    assert len(play(cascade([A], verifier=passes)(QUESTION), ["4"]).asked) == 1
+    assert len(play(cascade([A, B], verifier=passes)(QUESTION), ["5", "5", "6", "6", "six"]).asked) == 3
