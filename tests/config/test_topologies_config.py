@@ -54,6 +54,7 @@ def steps(folder: Path, mixture: str) -> str:
         ('topology = "debate"\nrounds = 2\ncombine = "vote"', "round 1 x3, round 2 x3"),
         ('topology = "consortium"\nrounds = 2\naggregator = "agg"', "round 1 x3, round 2 x3, aggregate x1"),
         ('topology = "refine"\naggregator = "agg"', "layer 1 x3, aggregate x1, critique 1 x1, revise 1 x1"),
+        ('first = ["a", "b"]\naggregator = "agg"', "first x2, layer 1 x3, aggregate x1"),
         ('residual = true\nrounds = 2\naggregator = "agg"', "layer 1 x3, layer 2 x3, aggregate x1"),
     ],
 )
@@ -78,6 +79,10 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'aggregator = "agg"\nballots = "borda"', 'ballots is of combine = "rank"'),
         (PANEL + 'topology = "tree"\nrounds = 2\naggregator = "agg"', "tree"),
         (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
+        (PANEL + 'aggregator = "agg"\nfirst = ["a"]', "name several, or verify"),
+        (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),
+        (PANEL + 'aggregator = "agg"\nweights = "w.json"', 'weights are of combine = "vote"'),
+        (PANEL + 'combine = "vote"\nweights = "nowhere.json"', "weights: nowhere.json: No such file"),
         ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "same members in every round"),
     ],
 )
@@ -97,3 +102,12 @@ def test_a_verifier_may_be_a_function_of_yours(tmp_path: Path, monkeypatch: pyte
     monkeypatch.syspath_prepend(tmp_path)
     made = flow_of(config(tmp_path, PANEL + 'combine = "best"\nverify = { function = "own_checks:long" }'), "m")
     assert play(made(QUESTION), ["Rome", "Budapest", "Oslo"]).answer.text == "Budapest"
+
+
+def test_votes_may_be_weighed_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "w.json").write_text('{"of": {"a": 3, "b": 1, "c": 1}}')
+    made = flow_of(config(tmp_path, PANEL + f'combine = "vote"\nweights = "{tmp_path / "w.json"}"'), "m")
+    assert play(made(QUESTION), ["Rome", "Paris", "Paris"]).answer.text == "Rome"
+    (tmp_path / "w.json").write_text('{"of": {"a": "much"}}')
+    with pytest.raises(ConfigError, match=r"weights: .*w\.json: Expected `float`"):
+        flow_of(config(tmp_path, PANEL + f'combine = "vote"\nweights = "{tmp_path / "w.json"}"'), "m")

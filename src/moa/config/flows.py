@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -16,8 +18,10 @@ from moa.config.spec import Verify
 from moa.core.agents import Agent
 from moa.core.errors import ConfigError
 from moa.flows.best_of import Verifier, matching, obeying, within
+from moa.flows.escalate import escalate
 from moa.flows.members import Member
 from moa.flows.topology import Judging, Layout, MakeFlow, topology
+from moa.flows.weigh import Weights, weighted
 
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
@@ -69,10 +73,10 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: Mixtur
     aggregator = member(spec.aggregator, "aggregator") if spec.aggregator else None
     where = config.where(f"mixtures.{name}")
     try:
-        return topology(
+        made = topology(
             layers,
             aggregator,
-            spec.combine,
+            weighted(weights_of(spec.weights), spec.answers) if spec.weights else spec.combine,
             spec.answers,
             need=spec.need,
             grace=None if spec.grace == "learnt" else spec.grace,
@@ -81,6 +85,11 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: Mixtur
             layout=Layout(spec.topology, spec.keep, spec.group, spec.confidence, spec.residual),
             judging=_judging(spec, member),
         )
+        if not spec.first:
+            return made
+        first = [member(text, f"first[{n}]") for n, text in enumerate(spec.first)]
+        verifier = verifier_of(spec.verify) if spec.verify else None
+        return partial(escalate, first=first, full=made, agree=spec.agree, kind=spec.answers, verifier=verifier)
     except ConfigError as error:
         raise ConfigError(f"{where}.{error}") from None
 
@@ -92,6 +101,20 @@ def _judging(spec: MixtureSpec, member: Callable[[str, str], Member]) -> Judging
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
     return Judging(agents, spec.ranking, spec.ballots, verifier, spec.guard == "anchor")
+
+
+def weights_of(path: str) -> Weights:
+    """The weights in a file: JSON with "of" (by agent), "more" (by category and agent) and "other".
+
+    Raises:
+        ConfigError: it cannot be read, or is none.
+    """
+    try:
+        return msgspec.json.decode(Path(path).expanduser().read_bytes(), type=Weights)
+    except OSError as error:
+        raise ConfigError(f"weights: {path}: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"weights: {path}: {error}") from None
 
 
 def verifier_of(spec: Verify) -> Verifier:

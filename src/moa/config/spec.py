@@ -90,8 +90,10 @@ class Mixture(_Strict):
     every "call", or on every n-th.
 
     `topology` is who reads whom, `combine` how one answer is made of many (docs/methods.md). `judges` judge in the aggregator's
-    place. Of "sparse" layers `keep` proposals are passed on; a "tree" has groups of `group`; a "consortium" asks again until a
-    share of `confidence` agrees. `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard.
+    place; `weights` names a file of what each vote is worth. `first` answer before all others, and the mixture only where less
+    than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed
+    on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots`
+    are of combine = "rank", `verify` of "best" and of the guard.
     """
 
     description: str = ""
@@ -112,6 +114,9 @@ class Mixture(_Strict):
     group: int = Field(3, ge=2, strict=True)
     confidence: float = Field(0.8, gt=0, le=1)
     residual: bool = False
+    first: tuple[str, ...] = ()
+    agree: float = Field(1.0, gt=0, le=1)
+    weights: str | None = None
     answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
     need: int | None = Field(None, ge=1, strict=True)
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
@@ -153,6 +158,14 @@ class Mixture(_Strict):
         for name in ("ranking", "ballots"):
             if name in self.model_fields_set and self.combine != "rank":
                 raise ValueError(f'{name} is of combine = "rank"; this one is "{self.combine}"')
+        if "agree" in self.model_fields_set and not self.first:
+            raise ValueError("agree goes with first: the share of those asked first that must give the same answer")
+        if len(self.first) == 1 and self.verify is None:
+            raise ValueError(
+                "first: one agent by itself agrees with itself; name several, or verify, which says what is right"
+            )
+        if self.weights is not None and self.combine != "vote":
+            raise ValueError(f'weights are of combine = "vote"; this one is "{self.combine}"')
         if self.combine == "best" and self.verify is None:
             raise ValueError('combine = "best" needs verify, which says what a right answer looks like')
 
