@@ -83,6 +83,11 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),
         (PANEL + 'aggregator = "agg"\nweights = "w.json"', 'weights are of combine = "vote"'),
         (PANEL + 'combine = "vote"\nweights = "nowhere.json"', "weights: nowhere.json: No such file"),
+        (PANEL + 'aggregator = "agg"\nroutes = [{ to = "b" }]', "a route says when it is taken"),
+        (
+            PANEL + 'aggregator = "agg"\nroutes = [{ to = "bb", code = true }]',
+            r"mixtures\.m\.routes\[0\]\.to: no agent",
+        ),
         ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "same members in every round"),
     ],
 )
@@ -111,3 +116,12 @@ def test_votes_may_be_weighed_by_a_file(tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text('{"of": {"a": "much"}}')
     with pytest.raises(ConfigError, match=r"weights: .*w\.json: Expected `float`"):
         flow_of(config(tmp_path, PANEL + f'combine = "vote"\nweights = "{tmp_path / "w.json"}"'), "m")
+
+
+def test_a_question_goes_where_the_first_route_says(tmp_path: Path) -> None:
+    routes = '[{ to = "b", code = true }, { to = "n", shorter = 10 }]'
+    mixture = PANEL + f'aggregator = "agg"\nroutes = {routes}\n[mixtures.n]\nproposers = ["a", "c"]\ncombine = "vote"'
+    made = flow_of(config(tmp_path, mixture), "m")
+    for text, agents in (("```\nx = 1\n```", ["b"]), ("hi", ["a", "c"]), ("a longer question", ["a", "b", "c", "agg"])):
+        asked = play(made((user(text),)), lambda call: "4").asked
+        assert [call.agent for ask in asked for call in ask.calls] == agents

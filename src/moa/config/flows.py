@@ -14,12 +14,14 @@ from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
 from moa.config.spec import Mixture as MixtureSpec
-from moa.config.spec import Verify
+from moa.config.spec import Route, Verify
 from moa.core.agents import Agent
 from moa.core.errors import ConfigError
+from moa.flows.alone import alone
 from moa.flows.best_of import Verifier, matching, obeying, within
 from moa.flows.escalate import escalate
 from moa.flows.members import Member
+from moa.flows.route import Rule, routed
 from moa.flows.topology import Judging, Layout, MakeFlow, topology
 from moa.flows.weigh import Weights, weighted
 
@@ -85,13 +87,26 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: Mixtur
             layout=Layout(spec.topology, spec.keep, spec.group, spec.confidence, spec.residual),
             judging=_judging(spec, member),
         )
-        if not spec.first:
-            return made
-        first = [member(text, f"first[{n}]") for n, text in enumerate(spec.first)]
-        verifier = verifier_of(spec.verify) if spec.verify else None
-        return partial(escalate, first=first, full=made, agree=spec.agree, kind=spec.answers, verifier=verifier)
+        made = _with_first(spec, member, made)
     except ConfigError as error:
         raise ConfigError(f"{where}.{error}") from None
+    if not spec.routes:
+        return made
+    rules = [_rule(route, member(route.to, f"routes[{n}].to")) for n, route in enumerate(spec.routes)]
+    return routed(rules, made)
+
+
+def _with_first(spec: MixtureSpec, member: Callable[[str, str], Member], made: MakeFlow) -> MakeFlow:
+    if not spec.first:
+        return made
+    first = [member(text, f"first[{n}]") for n, text in enumerate(spec.first)]
+    verifier = verifier_of(spec.verify) if spec.verify else None
+    return partial(escalate, first=first, full=made, agree=spec.agree, kind=spec.answers, verifier=verifier)
+
+
+def _rule(route: Route, to: Member) -> Rule:
+    made = partial(alone, member=to) if isinstance(to, Agent) else to
+    return Rule(made, **route.model_dump(exclude={"to"}))
 
 
 def _judging(spec: MixtureSpec, member: Callable[[str, str], Member]) -> Judging:

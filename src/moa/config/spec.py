@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from moa.flows.route import SCRIPTS
 from moa.flows.topology import ASK_NOBODY
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -81,6 +82,25 @@ class Verify(_Strict):
         return self
 
 
+class Route(_Strict):
+    """Where a question goes, by what can be seen of it; see flows/route.py. Every condition that is set must hold."""
+
+    to: str
+    words: tuple[str, ...] = ()
+    longer: int | None = Field(None, ge=0)
+    shorter: int | None = Field(None, ge=1)
+    code: bool | None = None
+    images: bool | None = None
+    tools: bool | None = None
+    script: Literal[tuple(SCRIPTS)] | None = None  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _some_condition(self) -> Route:
+        if self.model_fields_set <= {"to"}:
+            raise ValueError("a route says when it is taken: words, longer, shorter, code, images, tools or script")
+        return self
+
+
 class Mixture(_Strict):
     """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
 
@@ -90,10 +110,11 @@ class Mixture(_Strict):
     every "call", or on every n-th.
 
     `topology` is who reads whom, `combine` how one answer is made of many (docs/methods.md). `judges` judge in the aggregator's
-    place; `weights` names a file of what each vote is worth. `first` answer before all others, and the mixture only where less
-    than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed
-    on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots`
-    are of combine = "rank", `verify` of "best" and of the guard.
+    place; `weights` names a file of what each vote is worth. The first of `routes` whose conditions hold answers in the
+    mixture's place. `first` answer before all others, and the mixture only where less than a share of `agree` of them agree,
+    or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed on; a "tree" has groups of `group`; a
+    "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots` are of combine = "rank", `verify` of
+    "best" and of the guard.
     """
 
     description: str = ""
@@ -117,6 +138,7 @@ class Mixture(_Strict):
     first: tuple[str, ...] = ()
     agree: float = Field(1.0, gt=0, le=1)
     weights: str | None = None
+    routes: tuple[Route, ...] = ()
     answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
     need: int | None = Field(None, ge=1, strict=True)
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0

@@ -1,0 +1,87 @@
+"""Routing by rules: who answers is chosen by what can be seen of the question, without asking a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from moa.core.flow import Flow
+from moa.core.prompts import up_to_last_turn
+from moa.core.types import Conversation, Image, Reply, ToolCall, ToolResult
+
+MakeFlow = Callable[[Conversation], Flow[Reply]]
+_CODE = re.compile(
+    r"```|^\s*(?:def \w+\(|class \w+[:({]|import \w[\w.]*;?$|from [\w.]+ import |#include\s*[<\"]|function\s*\w*\("
+    r"|(?:fn|func) \w+\(|(?:const|let|var) \w+\s*=|(?:public|private|static) .*[({]$|(?i:select) .+ (?i:from) \w)",
+    re.MULTILINE,
+)
+"""A fence, or a line that begins as programs' lines do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a question goes to a flow: every condition that is set holds. What is not set does not matter.
+
+    `words`: one of these stands in the last turn, as a word, in whatever case. `longer` and `shorter` are characters of that
+    turn. `code`: it holds program text. `images` and `tools`: there are any in the whole conversation. `script`: most of its
+    letters are of this one ("latin", "cyrillic", "greek", "arabic", "hebrew", "han", "kana", "hangul", "devanagari", "thai").
+    """
+
+    to: MakeFlow
+    words: tuple[str, ...] = ()
+    longer: int | None = None
+    shorter: int | None = None
+    code: bool | None = None
+    images: bool | None = None
+    tools: bool | None = None
+    script: str | None = None
+
+    def holds(self, conversation: Conversation) -> bool:
+        """Whether every condition that is set holds."""
+        turn = up_to_last_turn(conversation)[-1].text if conversation else ""
+        found: tuple[tuple[object, Callable[[], bool]], ...] = (
+            (self.words or None, lambda: re.search(_any_of(self.words), turn) is not None),
+            (self.longer, lambda: len(turn) > (self.longer or 0)),
+            (self.shorter, lambda: len(turn) < (self.shorter or 0)),
+            (self.code, lambda: (_CODE.search(turn) is not None) is self.code),
+            (self.images, lambda: _has(conversation, Image) is self.images),
+            (self.tools, lambda: (_has(conversation, ToolCall) or _has(conversation, ToolResult)) is self.tools),
+            (self.script, lambda: script_of(turn) == self.script),
+        )
+        return all(holds() for condition, holds in found if condition is not None)
+
+
+def routed(rules: Sequence[Rule], otherwise: MakeFlow) -> MakeFlow:
+    """The flow of the first rule that holds, else the other one."""
+    return lambda conversation: next((one.to for one in rules if one.holds(conversation)), otherwise)(conversation)
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return r"(?i)(?<!\w)(?:" + "|".join(map(re.escape, words)) + r")(?!\w)"
+
+
+def _has(conversation: Conversation, kind: type) -> bool:
+    return any(isinstance(part, kind) for message in conversation for part in message.parts)
+
+
+SCRIPTS = {
+    "latin": ((0x41, 0x24F), (0x1E00, 0x1EFF)), "greek": ((0x370, 0x3FF), (0x1F00, 0x1FFF)), "cyrillic": ((0x400, 0x52F),),
+    "hebrew": ((0x590, 0x5FF),), "arabic": ((0x600, 0x6FF), (0x750, 0x77F)), "devanagari": ((0x900, 0x97F),),
+    "thai": ((0xE00, 0xE7F),), "hangul": ((0xAC00, 0xD7AF), (0x1100, 0x11FF)), "kana": ((0x3040, 0x30FF),),
+    "han": ((0x4E00, 0x9FFF), (0x3400, 0x4DBF)),
+}  # fmt: skip
+
+
+def script_of(text: str) -> str | None:
+    """The script that most letters of a text are of; Japanese, which mixes two, is "kana". None: no letter of a known one."""
+    counts = dict.fromkeys(SCRIPTS, 0)
+    for sign in text:
+        code = ord(sign)
+        name = next((one for one, spans in SCRIPTS.items() if any(low <= code <= high for low, high in spans)), None)
+        if name and sign.isalpha():
+            counts[name] += 1
+    if counts["kana"]:
+        counts["kana"] += counts.pop("han")
+    best = max(counts, key=counts.__getitem__)
+    return best if counts[best] else None
