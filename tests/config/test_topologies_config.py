@@ -40,6 +40,8 @@ def steps(folder: Path, mixture: str) -> str:
         ('combine = "council"\naggregator = "agg"', "layer 1 x3, peer review x3, aggregate x1"),
         ('combine = "fusion"\naggregator = "agg"', "layer 1 x3, analyse x1, aggregate x1"),
         ('combine = "medoid"', "layer 1 x3"),
+        ('combine = "fields"', "layer 1 x3"),
+        ('combine = "pool"', "layer 1 x3"),
         ('combine = "best"\nverify = { pattern = "Paris" }', "layer 1 x3"),
         ('guard = "anchor"\naggregator = "agg"', "layer 1 x3, aggregate x1, guard x2"),
         (
@@ -81,7 +83,7 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
         (PANEL + 'aggregator = "agg"\nfirst = ["a"]', "name several, or verify"),
         (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),
-        (PANEL + 'aggregator = "agg"\nweights = "w.json"', 'weights are of combine = "vote"'),
+        (PANEL + 'aggregator = "agg"\nweights = "w.json"', 'weights: this is of combine = "vote"'),
         (PANEL + 'combine = "vote"\nweights = "nowhere.json"', "weights: nowhere.json: No such file"),
         (PANEL + 'aggregator = "agg"\nroutes = [{ to = "b" }]', "a route says when it is taken"),
         (
@@ -125,3 +127,9 @@ def test_a_question_goes_where_the_first_route_says(tmp_path: Path) -> None:
     for text, agents in (("```\nx = 1\n```", ["b"]), ("hi", ["a", "c"]), ("a longer question", ["a", "b", "c", "agg"])):
         asked = play(made((user(text),)), lambda call: "4").asked
         assert [call.agent for ask in asked for call in ask.calls] == agents
+
+
+def test_a_pool_may_be_learnt(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text('{"kind": "linear", "slope": 2.0}')
+    made = flow_of(config(tmp_path, PANEL + f'combine = "pool"\npool = "{tmp_path / "p.json"}"'), "m")
+    assert play(made(QUESTION), ["0.5", "50%", "Answer: 0.5"]).answer.text == "Answer: 0.5"

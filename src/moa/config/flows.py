@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -21,10 +22,12 @@ from moa.flows.alone import alone
 from moa.flows.best_of import Verifier, matching, obeying, within
 from moa.flows.escalate import escalate
 from moa.flows.members import Member
+from moa.flows.pool import Pool
 from moa.flows.route import Rule, routed
 from moa.flows.topology import Judging, Layout, MakeFlow, topology
 from moa.flows.weigh import Weights, weighted
 
+T = TypeVar("T")
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
 
@@ -78,7 +81,7 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: Mixtur
         made = topology(
             layers,
             aggregator,
-            weighted(weights_of(spec.weights), spec.answers) if spec.weights else spec.combine,
+            weighted(learnt("weights", spec.weights, Weights), spec.answers) if spec.weights else spec.combine,
             spec.answers,
             need=spec.need,
             grace=None if spec.grace == "learnt" else spec.grace,
@@ -115,21 +118,22 @@ def _judging(spec: MixtureSpec, member: Callable[[str, str], Member]) -> Judging
     if len(agents) < len(judges):
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
-    return Judging(agents, spec.ranking, spec.ballots, verifier, spec.guard == "anchor")
+    pool = learnt("pool", spec.pool, Pool) if spec.pool else Pool()
+    return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor")
 
 
-def weights_of(path: str) -> Weights:
-    """The weights in a file: JSON with "of" (by agent), "more" (by category and agent) and "other".
+def learnt(name: str, path: str, kind: type[T]) -> T:
+    """What was learnt, from a file: the JSON of Weights, or of a Pool.
 
     Raises:
         ConfigError: it cannot be read, or is none.
     """
     try:
-        return msgspec.json.decode(Path(path).expanduser().read_bytes(), type=Weights)
+        return msgspec.json.decode(Path(path).expanduser().read_bytes(), type=kind)
     except OSError as error:
-        raise ConfigError(f"weights: {path}: {error.strerror}") from None
+        raise ConfigError(f"{name}: {path}: {error.strerror}") from None
     except msgspec.DecodeError as error:
-        raise ConfigError(f"weights: {path}: {error}") from None
+        raise ConfigError(f"{name}: {path}: {error}") from None
 
 
 def verifier_of(spec: Verify) -> Verifier:

@@ -110,11 +110,11 @@ class Mixture(_Strict):
     every "call", or on every n-th.
 
     `topology` is who reads whom, `combine` how one answer is made of many (docs/methods.md). `judges` judge in the aggregator's
-    place; `weights` names a file of what each vote is worth. The first of `routes` whose conditions hold answers in the
-    mixture's place. `first` answer before all others, and the mixture only where less than a share of `agree` of them agree,
-    or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed on; a "tree" has groups of `group`; a
-    "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots` are of combine = "rank", `verify` of
-    "best" and of the guard.
+    place; `weights` names a file of what each vote is worth, `pool` one of how probabilities are pooled. The first of `routes`
+    whose conditions hold answers in the mixture's place. `first` answer before all others, and the mixture only where less
+    than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed
+    on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots`
+    are of combine = "rank", `verify` of "best" and of the guard.
     """
 
     description: str = ""
@@ -125,7 +125,9 @@ class Mixture(_Strict):
     samples: int = Field(1, ge=1, le=100)
     aggregator: str | None = Field(None, validation_alias=AliasChoices("aggregator", "judge", "chairman", "arbiter"))
     topology: Literal["layered", "sparse", "tree", "debate", "refine", "consortium"] = "layered"
-    combine: Literal["synthesise", "select", "rank", "council", "fusion", "vote", "medoid", "best"] = "synthesise"
+    combine: Literal[
+        "synthesise", "select", "rank", "council", "fusion", "vote", "fields", "medoid", "best", "pool"
+    ] = "synthesise"
     judges: tuple[str, ...] = ()
     ranking: Literal["pairwise", "listwise"] = "pairwise"
     ballots: Literal["copeland", "borda"] = "copeland"
@@ -138,6 +140,7 @@ class Mixture(_Strict):
     first: tuple[str, ...] = ()
     agree: float = Field(1.0, gt=0, le=1)
     weights: str | None = None
+    pool: str | None = None
     routes: tuple[Route, ...] = ()
     answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
     need: int | None = Field(None, ge=1, strict=True)
@@ -186,8 +189,9 @@ class Mixture(_Strict):
             raise ValueError(
                 "first: one agent by itself agrees with itself; name several, or verify, which says what is right"
             )
-        if self.weights is not None and self.combine != "vote":
-            raise ValueError(f'weights are of combine = "vote"; this one is "{self.combine}"')
+        for name, way in (("weights", "vote"), ("pool", "pool")):
+            if getattr(self, name) is not None and self.combine != way:
+                raise ValueError(f'{name}: this is of combine = "{way}"; this one is "{self.combine}"')
         if self.combine == "best" and self.verify is None:
             raise ValueError('combine = "best" needs verify, which says what a right answer looks like')
 

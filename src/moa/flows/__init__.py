@@ -9,6 +9,7 @@ combine.py     synthesise, select                         rank.py        judges 
 council.py     anonymous peer ranking, a chairman         fusion.py      an analysis, then the answer
 vote.py        the answer most give                       weigh.py       votes by what each is worth
 medoid.py      the one most like the others               best_of.py     by a verifier
+fields.py      JSON, voted on field by field              pool.py        probabilities into one, calibrated
 guard.py       never worse than the best proposal         schema.py      an answer that must obey a schema
 answers.py     what the answer of a text is               acting.py      the call that acts: tools, schema, sampling
 members.py     who can stand in a layer                   topology.py    how a mixture is put together from its parts

@@ -17,11 +17,13 @@ from moa.flows.combine import select, synthesise
 from moa.flows.consortium import consortium
 from moa.flows.council import council
 from moa.flows.debate import debate
+from moa.flows.fields import by_field
 from moa.flows.fusion import fusion
 from moa.flows.guard import anchored
 from moa.flows.layered import layered
 from moa.flows.medoid import medoid
 from moa.flows.members import Member
+from moa.flows.pool import Pool, pool
 from moa.flows.rank import Count, Way, rank
 from moa.flows.refine import refine
 from moa.flows.sparse import sparse
@@ -30,19 +32,20 @@ from moa.flows.vote import by_vote, vote
 
 MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
 Shape: TypeAlias = Literal["layered", "sparse", "tree", "debate", "refine", "consortium"]
-ASK_NOBODY = ("vote", "medoid", "best")
+ASK_NOBODY = ("vote", "fields", "medoid", "best", "pool")
 """Ways to combine that make no call: they need no aggregator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, and whether the best proposal is an
-    anchor of the answer."""
+    """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, how probabilities are pooled,
+    and whether the best proposal is an anchor of the answer."""
 
     judges: tuple[Agent, ...] = ()
     way: Way = "pairwise"
     count: Count = "copeland"
     verifier: Verifier | None = None
+    pool: Pool = Pool()
     anchor: bool = False
 
 
@@ -70,8 +73,12 @@ def combiner(
     judges = judges_of(judging, aggregator)
     if how == "vote":
         return by_vote(kind)
+    if how == "fields":
+        return by_field()
     if how == "medoid":
         return medoid()
+    if how == "pool":
+        return pool(judging.pool)
     if how == "best":
         if judging.verifier is None:
             raise ConfigError('verify: combine = "best" needs to know what a right answer looks like')
@@ -86,7 +93,7 @@ def combiner(
         return council(judges, aggregator)
     if how in ("select", "fusion") and isinstance(aggregator, Agent):
         return select(aggregator) if how == "select" else fusion(aggregator, judges[0])
-    known = '"synthesise", "select", "rank", "council", "fusion" (these by agents), "vote", "medoid" and "best"'
+    known = '"synthesise", "select", "rank", "council", "fusion" (these by agents), "vote", "fields", "medoid", "best", "pool"'
     raise ConfigError(f"combine: {how!r} is none of {known}")
 
 

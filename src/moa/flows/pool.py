@@ -1,0 +1,96 @@
+"""Opinion pools: the probabilities of several agents made into one calibrated figure (linear: Stone 1961; logarithmic: Genest
+and Zidek 1986; pools are under-confident unless recalibrated: Ranjan and Gneiting 2010)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from moa.core.errors import NotEnoughReplies
+from moa.core.flow import Combine
+from moa.core.types import Conversation, Replies, Reply
+
+PoolKind: TypeAlias = Literal["linear", "log"]
+EDGE = 0.001
+"""Nobody is surer than this away from 0 and 1: one agent that says 1 would outvote all."""
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_LABELLED = re.compile(r"(?i)\b(?:answer|probability|chance)[\s:=*]*(?:is[\s:=*]*)?(\d*\.?\d+)(?!\s*[%\d])")
+_FRACTION = re.compile(r"(?<![\d.])(0?\.\d+|0|1|[01]\.0+)(?![\d.%])")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """How probabilities are pooled: the "linear" mean of them, or of their logits ("log"), by `weights` (who is not named
+    counts 1), then recalibrated: logit = intercept + slope x the pooled logit. Learnt by `moa.evals.pools.fit`; plain data."""
+
+    kind: PoolKind = "log"
+    weights: Mapping[str, float] = field(default_factory=dict)
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def pooled(self, said: Mapping[str, float | None]) -> float | None:
+        """The probability that agents' probabilities come to. Who says none abstains, and is not counted as neutral; None
+        where all do, or where nobody who spoke weighs anything."""
+        spoken = [(self.weights.get(agent, 1.0), one) for agent, one in said.items() if one is not None]
+        total = sum(weight for weight, _ in spoken)
+        if not spoken or total <= 0:
+            return None
+        if self.kind == "linear":
+            middle = logit(sum(weight * one for weight, one in spoken) / total)
+        else:
+            middle = sum(weight * logit(one) for weight, one in spoken) / total
+        return sigmoid(self.intercept + self.slope * middle)
+
+
+def logit(probability: float) -> float:
+    """The logarithm of the odds, of a probability held between EDGE and 1 - EDGE."""
+    held = min(max(probability, EDGE), 1 - EDGE)
+    return math.log(held / (1 - held))
+
+
+def sigmoid(value: float) -> float:
+    """The probability of a logit."""
+    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))
+
+
+def pool(how: Pool) -> Combine:
+    """The pooled probability as the answer, "Answer: 0.73"; agents are told apart by name. No call is made.
+
+    Raises (from the flow):
+        NotEnoughReplies: no proposal holds a probability.
+    """
+
+    async def combine(conversation: Conversation, references: Replies) -> Reply:
+        said = {reference.agent: probability_of(reference.text) for reference in references}
+        figure = how.pooled(said)
+        if figure is None:
+            raise NotEnoughReplies(0, 1, label="pool")
+        silent = [agent for agent, one in said.items() if one is None]
+        reply = Reply(f"Answer: {figure:.4g}", agent="pool")
+        return reply.noted(f"abstained: {', '.join(silent)}") if silent else reply
+
+    return combine
+
+
+def probability_of(text: str) -> float | None:
+    """The probability a text states: in JSON ("probability", "score" or "p"), after "Answer:", as per cent, or as a fraction;
+    None where there is none between 0 and 1."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        value = next(
+            (value[name] for name in ("probability", "score", "p") if isinstance(value.get(name), int | float)), None
+        )
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if 0 <= value <= 1 else None
+    for pattern, scale in ((_PERCENT, 100.0), (_LABELLED, 1.0), (_FRACTION, 1.0)):
+        if found := pattern.findall(text):
+            figure = float(found[-1]) / scale
+            return figure if 0 <= figure <= 1 else None
+    return None

@@ -1,0 +1,79 @@
+"""Votes by field, and probabilities made into one: who says nothing abstains, and is never counted as neutral."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from moa.core.errors import NotEnoughReplies
+from moa.core.flow import play
+from moa.core.types import Reply, user
+from moa.flows.fields import by_field, merged
+from moa.flows.pool import EDGE, Pool, logit, pool, probability_of, sigmoid
+
+QUESTION = (user("Fill in the form."),)
+
+
+def test_each_field_is_voted_on_by_itself() -> None:
+    texts = ['{"name": "Ann", "age": 31}', '{"name": "Anne", "age": 32}', 'Here: {"name": "Ann", "age": 32}', "no idea"]
+    reply = play(by_field()(QUESTION, tuple(map(Reply, texts))), []).answer
+    assert json.loads(reply.text) == {"name": "Ann", "age": 32}
+
+
+def test_who_lacks_a_field_abstains_and_one_that_few_have_is_left_out() -> None:
+    assert merged([{"a": None}, {"a": 2}, {"a": 2}, {"b": 9}]) == {"a": 2}
+    assert merged([{"a": {"x": 1, "y": 2}}, {"a": {"x": 1, "y": 3}}, {"a": {"x": 5, "y": 3}}]) == {
+        "a": {"x": 1, "y": 3}
+    }
+    assert merged([{"a": [1, 2]}, {"a": [2, 1]}, {"a": [1, 2]}]) == {"a": [1, 2]}
+
+
+def test_without_any_object_the_most_frequent_answer_stands_in_and_it_is_said() -> None:
+    reply = play(by_field()(QUESTION, tuple(map(Reply, ("[1]", "[2]", "[2]")))), []).answer
+    assert (reply.text, reply.notes[0][:9]) == ("[2]", "fallback:")
+
+
+@pytest.mark.parametrize(
+    ("text", "probability"),
+    [
+        ("Answer: 0.7", 0.7), ("I'd say 70 %.", 0.7), ('{"probability": 0.25}', 0.25), ('{"score": 1}', 1.0), ("0.4", 0.4),
+        ("1", 1.0), ("The chance is .35 at most", 0.35), ("between 20% and 30%", 0.3), ("Answer: 7", None), ("no number", None),
+        ("150 %", None), ('{"p": true}', None), ("in 2026 there were 12", None),
+    ],
+)  # fmt: skip
+def test_a_probability_is_read_where_one_is_stated(text: str, probability: float | None) -> None:
+    assert probability_of(text) == probability
+
+
+def test_the_log_pool_is_the_mean_of_logits_and_the_linear_one_of_probabilities() -> None:
+    said = {"a": 0.9, "b": 0.6}
+    assert Pool("linear").pooled(said) == pytest.approx(0.75)
+    assert Pool("log").pooled(said) == pytest.approx(sigmoid((logit(0.9) + logit(0.6)) / 2))
+    assert Pool("log", slope=2.0, intercept=-0.5).pooled({"a": 0.8}) == pytest.approx(sigmoid(2 * logit(0.8) - 0.5))
+    assert Pool("log", {"a": 3.0}).pooled(said) == pytest.approx(sigmoid((3 * logit(0.9) + logit(0.6)) / 4))
+
+
+@pytest.mark.parametrize("kind", ["linear", "log"])
+def test_who_abstains_is_not_counted_as_neutral(kind: str) -> None:
+    how = Pool(kind)  # type: ignore[arg-type]
+    assert how.pooled({"a": 0.9, "b": None}) == how.pooled({"a": 0.9}) == pytest.approx(0.9)
+    assert how.pooled({"a": 0.9, "b": 0.5}) != how.pooled({"a": 0.9, "b": None})
+    assert how.pooled({"a": None}) is None
+    assert Pool("log", {"a": 0.0}).pooled({"a": 0.9}) is None
+
+
+def test_nobody_is_so_sure_that_it_outvotes_all() -> None:
+    assert Pool("log").pooled({"a": 1.0}) == pytest.approx(1 - EDGE)
+
+
+def test_pooling_answers_with_a_figure_and_names_who_abstained() -> None:
+    replies = (
+        Reply("Answer: 0.9", agent="labs"),
+        Reply("I cannot tell.", agent="image"),
+        Reply("60 %", agent="history"),
+    )
+    reply = play(pool(Pool("linear"))(QUESTION, replies), []).answer
+    assert (reply.text, reply.notes) == ("Answer: 0.75", ("abstained: image",))
+    with pytest.raises(NotEnoughReplies):
+        play(pool(Pool())(QUESTION, replies[1:2]), [])
