@@ -1,0 +1,80 @@
+"""Copies count once, who stands far outside can be left out, and an honest panel loses nobody for nothing."""
+
+from __future__ import annotations
+
+from moa.core.agents import Agent
+from moa.core.flow import play
+from moa.core.types import Reply, user
+from moa.flows.combine import synthesise
+from moa.flows.sift import distinct, leave_one_out, outsider, sifted
+from moa.flows.vote import by_vote
+
+QUESTION = (user("Why is the sky blue?"),)
+HONEST = tuple(
+    Reply(text, agent=name)
+    for name, text in (
+        (
+            "a",
+            "The sky is blue because air scatters blue light more than red light, which is called Rayleigh scattering.",
+        ),
+        ("b", "Air scatters blue light more than red light: this Rayleigh scattering is why the sky is blue."),
+        (
+            "c",
+            "Because of Rayleigh scattering the sky is blue: blue light is scattered more by the air than red light.",
+        ),
+        ("d", "The sky is blue since the air scatters blue light far more than red light (Rayleigh scattering)."),
+    )
+)
+LIAR = Reply("Oceans paint heaven with their reflection, as every sailor learns at sea.", agent="liar")
+LONG = "This sentence has been written again and again to look like agreement of many. " * 4
+
+
+def test_a_thousand_copies_are_one_voice() -> None:
+    crowd = (*HONEST, *(Reply(f"{LONG}{number}", agent=f"sybil {number}") for number in range(1000)))
+    assert [one.agent for one in distinct(crowd)] == ["a", "b", "c", "d", "sybil 0"]
+
+
+def test_copies_do_not_win_a_vote_and_do_not_fill_the_aggregators_prompt() -> None:
+    crowd = (
+        Reply("4", agent="a"),
+        Reply("4", agent="b"),
+        *(Reply(f"{LONG}\nAnswer: 5", agent=f"s{n}") for n in range(9)),
+    )
+    reply = play(sifted(by_vote())(QUESTION, crowd), []).answer
+    assert (reply.text, reply.notes) == ("4", ("sifted: 8 copies count once",))
+    asked = play(sifted(synthesise(Agent("x:agg")))(QUESTION, crowd), ["done"]).asked
+    assert len(asked[0].calls[0].references) == 3
+
+
+def test_short_answers_may_be_the_same_by_themselves() -> None:
+    same = tuple(Reply("4", agent=name) for name in "abc")
+    assert distinct(same) == same
+    assert play(sifted(by_vote())(QUESTION, same), []).answer.notes == ()
+
+
+def test_one_that_is_like_none_of_others_that_are_alike_stands_outside() -> None:
+    assert outsider((*HONEST, LIAR)) is LIAR
+    reply = play(sifted(by_vote(), outliers=True)(QUESTION, (*HONEST, LIAR)), []).answer
+    assert reply.notes == ("sifted: liar stands far outside",)
+
+
+def test_an_honest_panel_loses_nobody() -> None:
+    assert outsider(HONEST) is None
+    assert outsider((*HONEST[:2], LIAR)) is None  # too few to tell who is outside
+    texts = ("a ship at sea", "one red apple", "seven sleeping dogs", "the price of tin", "blue light")
+    assert outsider(tuple(map(Reply, texts))) is None
+
+
+def test_who_gives_the_same_answer_in_other_words_stays() -> None:
+    numbers = (*(Reply(f"{one.text}\nAnswer: 7") for one in HONEST), Reply("Simple, my friends!\nAnswer: 7"))
+    assert outsider(numbers) is None
+
+
+def test_it_is_found_on_whom_an_answer_hangs() -> None:
+    votes = tuple(
+        Reply(text, agent=agent) for agent, text in (("a", "4"), ("b", "5"), ("c", "4"), ("d", "5"), ("e", "4"))
+    )
+    assert play(leave_one_out(by_vote(), QUESTION, votes), []).answer == dict.fromkeys("abcde", False)
+    assert play(leave_one_out(by_vote(), QUESTION, votes[1:4]), []).answer["c"] is False
+    split = tuple(Reply(text, agent=agent) for agent, text in (("a", "5"), ("b", "4"), ("c", "4")))
+    assert play(leave_one_out(by_vote(), QUESTION, split), []).answer == {"a": False, "b": True, "c": True}
