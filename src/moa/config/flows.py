@@ -119,7 +119,7 @@ def _judging(spec: MixtureSpec, member: Callable[[str, str], Member]) -> Judging
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
     pool = learnt("pool", spec.pool, Pool) if spec.pool else Pool()
-    return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor")
+    return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift)
 
 
 def learnt(name: str, path: str, kind: type[T]) -> T:

@@ -10,7 +10,8 @@ council.py     anonymous peer ranking, a chairman         fusion.py      an anal
 vote.py        the answer most give                       weigh.py       votes by what each is worth
 medoid.py      the one most like the others               best_of.py     by a verifier
 fields.py      JSON, voted on field by field              pool.py        probabilities into one, calibrated
-guard.py       never worse than the best proposal         schema.py      an answer that must obey a schema
-answers.py     what the answer of a text is               acting.py      the call that acts: tools, schema, sampling
-members.py     who can stand in a layer                   topology.py    how a mixture is put together from its parts
+guard.py       never worse than the best proposal         sift.py        copies count once; who stands outside
+schema.py      an answer that must obey a schema          acting.py      the call that acts: tools, schema, sampling
+answers.py     what the answer of a text is               members.py     who can stand in a layer
+topology.py    how a mixture is put together from its parts
 """

@@ -26,6 +26,7 @@ from moa.flows.members import Member
 from moa.flows.pool import Pool, pool
 from moa.flows.rank import Count, Way, rank
 from moa.flows.refine import refine
+from moa.flows.sift import sifted
 from moa.flows.sparse import sparse
 from moa.flows.tree import tree
 from moa.flows.vote import by_vote, vote
@@ -39,7 +40,7 @@ ASK_NOBODY = ("vote", "fields", "medoid", "best", "pool")
 @dataclass(frozen=True, slots=True)
 class Judging:
     """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, how probabilities are pooled,
-    and whether the best proposal is an anchor of the answer."""
+    whether the best proposal is an anchor of the answer, and whether copies and who stands far outside are sifted out."""
 
     judges: tuple[Agent, ...] = ()
     way: Way = "pairwise"
@@ -47,6 +48,7 @@ class Judging:
     verifier: Verifier | None = None
     pool: Pool = Pool()
     anchor: bool = False
+    sift: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +135,13 @@ def topology(
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
     if how == "council" and not judging.judges:
         judging = replace(judging, judges=tuple(member for member in layers[0] if isinstance(member, Agent)))
-    plain = layout == Layout() and not judging.anchor
+    plain = layout == Layout() and not judging.anchor and not judging.sift
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
         return partial(vote, agents=agents, kind=kind)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
+    if judging.sift:
+        combine = sifted(combine, outliers=True)
     if judging.anchor:
         combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
     rules = {"need": need, "grace": grace, "least": least}
