@@ -111,8 +111,8 @@ class Mixture(_Strict):
 
     `topology` is who reads whom, `combine` how one answer is made of many (docs/methods.md). `judges` judge in the aggregator's
     place; `weights` names a file of what each vote is worth, `pool` one of how probabilities are pooled. The first of `routes`
-    whose conditions hold answers in the mixture's place. With `sift` copies of long proposals count once, and who stands far outside is left out.
-    `first` answer before all others, and the mixture only where less
+    whose conditions hold answers in the mixture's place. With `sift` copies of long proposals count once, and who stands far
+    outside is left out. `first` answer before all others, and the mixture only where less
     than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed
     on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots`
     are of combine = "rank", `verify` of "best" and of the guard.
