@@ -114,7 +114,8 @@ def test_core_and_flows_are_pure(path: Path) -> None:
     for name in imports_of(path):
         top = name.split(".")[0]
         assert top == "moa" or top in sys.stdlib_module_names or top == "__future__", f"{path} imports {name}"
-        assert top not in IMPURE, f"{path} imports {name}: core and flows do no I/O, keep no clock and draw no chance"
+        pure = name == "urllib.parse" or top not in IMPURE  # that one only takes texts apart
+        assert pure, f"{path} imports {name}: core and flows do no I/O, keep no clock and draw no chance"
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in ("open", "print", "input", "exec", "eval", "__import__") or (

@@ -90,6 +90,8 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
             PANEL + 'aggregator = "agg"\nroutes = [{ to = "bb", code = true }]',
             r"mixtures\.m\.routes\[0\]\.to: no agent",
         ),
+        (PANEL + 'aggregator = "agg"\ngate = { secrets = ["hush"] }', "named, never written down"),
+        (PANEL + 'aggregator = "agg"\ngate = { secrets = ["env:NO_SUCH"] }', r"m\.gate\.secrets: NO_SUCH is not set"),
         ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "same members in every round"),
     ],
 )
@@ -133,3 +135,11 @@ def test_a_pool_may_be_learnt(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text('{"kind": "linear", "slope": 2.0}')
     made = flow_of(config(tmp_path, PANEL + f'combine = "pool"\npool = "{tmp_path / "p.json"}"'), "m")
     assert play(made(QUESTION), ["0.5", "50%", "Answer: 0.5"]).answer.text == "Answer: 0.5"
+
+
+def test_an_answer_passes_the_gate_that_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY", "tulip-harbour")
+    mixture = PANEL + 'aggregator = "agg"\ngate = { secrets = ["env:CANARY"], hosts = ["a.example"] }'
+    made = flow_of(config(tmp_path, mixture), "m")
+    reply = play(made(QUESTION), lambda call: "ruobrah-pilut at https://a.example/x and https://b.example/y").answer
+    assert reply.text == "[removed] at https://a.example/x and [b. example: address removed]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ import msgspec
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
+from moa.config.spec import Gate as GateSpec
 from moa.config.spec import Mixture as MixtureSpec
 from moa.config.spec import Route, Verify
 from moa.core.agents import Agent
@@ -21,6 +23,7 @@ from moa.core.errors import ConfigError
 from moa.flows.alone import alone
 from moa.flows.best_of import Verifier, matching, obeying, within
 from moa.flows.escalate import escalate
+from moa.flows.gate import Gate, gated
 from moa.flows.members import Member
 from moa.flows.pool import Pool
 from moa.flows.route import Rule, routed
@@ -93,10 +96,17 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: Mixtur
         made = _with_first(spec, member, made)
     except ConfigError as error:
         raise ConfigError(f"{where}.{error}") from None
-    if not spec.routes:
-        return made
-    rules = [_rule(route, member(route.to, f"routes[{n}].to")) for n, route in enumerate(spec.routes)]
-    return routed(rules, made)
+    if spec.routes:
+        rules = [_rule(route, member(route.to, f"routes[{n}].to")) for n, route in enumerate(spec.routes)]
+        made = routed(rules, made)
+    return gated(made, _gate(spec.gate, where)) if spec.gate else made
+
+
+def _gate(spec: GateSpec, where: str) -> Gate:
+    names = [one.removeprefix("env:") for one in spec.secrets]
+    if missing := [name for name in names if not os.environ.get(name)]:
+        raise ConfigError(f"{where}.gate.secrets: {missing[0]} is not set in the environment")
+    return Gate(tuple(os.environ[name] for name in names), spec.hosts)
 
 
 def _with_first(spec: MixtureSpec, member: Callable[[str, str], Member], made: MakeFlow) -> MakeFlow:

@@ -82,6 +82,21 @@ class Verify(_Strict):
         return self
 
 
+class Gate(_Strict):
+    """What must not leave in an answer. `secrets` name environment variables ("env:NAME"), whose values go out in no spelling;
+    an address leaves only where its host is among `hosts`, or the user named it."""
+
+    secrets: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+    @field_validator("secrets")
+    @classmethod
+    def _only_references(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [one for one in secrets if not one.startswith("env:")]:
+            raise ValueError(f'secrets are named, never written down: use "env:NAME", not {wrong[0]!r}')
+        return secrets
+
+
 class Route(_Strict):
     """Where a question goes, by what can be seen of it; see flows/route.py. Every condition that is set must hold."""
 
@@ -135,6 +150,7 @@ class Mixture(_Strict):
     verify: Verify | None = None
     guard: Literal["anchor"] | None = None
     sift: bool = False
+    gate: Gate | None = None
     keep: int = Field(2, ge=1, strict=True)
     group: int = Field(3, ge=2, strict=True)
     confidence: float = Field(0.8, gt=0, le=1)

@@ -1,0 +1,185 @@
+"""The gate: what leaves a mixture is looked at by code, since a model obeys whatever it reads, and references are not to be
+trusted.
+
+Secrets go out in no spelling, long pieces of a system prompt not at all, and nothing is loaded from, or leads to, an address
+that the user did not bring: the ways in which injected text sends data away (OWASP LLM02, EchoLeak).
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from urllib.parse import quote, unquote, urlsplit
+
+from moa.core.flow import quiet
+from moa.core.types import Conversation, Reply
+from moa.flows.topology import MakeFlow
+
+REMOVED = "[removed]"
+WORDS = 10
+"""So many words in a row of a system prompt are no chance."""
+LEAST_SECRET = 6
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+"""Control, zero-width, direction and tag characters: text that people do not see."""
+_JOINERS = frozenset(
+    "\u200c\u200d"
+)  # they belong into Persian, Hindi and emoji, where letters or emoji stand around them
+_IMAGE = re.compile(
+    r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)[^)]*\)|<(?:img|iframe|script|link|object|embed|video|audio|source)\b[^>]*>",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"^[ \t]*\[[^\]]+\]:[ \t]*<?(\S+?)>?(?:[ \t].*)?$", re.MULTILINE)
+_URL = re.compile(
+    r"\b(?:https?|ftp|data|javascript|blob|file)(?::|%3a)(?://|\\\\)?[^\s<>\"')\]]+|(?<![\w:])//[\w.-]+\.\w{2,}[^\s<>\"')\]]*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What must not leave: `secrets` (canaries, keys), besides what each conversation's own system message says. Addresses are
+    let through whose host the user's turns name, or that are among `hosts`."""
+
+    secrets: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+    def checked(self, reply: Reply, conversation: Conversation) -> Reply:
+        """The reply as it may leave; what was taken out of it is named in its notes."""
+        text, found = self.cleaned(reply.text, conversation)
+        reply = reply if text == reply.text else replace(reply, text=text)
+        for what in found:
+            reply = reply.noted(f"gate: {what}")
+        return reply
+
+    def cleaned(self, text: str, conversation: Conversation) -> tuple[str, tuple[str, ...]]:
+        """The text as it may leave, and what was taken out of it."""
+        system = "\n".join(message.text for message in conversation if message.role == "system")
+        said = "\n".join(message.text for message in conversation if message.role == "user")
+        known = frozenset(map(str.lower, self.hosts)) | frozenset(filter(None, map(_host, _URL.findall(said))))
+        steps = (
+            ("invisible characters", _seen),
+            ("a foreign image", partial(_without_images, known=known)),
+            ("a foreign address", partial(_without_addresses, known=known)),
+            ("a secret", partial(_without_secrets, secrets=self.secrets)),
+            ("a piece of the system prompt", partial(_without_prompt, system=system, said=said)),
+        )
+        found = []
+        for what, step in steps:
+            after = step(text)
+            if after != text:
+                found.append(what)
+                text = after
+        return text, tuple(found)
+
+
+def gated(flow: MakeFlow, gate: Gate) -> MakeFlow:
+    """The same flow, its answer looked at before anything of it leaves; so it is not streamed."""
+    return partial(_gated, flow, gate)
+
+
+async def _gated(flow: MakeFlow, gate: Gate, conversation: Conversation) -> Reply:
+    return gate.checked(await quiet(flow(conversation)), conversation)
+
+
+def _seen(text: str) -> str:
+    """The text without what nobody sees; joiners stay between letters."""
+
+    def kept(match: re.Match[str]) -> str:
+        before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
+        return match[0] if match[0] in _JOINERS and before > "\u02ff" and after > "\u02ff" else ""
+
+    return _CONTROL.sub(kept, text)
+
+
+def _host(address: str) -> str:
+    """The host of an address, in small letters; empty where it has none."""
+    try:
+        return (urlsplit(unquote(address).replace("\\", "/")).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _without_images(text: str, known: frozenset[str]) -> str:
+    def kept(match: re.Match[str]) -> str:
+        return match[0] if match[2] and _host(match[2]) in known else match[1] or ""
+
+    return _IMAGE.sub(kept, text)
+
+
+def _without_addresses(text: str, known: frozenset[str]) -> str:
+    text = _REFERENCE.sub(lambda match: match[0] if _host(match[1]) in known else "", text)
+    return _URL.sub(lambda match: match[0] if _host(match[0]) in known else _told(match[0]), text)
+
+
+def _told(address: str) -> str:
+    """What stands for an address: its host, which says what was meant, and leads nowhere."""
+    host = _host(address)
+    plain = host if re.fullmatch(r"[a-z0-9.-]{1,40}", host) and not _loaded(host) else ""
+    return f"[{plain.replace('.', '. ')}: address removed]" if plain else "[address removed]"
+
+
+def _loaded(host: str) -> bool:
+    """Whether a host's name itself may carry data: a long or odd label."""
+    labels = host.split(".")
+    return len(labels) > 3 or any(len(label) > 16 or sum(sign.isdigit() for sign in label) > 3 for label in labels)
+
+
+def _without_secrets(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        if len(secret) >= LEAST_SECRET:
+            text = _spellings(secret).sub(REMOVED, text)
+    return text
+
+
+@lru_cache(maxsize=64)
+def _spellings(secret: str) -> re.Pattern[str]:
+    """A secret as it is, backwards, in other alphabets that need no key, and with signs between its letters."""
+    raw = secret.encode()
+    forms = [secret, secret[::-1], quote(secret, safe=""), raw.hex(), codecs.encode(secret, "rot13"), *_base64_of(raw)]
+    forms += ["".join(f"\\u{ord(sign):04x}" for sign in secret), "".join(f"&#{ord(sign)};" for sign in secret)]
+    forms += [
+        " ".join(str(byte) for byte in raw),
+        ",".join(str(byte) for byte in raw),
+        "".join(f"%{byte:02x}" for byte in raw),
+    ]
+    between = r"[\s\-_.,:;|/\\*+'\"`~()\[\]<>]{0,3}"
+    return re.compile("|".join(between.join(map(re.escape, form)) for form in dict.fromkeys(forms)), re.IGNORECASE)
+
+
+def _base64_of(raw: bytes) -> Iterable[str]:
+    """What is sure to stand in the base64 of any text that holds these bytes, at each of the three places they can begin."""
+    for lead in range(3):
+        coded = base64.b64encode(b"\0" * lead + raw).decode().rstrip("=")
+        first, last = (0, 2, 3)[lead], len(coded) - ((lead + len(raw)) % 3 > 0)
+        yield coded[first:last]
+        yield coded[first:last].replace("+", "-").replace("/", "_")
+
+
+def _without_prompt(text: str, system: str, said: str) -> str:
+    """The text without WORDS words in a row that only the system prompt has."""
+    theirs, own = _words(system), {tuple(word for word, _, _ in piece) for piece in _runs(_words(said))}
+    secret = {key for piece in _runs(theirs) if (key := tuple(word for word, _, _ in piece)) not in own}
+    cut = [False] * len(text)
+    for piece in _runs(_words(text)):
+        if tuple(word for word, _, _ in piece) in secret:
+            start, end = piece[0][1], piece[-1][2]
+            cut[start:end] = [True] * (end - start)
+    kept, inside = [], False
+    for sign, gone in zip(text, cut, strict=True):
+        kept += [REMOVED] if gone and not inside else [] if gone else [sign]
+        inside = gone
+    return "".join(kept)
+
+
+def _words(text: str) -> list[tuple[str, int, int]]:
+    return [(match[0].lower(), match.start(), match.end()) for match in re.finditer(r"\w+", text)]
+
+
+def _runs(words: list[tuple[str, int, int]]) -> Iterable[list[tuple[str, int, int]]]:
+    return (words[at : at + WORDS] for at in range(len(words) - WORDS + 1))
