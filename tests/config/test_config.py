@@ -85,6 +85,8 @@ def test_a_mixture_may_be_a_member_and_an_aggregator(tmp_path: Path) -> None:
 def test_presets_are_there_and_paper_is_three_layers_with_thirteen_calls(tmp_path: Path) -> None:
     made = load({"HOME": str(tmp_path)}, folder=tmp_path)
     assert {"builtin", "paper", "paper-lite", "self", "duo"} <= set(made.spec.mixtures)
+    for name in made.spec.mixtures:
+        assert models(made, name), f"{name} cannot be drawn"
     assert [len(step) for step in models(made, "paper")] == [6, 6, 1]
     assert [len(step) for step in models(made, "paper-lite")] == [6, 1]
     assert [len(step) for step in models(made, "self")] == [4, 1]
