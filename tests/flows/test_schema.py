@@ -73,6 +73,10 @@ def test_json_mode_wants_an_object() -> None:
     assert "no JSON" in str(problem('{"a": 1'))
 
 
+def test_a_schema_that_allows_everything_is_not_checked() -> None:
+    assert problem_of('{"foo":"bar"}')("It is Paris.") is None
+
+
 @pytest.mark.parametrize(
     "schema",
     ['{"type":"nope"}', '{"$ref":"http://127.0.0.1:9/x"}', '{"pattern":"("}', '{"$ref":"#/$defs/none"}', "[1]"],
