@@ -18,7 +18,8 @@ MOST_STEPS, MOST_PATTERN = 100_000, 1 << 20
 def problem_of(schema: str) -> Callable[[str], str | None]:
     """What says of a text why it does not obey a schema, and where; "{}" asks for any JSON object.
 
-    One that allows every value is not checked at all. Its patterns are matched within MOST_STEPS, so that none takes forever; nothing that it points to is fetched.
+    One that allows every value is not checked at all. Its patterns are matched within MOST_STEPS, so that none takes forever;
+    nothing that it points to is fetched.
 
     Raises:
         ConfigError: it is no JSON schema, or one that points elsewhere.
