@@ -35,6 +35,7 @@ from training.references import (
 from training.tokenizer import END, answer_ids, prompt_ids
 from training.train import Plan, Run, together
 from training.world import Question
+from training.world.beyond import HONEST
 from training.world.draft import Rng
 
 QUESTIONS = 28_000
@@ -69,15 +70,16 @@ def ask_on(member: Member, texts: Sequence[str], path: Path, temperature: float 
     return replies
 
 
-def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int) -> MakeChunk:
-    """Chunks of questions with their references, spoilt anew each time a question comes round."""
+def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int, beyond: int = 1) -> MakeChunk:
+    """Chunks of questions with their references, spoilt anew each time one comes round; what is beyond the world comes so often."""
     asked = load_asked(work)
     trust, spoiler = measure_trust(asked), Spoiler(asked)
+    drawn = asked + [one for one in asked if one.question.answer == HONEST] * (beyond - 1)
 
     def chunk(index: int) -> tuple[Rows, ...]:
         rng = Rng(f"{seed} aggregator chunk {index}")
         examples: list[Example] = []
-        for one in rng.sample(asked, min(CHUNK_EXAMPLES, len(asked))):
+        for one in rng.sample(drawn, min(CHUNK_EXAMPLES, len(drawn))):
             shown = spoiler.show(one, rng)
             text = frame(one.question.text, [reference.text for reference in shown])
             reply, weights = reply_to_learn(tokenizer, one.question, lesson(one.question, shown, trust))
@@ -98,12 +100,12 @@ def reply_to_learn(tokenizer: Tokenizer, question: Question, parts: Sequence[Par
     return [*ids, END], [*weights, 1]
 
 
-def train(work: Path, start: str | None, plan: Plan, name: str, rank: int) -> None:
+def train(work: Path, start: str | None, plan: Plan, name: str, beyond: int, rank: int) -> None:
     """Train from a proposer's weights, which already know the tokens, or from chance; one worker of perhaps several."""
     torch.manual_seed(plan.seed)
     tokenizer = tokenizers.load(work / "tokenizer.json")
     model = models.load(work / f"{start}.pt").train() if start else models.Llama(models.Shape())
-    Run(model, plan, aggregator_chunks(tokenizer, work, plan.seed), work / f"{name}.pt").go()
+    Run(model, plan, aggregator_chunks(tokenizer, work, plan.seed, beyond), work / f"{name}.pt").go()
 
 
 def main() -> None:
@@ -117,6 +119,7 @@ def main() -> None:
     training.add_argument("--minutes", type=float, default=35.0)
     training.add_argument("--seed", type=int, default=5)
     training.add_argument("--rate", type=float, default=1.0, help="share of the usual learning rates")
+    training.add_argument("--beyond", type=int, default=1, help="how often what is beyond the world comes")
     training.add_argument("--workers", type=int, default=1, help="processes that share the run")
     training.add_argument("--name", default="aggregator", help="name of the checkpoint")
     for step in (sampling, training):
@@ -128,7 +131,7 @@ def main() -> None:
         sample_proposer(args.folder, args.work, args.model, args.count)
     else:
         plan = Plan(args.minutes * 60, args.seed, muon_rate=0.015 * args.rate, adam_rate=2e-3 * args.rate)
-        together(partial(train, args.work, args.start, plan, args.name), args.workers)
+        together(partial(train, args.work, args.start, plan, args.name, args.beyond), args.workers)
 
 
 if __name__ == "__main__":
