@@ -1,9 +1,13 @@
-"""A real server over scripted models, in a thread of its own, and a plain HTTP client to ask it."""
+"""A real server over scripted models, in a thread or a process of its own, and a plain HTTP client to ask it."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +22,7 @@ from moa.providers.fake import Fake
 from moa.server.app import App
 from moa.server.catalogue import Catalogue
 from moa.server.door import Rules
-from moa.server.serving import Serving, configured
+from moa.server.serving import Serving, configured, listening
 
 AGENTS = {name: {"model": f"fake:{name}"} for name in ("a", "b", "c", "agg", "other")}
 MIXTURES = {
@@ -55,6 +59,7 @@ class Served:
     port: int
     app: App
     fake: Fake
+    serving: Serving
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Got:
@@ -93,11 +98,38 @@ def served(scripts: Any = None, rules: Rules | None = None, **settings: Any) -> 
         up.set()
 
     serving = Serving(configured(app, "127.0.0.1", 0), app, ready)
-    thread = threading.Thread(target=serving.run)
+    sock = listening("127.0.0.1", 0)
+    thread = threading.Thread(target=serving.run, args=([sock],))
     thread.start()
     try:
         assert up.wait(10)
-        yield Served(int(address[0].rsplit(":", 1)[1]), app, fake)
+        yield Served(int(address[0].rsplit(":", 1)[1]), app, fake, serving)
     finally:
         serving.should_exit = True
         thread.join(10)
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.endswith("_API_KEY") and not name.startswith("MOA_")
+    }
+    return {**kept, "HOME": str(home), "MOA_HOME": str(home), **more}
+
+
+@contextmanager
+def process(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`moa serve` under way, with the key "k", and its port."""
+    command = [sys.executable, "-m", "moa", "serve", "--port", "0"]
+    started = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=home, env=environment(home, MOA_API_KEYS="k")
+    )
+    with started as running:
+        assert running.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", running.stderr.readline())
+        assert found
+        try:
+            yield running, int(found[1])
+        finally:
+            running.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -12,13 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
-from served import SCRIPTS, Served, served
+from served import SCRIPTS, Served, environment, process, served
 
 from moa.providers.fake import Script
 
@@ -91,15 +90,6 @@ def test_more_requests_than_it_can_do_are_told_to_come_again() -> None:
     assert {one.headers.get("retry-after") for one in got if one.status == 503} == {"1"}
 
 
-def environment(home: Path, **more: str) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.endswith("_API_KEY") and not name.startswith("MOA_")
-    }
-    return {**kept, "HOME": str(home), "MOA_HOME": str(home), **more}
-
-
 def moa(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "moa", *words]
     return subprocess.run(
@@ -133,23 +123,6 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         refused = moa(tmp_path, "serve", "--no-auth", "--port", str(taken.getsockname()[1]))
     assert "take another --port" in refused.stderr
     assert refused.returncode == 2
-
-
-@contextmanager
-def process(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`moa serve` under way, with the key "k", and its port."""
-    command = [sys.executable, "-m", "moa", "serve", "--port", "0"]
-    started = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, cwd=home, env=environment(home, MOA_API_KEYS="k")
-    )
-    with started as running:
-        assert running.stderr is not None
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", running.stderr.readline())
-        assert found
-        try:
-            yield running, int(found[1])
-        finally:
-            running.kill()
 
 
 def test_told_to_end_it_finishes_what_is_under_way_and_takes_nothing_new(tmp_path: Path) -> None:

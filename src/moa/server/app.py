@@ -24,7 +24,6 @@ from moa.server.door import (
     Send,
     body_of,
     headers_of,
-    hurried,
     json_of,
     payer,
     tenant,
@@ -78,7 +77,7 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        asking = Asking(scope, receive, hurried(send), f"req_{secrets.token_hex(12)}", {}, Key("", ""))
+        asking = Asking(scope, receive, send, f"req_{secrets.token_hex(12)}", {}, Key("", ""))
         route: Route | None = None
         self.state.busy += 1
         self.idle.clear()

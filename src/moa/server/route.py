@@ -86,6 +86,8 @@ async def refuse(asking: Asking, shape: Callable[[Exception], Any], error: Excep
         return
     wait = wait_of(error)
     more = {} if wait is None else {"retry-after": str(max(1, -(-int(wait * 1000) // 1000)))}
+    if isinstance(error, Rejection) and error.status == 408:
+        more["connection"] = "close"
     if isinstance(error, Rejection) and error.status == 405:
         more["allow"] = str(error.param)
         error.param = None
