@@ -35,7 +35,7 @@ def pieces_after(seconds: float) -> tuple[list[str], int]:
 
 def test_the_answer_comes_word_by_word_to_who_reads_and_in_larger_pieces_to_who_is_behind() -> None:
     """A word by itself takes up fifty times its length."""
-    there, _ = pieces_after(0.03)
+    there, _ = pieces_after(0.01)
     behind, waiting = pieces_after(1000.0)
     assert "".join(behind) == "".join(there) == "word " * WORDS
     assert len(there) == WORDS

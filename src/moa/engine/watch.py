@@ -128,7 +128,7 @@ def _failed(error: BaseException, state: Run, seconds: float) -> Fact:
 
 UNREAD = 256 << 10
 """Most characters of answers that wait for whoever watches; a reader slower than that ends its run."""
-BEHIND, PIECE = 64, 16 << 10
+BEHIND, PIECE = 16, 16 << 10
 """Whoever has so many events still to read gets the answer in larger pieces, of so many characters: a word by itself takes up
 fifty times as much memory."""
 
