@@ -1,6 +1,6 @@
 // Fast mock OpenAI-compatible upstream. Single-threaded epoll; C; no dependencies.
 // build: gcc -O2 -o mock_upstream mock_upstream.c -lm     run: ./mock_upstream [-p 9000] [-s seed] [-n procs]
-// POST */chat/completions   (GET /stats -> counters and when the last stream began, GET /reset, GET */models)
+// POST */chat/completions   (GET /stats -> counters, `gone`: left by the client before their end, and when the last stream began, GET /reset, GET */models)
 // Control is the model name, '-'-separated fields:
 //   lat50      fixed latency (ms) to first byte        | ln50s80  lognormal: median 50ms, sigma 0.80  (replaces lat)
 //   tok200     number of tokens                        | itl5     ms between tokens (SSE); non-stream total = lat + tok*itl
@@ -32,13 +32,13 @@ static Ev *heap; static int hn, hcap; static int ep;
 static uint64_t rs=88172645463325252ULL; static double rnd(){ rs^=rs<<13; rs^=rs>>7; rs^=rs<<17; return (rs>>11)*(1.0/9007199254740992.0);}
 static double now(){ struct timespec t; clock_gettime(CLOCK_MONOTONIC,&t); return t.tv_sec*1e3+t.tv_nsec*1e-6; }
 static double first_token; /* CLOCK_MONOTONIC ms at which the last stream was given its first token */
-static uint64_t n_req,n_200,n_429,n_500,n_hang,n_cut,n_conn,n_stream; static int inflight,maxinflight; static double sumlat;
+static uint64_t n_req,n_200,n_429,n_500,n_hang,n_cut,n_conn,n_stream,n_gone; static int inflight,maxinflight; static double sumlat;
 static void hpush(double t, Conn*c){ if(hn==hcap){hcap=hcap?hcap*2:1024;heap=realloc(heap,hcap*sizeof(Ev));} int i=hn++; Ev e={t,c,c->gen}; while(i){int p=(i-1)/2; if(heap[p].t<=t)break; heap[i]=heap[p]; i=p;} heap[i]=e;}
 static Ev hpop(){ Ev r=heap[0]; Ev e=heap[--hn]; int i=0; for(;;){int k=2*i+1; if(k>=hn)break; if(k+1<hn&&heap[k+1].t<heap[k].t)k++; if(heap[k].t>=e.t)break; heap[i]=heap[k]; i=k;} heap[i]=e; return r;}
 static void oput(Conn*c,const char*s,int n){ if(c->outlen+n>c->outcap){ c->outcap=(c->outlen+n)*2+4096; c->out=realloc(c->out,c->outcap);} memcpy(c->out+c->outlen,s,n); c->outlen+=n;}
 static uint64_t gengen=1; static void process(Conn*c);
 static Conn *deadlist[65536]; static int ndead;
-static void cclose(Conn*c){ if(c->fd>=0){ close(c->fd); c->fd=-1; if(c->state)inflight--; c->state=0; c->gen=++gengen; n_conn--; free(c->in);free(c->out); c->in=c->out=0; /* Conn leaked into freelist lazily */ if(ndead<65536) deadlist[ndead++]=c; } }
+static void cclose(Conn*c){ if(c->fd>=0){ close(c->fd); c->fd=-1; if(c->state){inflight--; if(!c->closing)n_gone++;} c->state=0; c->gen=++gengen; n_conn--; free(c->in);free(c->out); c->in=c->out=0; /* Conn leaked into freelist lazily */ if(ndead<65536) deadlist[ndead++]=c; } }
 static int flush(Conn*c){ while(c->outoff<c->outlen){ int k=send(c->fd,c->out+c->outoff,c->outlen-c->outoff,MSG_NOSIGNAL); if(k<0){ if(errno==EAGAIN){ if(!c->pollout){struct epoll_event e={.events=EPOLLIN|EPOLLOUT,.data.ptr=c}; epoll_ctl(ep,EPOLL_CTL_MOD,c->fd,&e); c->pollout=1;} return 0;} cclose(c); return -1;} c->outoff+=k;} c->outoff=c->outlen=0; if(c->pollout){struct epoll_event e={.events=EPOLLIN,.data.ptr=c}; epoll_ctl(ep,EPOLL_CTL_MOD,c->fd,&e); c->pollout=0;} if(c->closing){cclose(c);return -1;} return 0;}
 static const char*W[16]={"alpha","river","stone","maple","orbit","cloud","delta","lemon","panda","quick","robin","sigma","tiger","ultra","vivid","zebra"};
 static char padbuf[4096];
@@ -72,7 +72,7 @@ static void process(Conn*c){ while(c->fd>=0 && c->state==0 && c->inlen>0){ char*
   int total; if(chunked){ char*z=memfind(c->in+hl,c->inlen-hl,"\r\n0\r\n\r\n"); if(!z&&!(c->inlen-hl>=5&&!memcmp(c->in+hl,"0\r\n\r\n",5)))return; total=z?(z+7-c->in):hl+5; cl=total-hl;} else total=hl+cl;
   if(c->inlen<total)return;
   char*body=c->in+hl; int isget=c->in[0]=='G';
-  if(isget){ char b[1024]; if(memfind(c->in,he-c->in,"/stats")){ sprintf(b,"{\"req\":%lu,\"ok\":%lu,\"e429\":%lu,\"e500\":%lu,\"hang\":%lu,\"cut\":%lu,\"stream\":%lu,\"conns\":%lu,\"inflight\":%d,\"max_inflight\":%d,\"first_token\":%.3f}",n_req,n_200,n_429,n_500,n_hang,n_cut,n_stream,n_conn,inflight,maxinflight,first_token); } else if(memfind(c->in,he-c->in,"/reset")){ n_req=n_200=n_429=n_500=n_hang=n_cut=n_stream=0; maxinflight=0; strcpy(b,"{}"); } else strcpy(b,"{\"object\":\"list\",\"data\":[{\"id\":\"mock-lat50-tok200\",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"mock\"}]}"); simple(c,200,"OK","",b); memmove(c->in,c->in+total,c->inlen-total); c->inlen-=total; if(flush(c))return; continue; }
+  if(isget){ char b[1024]; if(memfind(c->in,he-c->in,"/stats")){ sprintf(b,"{\"req\":%lu,\"ok\":%lu,\"e429\":%lu,\"e500\":%lu,\"hang\":%lu,\"cut\":%lu,\"stream\":%lu,\"gone\":%lu,\"conns\":%lu,\"inflight\":%d,\"max_inflight\":%d,\"first_token\":%.3f}",n_req,n_200,n_429,n_500,n_hang,n_cut,n_stream,n_gone,n_conn,inflight,maxinflight,first_token); } else if(memfind(c->in,he-c->in,"/reset")){ n_req=n_200=n_429=n_500=n_hang=n_cut=n_stream=n_gone=0; maxinflight=0; strcpy(b,"{}"); } else strcpy(b,"{\"object\":\"list\",\"data\":[{\"id\":\"mock-lat50-tok200\",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"mock\"}]}"); simple(c,200,"OK","",b); memmove(c->in,c->in+total,c->inlen-total); c->inlen-=total; if(flush(c))return; continue; }
   n_req++; c->model[0]=0; char*m=memfind(body,cl,"\"model\""); if(m){ m+=7; while(m<body+cl&&*m!='"')m++; m++; int i=0; while(m<body+cl&&*m!='"'&&i<158)c->model[i++]=*m++; c->model[i]=0; }
   c->stream=0; char*st=memfind(body,cl,"\"stream\""); if(st){ st+=8; while(*st==':'||*st==' ')st++; c->stream=*st=='t'; } if(c->stream)n_stream++;
   parse_spec(c->model,&c->sp); Spec*s=&c->sp; s->n=1; char*nn=memfind(body,cl,"\"n\""); if(nn){nn+=3; while(*nn==':'||*nn==' ')nn++; int v=atoi(nn); if(v>1&&v<65)s->n=v;} double lat=s->lat; if(s->sigma>0){ double u=rnd(),v=rnd(); if(u<1e-12)u=1e-12; double z=sqrt(-2*log(u))*cos(2*M_PI*v); lat=s->lat*exp(s->sigma*z);} 

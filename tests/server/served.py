@@ -23,7 +23,7 @@ from moa.providers.fake import Fake
 from moa.server.app import App
 from moa.server.catalogue import Catalogue
 from moa.server.door import Rules
-from moa.server.serving import Serving, configured
+from moa.server.serving import Serving, configured, listening
 
 AGENTS = {name: {"model": f"fake:{name}"} for name in ("a", "b", "c", "agg", "other")}
 MIXTURES = {
@@ -60,6 +60,7 @@ class Served:
     port: int
     app: App
     fake: Fake
+    serving: Serving
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Got:
@@ -98,11 +99,12 @@ def served(scripts: Any = None, rules: Rules | None = None, **settings: Any) -> 
         up.set()
 
     serving = Serving(configured(app, "127.0.0.1", 0), app, ready)
-    thread = threading.Thread(target=serving.run)
+    sock = listening("127.0.0.1", 0)
+    thread = threading.Thread(target=serving.run, args=([sock],))
     thread.start()
     try:
         assert up.wait(10)
-        yield Served(int(address[0].rsplit(":", 1)[1]), app, fake)
+        yield Served(int(address[0].rsplit(":", 1)[1]), app, fake, serving)
     finally:
         serving.should_exit = True
         thread.join(10)

@@ -171,7 +171,7 @@ def test_a_head_without_end_is_not_read() -> None:
 
 
 def test_a_reader_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moa.server.door.SEND_SECONDS", 0.2)
+    monkeypatch.setattr("moa.server.connection.SEND_SECONDS", 0.2)
     with served({**SCRIPTS, "a": "word" * 1_000_000}) as server:
         body = json.dumps(CHAT | {"stream": True, "moa": {"proposals": True}}).encode()
         with socket.socket() as connection:

@@ -11,6 +11,7 @@ from typing import Any
 from moa.core.errors import CallError, MoaError
 from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted, Wasted
 from moa.core.flow import Ask, Fork, Outcome
+from moa.core.growing import grow
 from moa.core.money import Account
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost, sensible
@@ -76,7 +77,7 @@ class Run:
         if isinstance(fact, Delta) and fact.final:
             self.spoke = True
             if fact.what == "text":
-                self.streamed.append(fact.text)
+                grow(self.streamed, fact.text)
         elif isinstance(fact, Wasted):
             self.usage += fact.usage
             self.costs.append(fact.cost)

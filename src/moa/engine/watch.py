@@ -130,13 +130,16 @@ def _failed(error: BaseException, state: Run, seconds: float) -> Fact:
 
 UNREAD = 256 << 10
 """Most characters of answers that wait for whoever watches; a reader slower than that ends its run."""
+BEHIND, PIECE = 16, 16 << 10
+"""Whoever has so many events still to read gets the answer in larger pieces, of so many characters: a word by itself takes up
+fifty times as much memory."""
 
 
 class Watching:
     """The events of a run under way; iterate them to the end, then ask for the `reply`.
 
-    A slow reader never slows a model: what the proposers say is joined while it waits to be read, and where more than UNREAD
-    characters wait, the run is cancelled.
+    A slow reader never slows a model: what waits to be read is joined, that of the proposers first, and where more comes while
+    more than UNREAD characters wait, the run is cancelled.
     """
 
     def __init__(self) -> None:
@@ -149,10 +152,11 @@ class Watching:
     def add(self, event: Event) -> None:
         """Take one event (this is a Sink)."""
         if isinstance(event.fact, Delta):
-            self._unread += len(event.fact.text)
             if self._unread > UNREAD and self._task is not None:
                 self._task.cancel("who watched it read too slowly")
-            if self._events and (joined := _joined(self._events[-1], event)) is not None:
+            self._unread += len(event.fact.text)
+            behind = len(self._events) > BEHIND
+            if self._events and (joined := _joined(self._events[-1], event, behind)) is not None:
                 self._events[-1] = joined
                 return
         self._events.append(event)
@@ -188,10 +192,13 @@ class Watching:
         self._wake.set()
 
 
-def _joined(last: Event, event: Event) -> Event | None:
-    """Two pieces of one proposer's answer as one, the later one's stamp on it; None where they are not that."""
+def _joined(last: Event, event: Event, behind: bool) -> Event | None:
+    """Two pieces of one answer as one, the later one's stamp on it; None where they are not that, or stay apart: the last answer's
+    until somebody is behind, and those that would become too long."""
     one, two = last.fact, event.fact
-    if not isinstance(one, Delta) or not isinstance(two, Delta) or two.final or last.span != event.span:
+    if not isinstance(one, Delta) or not isinstance(two, Delta) or last.span != event.span:
+        return None
+    if (two.final and not behind) or len(one.text) >= PIECE:
         return None
     same = (one.what, one.attempt, one.index, one.final) == (two.what, two.attempt, two.index, two.final)
     return replace(event, fact=replace(one, text=one.text + two.text)) if same and not two.id else None

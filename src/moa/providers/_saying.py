@@ -10,6 +10,7 @@ import msgspec
 
 from moa.core.errors import Cut, Refused
 from moa.core.events import Delta, Noted
+from moa.core.growing import grow
 from moa.core.ports import Scope
 from moa.core.types import Choice, Finish, Logprob, Reply, ToolCall, Usage
 
@@ -48,12 +49,12 @@ class Saying:
 
     def said(self, text: str) -> Delta:
         """More of the text."""
-        self._text.append(text)
+        grow(self._text, text)
         return Delta(text, "text", self._scope.attempt, self._scope.final)
 
     def thought(self, text: str) -> Delta:
         """More of the reasoning."""
-        self._reasoning.append(text)
+        grow(self._reasoning, text)
         return Delta(text, "reasoning", self._scope.attempt, self._scope.final)
 
     def declined(self, text: str) -> None:

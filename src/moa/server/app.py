@@ -25,7 +25,6 @@ from moa.server.door import (
     Send,
     body_of,
     headers_of,
-    hurried,
     json_of,
     payer,
     tenant,
@@ -80,7 +79,7 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        asking = Asking(scope, receive, hurried(send), f"req_{token(12)}", {}, Key("", ""))
+        asking = Asking(scope, receive, send, f"req_{token(12)}", {}, Key("", ""))
         route: Route | None = None
         self.state.busy += 1
         self.idle.clear()

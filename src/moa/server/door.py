@@ -22,7 +22,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MOST_BYTES = 10 << 20
 MOST_DEPTH = 64
-BODY_SECONDS = SEND_SECONDS = 30.0
+BODY_SECONDS = 30.0
 MOST_SECRET = 512
 NOBODY = Key("", "")
 """Whoever asks where no key is needed."""
@@ -134,23 +134,6 @@ def headers_of(scope: Scope) -> dict[str, str]:
             raise Rejection(f"Two {name} headers.", 400, code="duplicate_header")
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
-
-
-def hurried(send: Send) -> Send:
-    """The same, but a client that does not read for SEND_SECONDS is given up.
-
-    Raises:
-        ClientGone: it does not.
-    """
-
-    async def sending(message: MutableMapping[str, Any]) -> None:
-        try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await send(message)
-        except TimeoutError:
-            raise ClientGone from None
-
-    return sending
 
 
 class ClientGone(Exception):

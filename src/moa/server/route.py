@@ -95,4 +95,5 @@ async def refuse(asking: Asking, shape: Callable[[Exception], Any], error: Excep
     more = {} if wait is None else {"retry-after": str(max(1, -(-int(wait * 1000) // 1000)))}
     if isinstance(error, Rejection):
         more |= error.headers
+        more |= {"connection": "close"} if error.status == 408 else {}
     await asking.answer(status_of(error), shape(error), **more)

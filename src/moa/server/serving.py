@@ -1,4 +1,4 @@
-"""Runs the application on uvicorn: deadlines for headers, and a drain at the first SIGTERM."""
+"""Runs the application on uvicorn, with a drain at the first SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,68 +13,17 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from moa.core.errors import ConfigError
 from moa.server.app import App
+from moa.server.connection import KEEP_ALIVE_SECONDS, Connection
 from moa.server.route import log
 
-HEADER_SECONDS = 10.0
-MOST_HEAD = 64 << 10
-_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 DRAIN_SECONDS = 30.0
-KEEP_ALIVE_SECONDS = 75
 SEEN_SECONDS = 0.2
 """For which the door stays open at the end, so that whoever balances load sees that we are not ready."""
-
-
-class Connection(HttpToolsProtocol):
-    """One connection; it is closed where the head of a request does not come in time."""
-
-    _waiting: asyncio.TimerHandle | None = None
-    _head = 0
-
-    def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol. A head of more than MOST_HEAD bytes is not read to its end."""
-        if self._waiting is not None:
-            end = data.find(b"\r\n\r\n")
-            self._head += len(data) if end < 0 else end
-            if self._head > MOST_HEAD:
-                self.transport.write(_TOO_LONG)
-                self.transport.close()
-                return
-        super().data_received(data)
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See asyncio.Protocol."""
-        super().connection_made(transport)
-        self._waiting = self.loop.call_later(HEADER_SECONDS, self._too_slow)
-
-    def on_headers_complete(self) -> None:
-        """See httptools."""
-        self._stop_waiting()
-        self._head = 0
-        super().on_headers_complete()
-
-    def on_message_begin(self) -> None:
-        """See httptools."""
-        super().on_message_begin()
-        if self._waiting is None:
-            self._waiting = self.loop.call_later(HEADER_SECONDS, self._too_slow)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio.Protocol."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-
-    def _too_slow(self) -> None:
-        self._waiting = None
-        self.transport.close()
+UNSENT = 32 << 10
+"""Bytes that the kernel holds for a client that does not read; else it takes megabytes, and tells us late of who reads slowly."""
 
 
 class Serving(uvicorn.Server):
@@ -145,18 +94,29 @@ def configured(app: App, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def run(app: App, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until told to end. `ready` is told the address once it can be asked.
+def listening(host: str, port: int) -> socket.socket:
+    """A socket to serve on.
 
     Raises:
         ConfigError: nobody can listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=2048)
+        sock = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {host}, port {port}: {error.strerror}; take another --port or --host"
         ) from None
-    with listening:
-        Serving(configured(app, host, port), app, ready).run(sockets=[listening])
+    if (option := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, UNSENT)  # its connections have it, too
+    return sock
+
+
+def run(app: App, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until told to end. `ready` is told the address once it can be asked.
+
+    Raises:
+        ConfigError: nobody can listen there.
+    """
+    with listening(host, port) as sock:
+        Serving(configured(app, host, port), app, ready).run(sockets=[sock])

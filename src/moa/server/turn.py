@@ -18,6 +18,7 @@ from moa.core.events import (
     RunFinished,
     StepStarted,
 )
+from moa.core.growing import grow
 from moa.core.money import Account
 from moa.core.types import Reply
 from moa.mixture import Mixture
@@ -105,7 +106,7 @@ async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, 
             if not isinstance(fact, Delta):
                 kept.append(event)
             elif fact.final and fact.what == "text":
-                said.append(fact.text)
+                grow(said, fact.text)
             if isinstance(fact, RunFinished) and said and "".join(said) != fact.reply.text:
                 broke = Ended("the answer broke off; what was sent is not the whole of one", "cut")
                 await telling(speaking.failure(broke))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from moa.core.errors import TimedOut
 from moa.core.events import Delta, Fact
+from moa.core.growing import grow
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
 from moa.wrap.alarms import Alarm, alarms_of
@@ -127,7 +128,7 @@ class _Heard:
         """Note a piece, and pass it on where somebody wants it."""
         if isinstance(fact, Delta):
             if fact.what == "text":
-                self._texts.append(fact.text)
+                grow(self._texts, fact.text)
             if self._silent or self._between is not None:
                 self._silent = False
                 self._more()
