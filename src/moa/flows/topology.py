@@ -88,7 +88,7 @@ def combiner(
     if how == "rank" and judges:
         return rank(judges, judging.way, judging.count)
     if aggregator is None:
-        raise ConfigError(f'aggregator: combine = "{how}" needs one; {", ".join(ASK_NOBODY)} do without')
+        raise ConfigError(f'aggregator: one is needed for combine = "{how}"; {", ".join(ASK_NOBODY)} do without')
     if how == "synthesise":
         return synthesise(aggregator, window)
     if how == "council" and judges:
