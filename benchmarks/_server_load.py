@@ -154,7 +154,7 @@ def abused(served: Upstream, quick: bool) -> list[Figure]:
             Figure("L7.slow_body_cut_after.seconds", max(cut[1]), 32),
         ]
 
-    with serving(served, {"single": "mock-lat5-tok20", "talks": "mock-lat5-tok300-itl200-pad4000"}) as server:
+    with serving(served, {"single": "mock-lat5-tok20", "talks": "mock-lat5-tok20-pad4000"}) as server:
         return play(main(server))
 
 
