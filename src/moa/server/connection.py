@@ -14,8 +14,8 @@ KEEP_ALIVE_SECONDS = 75
 SEND_SECONDS = 30.0
 LEAST_READ = 8 << 10
 """Bytes that a client reads in SEND_SECONDS while more wait for it; who reads fewer is given up."""
-UNSENT = 4 << 10
-"""Bytes that wait here before whoever sends more has to wait, too."""
+UNSENT = 1 << 10
+"""Bytes that wait here before whoever sends more has to wait. (Short pieces take up three times as many.)"""
 MOST_HEAD = 64 << 10
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
