@@ -171,7 +171,7 @@ def test_f26_where_money_cannot_be_set_aside_nothing_is_sent(tmp_path: Path, mon
 def test_f26_a_server_that_ends_says_what_it_could_not_write(disk: Path, tmp_path: Path) -> None:
     (tmp_path / "moa.toml").write_text('[agents.quick]\nmodel = "fake:quick"')
     with process(tmp_path, MOA_STORE__PATH=str(disk / "runs.db")) as (running, port):
-        server = Served(port, None, None)  # type: ignore[arg-type]
+        server = Served(port, None, None, None)  # type: ignore[arg-type]
         assert ask(server, "k").status == 200
         with filled(disk):
             until(lambda: ask(server, "k").status == 503)
