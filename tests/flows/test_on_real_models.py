@@ -44,9 +44,11 @@ def test_layers_read_the_layer_before_and_the_aggregator_the_last() -> None:
     async def flow(conversation: Conversation) -> Reply:
         return await layered(conversation, [PROPOSERS, PROPOSERS[:2]], synthesise(AGGREGATOR))
 
-    answer = asked(flow)  # a second layer may well ruin it: these proposers never learnt to read references
+    answer = asked(
+        flow
+    )  # a second layer may well ruin it, or never end: these proposers never learnt to read references
     assert [call.role for call in answer.view.calls] == ["proposer"] * 6 + ["aggregator"]
-    assert answer.view.calls[4].usage.input > 2 * answer.view.calls[0].usage.input
+    assert max(call.usage.input for call in answer.view.calls[4:6]) > 2 * answer.view.calls[0].usage.input
     assert answer.text == answer.view.calls[-1].text
 
 
