@@ -42,13 +42,11 @@ def answered(flow: object) -> Answer:
 
 def test_layers_read_the_layer_before_and_the_aggregator_the_last() -> None:
     async def flow(conversation: Conversation) -> Reply:
-        return await layered(conversation, [PROPOSERS, PROPOSERS[:2]], synthesise(AGGREGATOR))
+        return await layered(conversation, [PROPOSERS, PROPOSERS], synthesise(AGGREGATOR))
 
-    answer = asked(
-        flow
-    )  # a second layer may well ruin it, or never end: these proposers never learnt to read references
-    assert [call.role for call in answer.view.calls] == ["proposer"] * 6 + ["aggregator"]
-    assert max(call.usage.input for call in answer.view.calls[4:6]) > 2 * answer.view.calls[0].usage.input
+    answer = asked(flow)  # a second layer may ruin it, or never end: these proposers never learnt to read references
+    assert [call.role for call in answer.view.calls] == ["proposer"] * 8 + ["aggregator"]
+    assert max(call.usage.input for call in answer.view.calls[4:8]) > 2 * answer.view.calls[0].usage.input
     assert answer.text == answer.view.calls[-1].text
 
 
