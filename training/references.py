@@ -17,8 +17,8 @@ from training.world import SKILLS, Question, held, sample
 from training.world.beyond import HONEST
 from training.world.draft import Rng
 
-QUESTION_SEED = 4242
-TURNS = (*SKILLS, "beyond", "beyond")
+QUESTION_SEED = 5151
+TURNS = (*SKILLS, "beyond", "beyond", "beyond")
 """What is asked in turn: what is beyond the world is asked more, as any references may come with it."""
 ALONE_SHARE = 0.1
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.

@@ -54,12 +54,14 @@ def held(skill: str, operands: Iterable[object]) -> bool:
 def sample(rng: Rng, skill: str, held_out: bool = False) -> Question:
     """Draw one question; held-out ones have operands, and a third of them phrasings, that training never shows.
 
-    Where the wording itself is held out, few plain ones are: tests do not favour those, or they would repeat them.
+    Where the wording itself is held out, few plain ones are: tests do not favour those, or they would repeat them. Nor does
+    anything favour some prompts from beyond the world: there the wording is all there is.
     """
     while True:
         draft = SKILLS[skill](rng)
+        plain = skill != "beyond" and (bool(draft.operands) or not held_out)
         unseen = held_out and rng.random() < UNSEEN_SHARE
-        template = draft.phrasings.pick(rng, unseen, favour_plain=bool(draft.operands) or not held_out)
+        template = draft.phrasings.pick(rng, unseen, favour_plain=plain)
         operands = tuple(sorted(map(str, draft.operands or (template.format(**draft.slots),))))
         if held(skill, operands) == held_out:
             template = typed(template if held_out else loosened(template, rng), rng)
