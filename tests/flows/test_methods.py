@@ -195,12 +195,6 @@ def test_with_a_window_the_aggregator_reads_so_many_at_a_time_its_own_last_answe
     assert (played.answer.text, [ask.final for ask in played.asked]) == ("three", [False, False, True])
 
 
-def test_a_window_as_wide_as_the_references_is_none() -> None:
-    for window in (6, 9, None):
-        played = play(synthesise(Agent("x:agg"), window=window)(QUESTION, replies(*"abcdef")), ["one"])
-        assert len(played.asked) == 1
-
-
 def test_an_aggregator_that_fails_at_its_second_window_leaves_it_to_the_proposals() -> None:
     played = play(synthesise(Agent("x:agg"), window=2)(QUESTION, replies("4", "5", "4")), ["one", DEAD])
     assert played.answer.text == "4"

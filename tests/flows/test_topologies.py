@@ -38,14 +38,6 @@ def said(call: Call) -> str:
     return f"{call.agent}({','.join(shown(call))})"
 
 
-def test_sparse_layers_that_keep_all_are_layers() -> None:
-    layers = [[A, B, C], [B, C, D]]
-    one = play(sparse(QUESTION, layers, synthesise(AGG), JUDGE, keep=3), said)
-    other = play(layered(QUESTION, layers, synthesise(AGG)), said)
-    assert one.answer == other.answer
-    assert [ask.calls for ask in one.asked] == [ask.calls for ask in other.asked]
-
-
 def test_the_next_layer_reads_only_what_the_judge_keeps() -> None:
     def answer(call: Call) -> str:
         if call.agent == "x:judge":
@@ -71,12 +63,6 @@ def test_the_judge_may_end_the_rounds() -> None:
 def test_a_judge_that_cannot_be_read_passes_all_on(verdict: Outcome | str) -> None:
     references = tuple(map(Reply, "123"))
     assert play(passed_on(JUDGE, QUESTION, references, 2), [verdict]).answer == (references, False)  # type: ignore[arg-type]
-
-
-def test_a_tree_of_one_group_is_a_layer() -> None:
-    one = play(tree(QUESTION, [[A, B, C]], synthesise(AGG)), said)
-    other = play(layered(QUESTION, [[A, B, C]], synthesise(AGG)), said)
-    assert (one.answer, [ask.calls for ask in one.asked]) == (other.answer, [ask.calls for ask in other.asked])
 
 
 def test_each_group_is_fused_by_itself_and_only_the_last_fusion_is_streamed() -> None:
