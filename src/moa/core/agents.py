@@ -16,7 +16,7 @@ from moa.core.types import PLAIN, Call, Conversation, Form, Framing, Function, M
 
 FUNCTIONS = "function"
 """The host of agents that are functions: "function:triage"."""
-OF_MODELS = ("prompt", "temperature", "top_p", "max_tokens", "seed", "reasoning_effort")
+OF_MODELS = ("prompt", "role", "temperature", "top_p", "max_tokens", "seed", "reasoning_effort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,22 @@ class Agent:
 
     def _set_manner(self) -> None:
         schema = self.schema if isinstance(self.schema, str) else json.dumps(self.schema)
-        view, specialist = tuple(self.view), bool(self.view or self.role or schema)
-        short = self.framing == "quoted"
-        told = partial(instructions, self.prompt, self.role, () if short else view, "" if short else schema)
-        manner = Manner(told(abstains=specialist and not short), self.framing, view=view, abstains=specialist)
         object.__setattr__(self, "schema", schema)
-        object.__setattr__(self, "_manner", manner)
-        object.__setattr__(self, "_last_word", replace(manner, instructions=told(abstains=False)))
         object.__setattr__(self, "_form", Form(schema=schema, own=True) if schema else PLAIN)
+        specialist = bool(self.view or self.role or schema)
+        manner = Manner(
+            self._instructions(abstains=specialist), self.framing, view=tuple(self.view), abstains=specialist
+        )
+        object.__setattr__(self, "_manner", manner)
+        object.__setattr__(self, "_last_word", replace(manner, instructions=self._instructions(abstains=False)))
+
+    def _instructions(self, *, abstains: bool) -> str:
+        """Its system prompt. A small model (`framing = "quoted"`) is told its role and its own prompt only, a function nothing."""
+        if callable(self.model):
+            return ""
+        if self.framing == "quoted":
+            return instructions(self.prompt, self.role)
+        return instructions(self.prompt, self.role, tuple(self.view), str(self.schema), abstains=abstains)
 
     def call(
         self,

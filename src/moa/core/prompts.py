@@ -123,7 +123,9 @@ def _framed(call: Call, nonce: str) -> Conversation:
     return _into_last_user(messages, frame_fenced(texts, call.task, nonce, saw))
 
 
-def instructions(prompt: str, role: str, view: tuple[str, ...], schema: str, *, abstains: bool) -> str:
+def instructions(
+    prompt: str, role: str, view: tuple[str, ...] = (), schema: str = "", *, abstains: bool = False
+) -> str:
     """The system prompt of a specialist: its role, its own words, what it sees, which schema it obeys, how it `abstains`."""
     told = (
         ROLE.format(role=role) if role else "",

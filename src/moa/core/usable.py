@@ -22,7 +22,7 @@ def blind(call: Call) -> Abstained | None:
     view = call.manner.view
     if not view or names_of(call.conversation):
         return None
-    return Abstained(f"{call.agent}: not asked, since the question has no part named {' or '.join(view)}")
+    return Abstained(f"{call.agent} was not asked: the question has no part named {' or '.join(view)}")
 
 
 def abstains(text: str) -> bool:
@@ -40,7 +40,7 @@ def abstains(text: str) -> bool:
 def abstained(reply: Reply, call: Call) -> Abstained | None:
     """That the author of a reply has nothing to say, where it may say so; an aggregator has the last word, and means it."""
     if call.manner.abstains and call.role != "aggregator" and reply.finish == "stop" and abstains(reply.text):
-        return Abstained(f"{call.agent} abstains: it has nothing to say")
+        return Abstained(f"{call.agent} has nothing to say")
     return None
 
 

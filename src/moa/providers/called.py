@@ -37,7 +37,7 @@ class Called:
         except Exception as error:
             raise _broke(call, f"it raised {type(error).__name__}: {error}") from error
         if reply is None:
-            raise Abstained(f"{call.agent} abstains: it has nothing to say")
+            raise Abstained(f"{call.agent} has nothing to say")
         for delta in deltas_of(reply, scope.attempt, final=scope.final) if scope.want_deltas else ():
             scope.emit(delta)
         return reply
