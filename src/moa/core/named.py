@@ -48,11 +48,13 @@ def turn_of(parts: Mapping[str, str | Image | None]) -> Message:
     """A user's turn of named parts; "question" is what all agents see, None is left out.
 
     Raises:
-        ConfigError: one is neither text nor an Image.
+        ConfigError: one is neither text nor an Image, or cannot be called so.
     """
     if "role" in parts and "content" in parts:
         raise ConfigError("a question is a text, named parts, or a list of messages; put this message into a list")
     for name, said in parts.items():
+        if name != QUESTION:
+            check_name(name, "a question's part")
         if not isinstance(said, str | Image | None):
             raise ConfigError(f"part {name!r}: text or an Image is needed, not {type(said).__name__}")
     asked = [said for name, said in parts.items() if name == QUESTION and said is not None]
