@@ -9,6 +9,7 @@ from moa.core.agents import Agent
 from moa.core.errors import Abstained, ConfigError, NotEnoughReplies
 from moa.core.flow import Ask, Outcomes, play
 from moa.core.plan import plan
+from moa.core.prices import Price
 from moa.core.types import Call, Conversation, Image, Reply, user
 from moa.core.usable import abstains
 from moa.flows.agreement import Agreement, agreement, agreement_of, comparable, confidence
@@ -139,6 +140,8 @@ def test_a_plan_draws_everybody_whatever_parts_its_question_has() -> None:
     drawn = plan(topology([[LABS, SIGHT]], AGG, "synthesise"), (user("Hello?"),), lambda model: None)
     assert [call.agent for step in drawn.steps for call in step.calls] == ["x:labs", "x:sight", "x:agg"]
     assert drawn.steps[0].calls[0].manner.view == ("labs",)
+    ranked = plan(topology([[LABS, SIGHT]], AGG, "rank"), (user("Hello?"),), lambda model: None)
+    assert [step.label for step in ranked.steps] == ["layer 1", "rank"]
 
 
 def test_a_plan_counts_the_second_answer_that_a_schema_may_take() -> None:
@@ -211,3 +214,27 @@ def test_agreement_of_a_run_is_of_its_first_layer_and_only_of_named_parts() -> N
     named = mixture.ask_sync({"question": "Urgent?", "labs": "K", "scan": SCAN})
     assert agreement_of(named.view) == Agreement(1.0, 0.5)
     assert agreement_of(Mixture([[ALL]], AGG, providers={"x": fake}).ask_sync("Urgent?").view) is None
+
+
+def test_a_model_that_abstains_is_counted_as_such_and_what_it_used_is_paid() -> None:
+    fake = Fake({"x:labs": "ABSTAIN", "x:all": "Answer: no", "x:agg": "No."})
+    answer = Mixture([[LABS, ALL]], AGG, providers={"x": fake}).ask_sync({"question": "Urgent?", "labs": "K"})
+    assert [call.state for call in answer.view.calls] == ["abstained", "done", "done"]
+    assert answer.view.calls[0].problem == "Abstained: x:labs has nothing to say"
+    assert not answer.degraded
+    assert [one.text for one in fake.asked[-1].call.references] == ["Answer: no"]
+    used = sum(len(message.text.split()) for message in fake.asked[0].messages)
+    assert answer.usage.input >= used + sum(call.usage.input for call in answer.proposals)
+
+
+def test_a_schema_counts_its_second_answer_into_the_worst_cost() -> None:
+    def price(model: str) -> Price:
+        return Price(1.0, 1.0)
+
+    plain, held = (
+        plan(topology([[Agent("x:a", max_tokens=100, schema=schema)]], None, "vote"), ASKED, price).worst_cost
+        for schema in ("", "{}")
+    )
+    assert plain is not None
+    assert held is not None
+    assert held > 2 * plain

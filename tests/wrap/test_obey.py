@@ -100,7 +100,10 @@ def test_no_money_to_ask_again_fails_the_call_and_not_the_run() -> None:
 
 
 def test_in_a_mixture_a_proposal_that_does_not_obey_is_none() -> None:
+    turns: list[int] = []
+
     async def rule(conversation: Conversation) -> dict[str, object]:
+        turns.append(1)
         return {"p": "high"}
 
     fake = Fake({"a": BAD, "b": GOOD, "agg": Script("done")})
@@ -110,6 +113,7 @@ def test_in_a_mixture_a_proposal_that_does_not_obey_is_none() -> None:
     assert [call.state for call in answer.view.calls] == ["failed", "done", "failed", "done"]
     assert [call.text for call in answer.proposals] == [GOOD]
     assert "does not obey its schema" in answer.view.calls[2].problem
+    assert len(turns) == 1, "a function would only say the same again"
     assert [request.call.model for request in scripts.asked].count("x:a") == 2
 
 
