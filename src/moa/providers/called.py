@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from moa.core.errors import Abstained, BadReply, CallError
-from moa.core.events import deltas_of
 from moa.core.ports import Scope
 from moa.core.prompts import with_references
 from moa.core.types import Call, Function, Reply, Request
@@ -38,8 +37,6 @@ class Called:
             raise _broke(call, f"it raised {type(error).__name__}: {error}") from error
         if reply is None:
             raise Abstained(f"{call.agent} has nothing to say")
-        for delta in deltas_of(reply, scope.attempt, final=scope.final) if scope.want_deltas else ():
-            scope.emit(delta)
         return reply
 
 
