@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from moa.core.flow import Combine, Flow
 from moa.core.money import Account
 from moa.core.plan import Plan, plan
 from moa.core.ports import Provider, Sink
-from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
+from moa.core.types import PLAIN, Conversation, Form, Function, Reply, Sampling
 
 if TYPE_CHECKING:
     from moa.config.build import Rig
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 class Mixture:
     """A mixture of agents: `layers` of proposers, each layer reading the one before, and an `aggregator`.
 
-    Members are Agents, models by name ("groq:llama-3.3-70b-versatile"), or mixtures. `combine` is "synthesise" (the
-    aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator; `answers` says of what kind they are:
-    "auto", "number", "choice", "json" or "text"), or a function of your own. `need` replies close a layer early, after
-    `grace` more seconds (None: as long as nearly all calls of those still out take); with fewer than `least` it fails.
+    Members are Agents, models by name ("groq:llama-3.3-70b-versatile"), async functions (docs/parts.md), or mixtures. `combine`
+    is "synthesise" (the aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator; `answers` says of what
+    kind they are: "auto", "number", "choice", "json" or "text"), or a function of your own. `need` replies close a layer early,
+    after `grace` more seconds (None: as long as nearly all calls of those still out take); with fewer than `least` it fails.
     The aggregator reads all references at once, or `window` at a time.
     `deadline` is in seconds, `max_cost` in US dollars per question; of a mixture inside another, those of the outermost
     hold. `providers` are your own, by host name. With `keep`, runs are kept in the store.
@@ -48,8 +48,8 @@ class Mixture:
 
     def __init__(
         self,
-        layers: Sequence[Sequence[Agent | str | Mixture]],
-        aggregator: Agent | str | Mixture | None = None,
+        layers: Sequence[Sequence[Agent | str | Mixture | Function]],
+        aggregator: Agent | str | Mixture | Function | None = None,
         *,
         name: str = "mixture",
         combine: str | Combine = "synthesise",
@@ -69,9 +69,9 @@ class Mixture:
         members = _members(layers)
         chosen = None if aggregator is None else _member(aggregator, "aggregator")
         flow = topology(members, chosen, combine, answers, need=need, grace=grace, least=least, window=window)
-        inner = [
-            one for one in (*(member for layer in members for member in layer), chosen) if isinstance(one, Mixture)
-        ]
+        everyone = (*(member for layer in members for member in layer), *([chosen] if chosen else []))
+        _see_names(everyone)
+        inner = [one for one in everyone if isinstance(one, Mixture)]
         own = {host: provider for one in inner for host, provider in one._own.items()} | dict(providers or {})
         self._set(name, flow, deadline, max_cost, keep, own, sinks)
 
@@ -166,7 +166,9 @@ class Mixture:
         sampling: Sampling | None = None,
         sinks: Sequence[Sink] = (),
     ) -> Answer:
-        """The answer to a question: a text, a Message, or OpenAI-shaped messages. `deadline` in seconds, `max_cost` in dollars.
+        """The answer to a question: a text, named parts (`{"question": …, "labs": …}`), a Message, or OpenAI-shaped messages.
+
+        `deadline` is in seconds, `max_cost` in US dollars.
 
         `payer` is who pays: `Account("team a", 5.0)` never spends more than 5 dollars a day, whatever asks. `tenant` is in whose
         name it is asked, where that is not the payer's: whose cache it uses, and whose the run is.
@@ -302,7 +304,7 @@ class Mixture:
         )
 
 
-def _members(layers: Sequence[Sequence[Agent | str | Mixture]]) -> list[list[Member]]:
+def _members(layers: Sequence[Sequence[Agent | str | Mixture | Function]]) -> list[list[Member]]:
     if not isinstance(layers, list | tuple):
         raise ConfigError(f"layers: a list of layers is needed, not {type(layers).__name__}")
     for n, layer in enumerate(layers):
@@ -311,9 +313,26 @@ def _members(layers: Sequence[Sequence[Agent | str | Mixture]]) -> list[list[Mem
     return [[_member(member, f"layers[{n}][{m}]") for m, member in enumerate(layer)] for n, layer in enumerate(layers)]
 
 
-def _member(member: Agent | str | Mixture, where: str) -> Agent | Mixture:
-    if isinstance(member, str):
-        return Agent(member)
+def _member(member: Agent | str | Mixture | Function, where: str) -> Agent | Mixture:
     if isinstance(member, Agent | Mixture):
         return member
-    raise ConfigError(f'{where}: an Agent, a Mixture or "host:model" is needed, not {type(member).__name__}')
+    if not isinstance(member, str) and not callable(member):
+        raise ConfigError(
+            f'{where}: an Agent, a Mixture, "host:model" or an async function is needed, not {type(member).__name__}'
+        )
+    try:
+        return Agent(member)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _see_names(members: Iterable[Member]) -> None:
+    """See that no two functions have one name: calls are told apart by it.
+
+    Raises:
+        ConfigError: two have.
+    """
+    known: dict[str, object] = {}
+    for agent in (member for member in members if isinstance(member, Agent)):
+        if callable(agent.model) and known.setdefault(agent.name, agent.model) is not agent.model:
+            raise ConfigError(f"layers: two functions are called {agent.name}; Agent(…, name=…) tells them apart")

@@ -197,3 +197,38 @@ def test_a_reader_that_goes_away_is_met_with_silence(tmp_path: Path) -> None:
     )  # fmt: skip
     writer.close()
     assert (process.returncode, process.stderr) == (141, b"")
+
+
+def test_named_parts_are_given_as_text_or_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "labs.txt").write_text("K 6.8\n")
+    (tmp_path / "p.png").write_bytes(PNG)
+    with host(a=Model("one"), judge=Model("four")) as here:
+        write_config(tmp_path, here.url, ["a"], "judge")
+        flags = ("--part", "labs=@labs.txt", "--part", "history=a = b", "--part", "scan=@p.png")
+        ended = moa_says("ask", "Urgent?", *flags, "--json", home=tmp_path)
+    assert ended.code == 0, ended.err
+    content = here.asked_of("a")[0]["messages"][0]["content"]
+    texts = [part["text"] for part in content if part["type"] == "text"]
+    assert texts == ["Urgent?", "\n\nlabs:\nK 6.8\n", "\n\nhistory:\na = b", "\n\nscan:\n"]
+    assert content[-1]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert json.loads(ended.out)["calls"][0]["saw"] == ["labs", "history", "scan"]
+    shown = moa_says("runs", "show", json.loads(ended.out)["run"], home=tmp_path).out
+    assert "labs:\nK 6.8" in shown
+    assert "saw labs, history, scan" in shown
+
+
+def test_what_is_no_part_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
+    told = {
+        "labs": "write --part NAME=TEXT",
+        "labs=": "it is empty",
+        "question=x": "what all agents see",
+        "a/b=x": "names no part",
+        "labs=@missing": "cannot be read",
+        "labs=@bytes": "not UTF-8 text",
+    }
+    for part, words in told.items():
+        ended = moa_says("ask", "hi", "--part", part, "--no-store", home=tmp_path)
+        assert (ended.code, ended.out) == (2, ""), part
+        assert words in ended.err
+        assert ended.err.count("\n") == 1

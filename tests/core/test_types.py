@@ -8,7 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moa.core.agents import Agent
-from moa.core.types import Call, Form, Image, Manner, Message, Reply, Sampling, Text, ToolCall, Usage, assistant, user
+from moa.core.types import (
+    Call,
+    Conversation,
+    Form,
+    Image,
+    Manner,
+    Message,
+    Reply,
+    Sampling,
+    Text,
+    ToolCall,
+    Usage,
+    assistant,
+    user,
+)
 
 QUESTION = (user("What is 2 + 2?"),)
 CALL = Agent("x:a", temperature=0.5).call(QUESTION, (Reply("4", model="m"),), task="improve")
@@ -70,10 +84,13 @@ def test_usage_adds_up() -> None:
     assert Usage(1, 2, 3, 4) + Usage(10, 20, 30, 40) == Usage(11, 22, 33, 44)
 
 
+async def function_of_no_use(conversation: Conversation) -> None: ...
+
+
 def test_a_call_drawn_otherwise_is_the_same_but_for_that() -> None:
     call = Call(
         "h:m", (user("hi"),), (Reply("a"),), "task", Manner("prompt", "quoted"), Sampling(temperature=0.5), 3, "agent", "judge",
-        Form(schema="{}"), ("h:n",),
+        Form(schema="{}"), ("h:n",), function_of_no_use,
     )  # fmt: skip
     assert all(getattr(call, field.name) != field.default for field in fields(call) if field.init), (
         "a field is not set here"

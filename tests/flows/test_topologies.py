@@ -11,9 +11,10 @@ from moa.core.errors import CallError, NotEnoughReplies
 from moa.core.flow import Outcome, play
 from moa.core.prompts import CRITIQUE, DEBATE, KEEP, REFINE, REVISE, display_order
 from moa.core.types import Call, Conversation, Reply, user
+from moa.flows.agreement import confidence
 from moa.flows.best_of import matching
 from moa.flows.combine import synthesise
-from moa.flows.consortium import agreement, consortium
+from moa.flows.consortium import consortium
 from moa.flows.debate import debate
 from moa.flows.escalate import escalate
 from moa.flows.layered import layered
@@ -139,8 +140,8 @@ def test_a_consortium_that_never_agrees_says_how_far_it_came() -> None:
 
 
 def test_agreement_is_measured_and_who_says_nothing_agrees_with_nobody() -> None:
-    assert agreement(tuple(map(Reply, ("Answer: 4", "4", "5", ""))), "number") == 0.5
-    assert agreement(()) == 0
+    assert confidence(tuple(map(Reply, ("Answer: 4", "4", "5", ""))), "number") == 0.5
+    assert confidence(()) == 0
 
 
 def test_residual_layers_read_what_older_ones_said_and_the_newer_do_not_repeat() -> None:

@@ -18,6 +18,7 @@ from moa.cli.options import (
     MaxCost,
     MixtureName,
     NoStore,
+    Parts,
     Quiet,
     ReplayFile,
     ShowProposals,
@@ -40,6 +41,7 @@ def ask(
     max_cost: MaxCost = None,
     file: Files = None,
     image: Images = None,
+    part: Parts = None,
     system: System = None,
     as_json: Json = False,
     no_store: NoStore = False,
@@ -51,7 +53,7 @@ def ask(
     screen = Screen(quiet, as_json)
     wishes = Wishes(deadline, max_cost, show_proposals)
     asked = open_mixture(mixture, config, no_store=no_store, replay=replay)
-    attached = question.attached(file, image)
+    attached = question.attached(file, image, part)
     turn = question.turn(question.said(words or [], screen), attached)
     conversation = (*question.opening(system), turn)
     if isinstance(asked, Mixture):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FRAMES = 10
 """Frames a second, at most."""
 
-_COLOURS = {"done": "green", "failed": "red", "retrying": "yellow"}
+_COLOURS = {"done": "green", "failed": "red", "retrying": "yellow", "abstained": "white"}
 
 
 class Live:

@@ -49,6 +49,10 @@ MaxCost = Annotated[
 ]
 Files = Annotated[list[Path] | None, _option("--file", metavar="PATH", help="A text file to add; may be repeated.")]
 Images = Annotated[list[Path] | None, _option("--image", metavar="PATH", help="A picture to add; may be repeated.")]
+Parts = Annotated[
+    list[str] | None,
+    _option("--part", metavar="NAME=TEXT", help="A named part, as text or @FILE; may be repeated (docs/parts.md)."),
+]
 System = Annotated[str | None, _option("--system", metavar="TEXT", help="A system prompt.")]
 NoStore = Annotated[bool, _option("--no-store", help="Keep nothing of this.")]
 ReplayFile = Annotated[

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from moa.cli.output import Screen
 from moa.core.errors import ConfigError
-from moa.core.types import Conversation, Image, Message, Text, system
+from moa.core.named import check_name
+from moa.core.types import Conversation, Image, Message, Part, Text, system
 
 MOST_TEXT = 10 << 20
 MOST_IMAGE = 20 << 20
@@ -40,24 +41,53 @@ def said(words: Sequence[str], screen: Screen) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What goes with a question: fenced texts, and pictures."""
+    """What goes with a question: fenced texts, pictures, and named parts."""
 
     texts: tuple[str, ...] = ()
     pictures: tuple[Image, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
-def attached(files: Sequence[Path] | None, images: Sequence[Path] | None) -> Attached:
-    """What `files` and `images` hold.
+def attached(
+    files: Sequence[Path] | None, images: Sequence[Path] | None, parts: Sequence[str] | None = None
+) -> Attached:
+    """What `files`, `images` and `parts` ("NAME=TEXT" or "NAME=@FILE") hold.
 
     Raises:
-        ConfigError: one cannot be read, is no text, or no picture of a known kind.
+        ConfigError: one cannot be read, is no text, no picture of a known kind, or no part.
     """
-    return Attached(tuple(fenced(path) for path in files or ()), tuple(picture(path) for path in images or ()))
+    return Attached(
+        tuple(fenced(path) for path in files or ()),
+        tuple(picture(path) for path in images or ()),
+        tuple(named(text) for text in parts or ()),
+    )
+
+
+def named(text: str) -> Part:
+    """A part of the question, of "NAME=TEXT" or "NAME=@FILE"; a file is a picture or text.
+
+    Raises:
+        ConfigError: it has no name, is empty, or its file cannot be read.
+    """
+    name, equals, said = text.partition("=")
+    where = f"--part {name[:80]}"
+    if not equals:
+        raise ConfigError(f'{where}: write --part NAME=TEXT or --part NAME=@FILE, as in --part "labs=@labs.txt"')
+    check_name(name, where)
+    if said.startswith("@"):
+        path = Path(said[1:])
+        data = _read(path, MOST_IMAGE)
+        if any(magic.match(data) for magic, _ in _MAGIC):
+            return Image(picture(path).url, name)
+        said = _text(data, f"{where}: {path}")
+    if not said.strip():
+        raise ConfigError(f"{where}: it is empty; leave it out")
+    return Text(said, name)
 
 
 def turn(question: str, attached: Attached) -> Message:
     """The user's turn: the question, and what goes with it."""
-    return Message("user", (Text("\n\n".join((question, *attached.texts))), *attached.pictures))
+    return Message("user", (Text("\n\n".join((question, *attached.texts))), *attached.pictures, *attached.parts))
 
 
 def opening(prompt: str | None) -> Conversation:
@@ -67,16 +97,20 @@ def opening(prompt: str | None) -> Conversation:
 
 def fenced(path: Path) -> str:
     """A text file as a fenced block under its name; the fence is longer than any run of backticks inside."""
-    data = _read(path, MOST_TEXT)
+    text = _text(_read(path, MOST_TEXT), f"--file {path}")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    return f"File {name}:\n{fence}\n{text.removesuffix(chr(10))}\n{fence}"
+
+
+def _text(data: bytes, where: str) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise ConfigError(f"--file {path}: not UTF-8 text; pass pictures by --image, and other files as text")
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    name = os.fsencode(path.name).decode("utf-8", "replace")
-    return f"File {name}:\n{fence}\n{text.removesuffix(chr(10))}\n{fence}"
+        raise ConfigError(f"{where}: not UTF-8 text; pass pictures by --image, and other files as text")
+    return text
 
 
 def picture(path: Path) -> Image:

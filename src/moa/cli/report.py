@@ -7,6 +7,7 @@ from typing import Any
 
 from moa.cli.output import money, seconds
 from moa.core.view import CallView, View
+from moa.flows.agreement import agreement_of
 
 
 def calls(view: View, *, texts: bool) -> list[dict[str, Any]]:
@@ -24,6 +25,7 @@ def _call(call: CallView, texts: bool) -> dict[str, Any]:
         "tokens": call.tokens,
         "cost": call.cost,
         "problem": call.problem,
+        **({"saw": list(call.saw)} if call.saw else {}),
         **({"text": call.text} if texts else {}),
     }
 
@@ -40,7 +42,7 @@ def result(view: View, answer: str, *, texts: bool) -> dict[str, Any]:
         "degraded": view.degraded,
         "notes": list(view.notes),
         "calls": calls(view, texts=texts),
-    }
+    } | ({"agreement": asdict(agreed)} if (agreed := agreement_of(view)) else {})
 
 
 def duration(call: CallView) -> float | None:
@@ -56,6 +58,7 @@ def summary(view: View) -> str:
 
 
 def troubles(view: View) -> list[str]:
-    """Who failed and why, and what else a reader should know. A call that was merely no longer needed is none."""
+    """Who failed and why, who abstained, and what else a reader should know. A call that was merely no longer needed is none."""
     failed = [f"{call.agent} failed: {call.problem}" for call in view.calls if call.state == "failed"]
-    return [*failed, *view.notes]
+    silent = [call.problem for call in view.calls if call.state == "abstained"]
+    return [*failed, *silent, *view.notes]

@@ -81,6 +81,8 @@ def _settings(call: Call) -> dict[str, Any]:
     names = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort")
     settings = {name: value for name in names if (value := getattr(call.sampling, name)) is not None}
     settings |= {"sample": call.sample} if call.sample else {}
+    settings |= {"sees": ", ".join(call.manner.view)} if call.manner.view else {}
+    settings |= {"schema": call.form.schema} if call.form.own else {}
     return settings | ({"prompt": call.manner.instructions} if call.manner.instructions else {})
 
 

@@ -9,6 +9,7 @@ from moa.cli.live import state
 from moa.cli.output import moment, money, one_line, seconds, to_json
 from moa.cli.report import duration, result
 from moa.core.events import Event
+from moa.core.named import headed
 from moa.core.plain import plain as plain_value
 from moa.core.plain import to_plain
 from moa.core.view import CallView, View, folded
@@ -31,7 +32,7 @@ def written(events: Sequence[Event], *, events_too: bool) -> Iterator[str]:
     yield f"run {view.run}  mixture {view.mixture}  {view.state}  {moment(view.started)}"
     yield _figures(view)
     for message in view.conversation:
-        yield f"\n── {message.role} ──\n{message.text.rstrip()}"
+        yield f"\n── {message.role} ──\n{headed((message,))[0].text.rstrip()}"
     for call in view.calls:
         yield f"\n── {_heading(call)} ──\n{call.text.rstrip() or call.problem}"
     for note in view.notes:
@@ -59,6 +60,7 @@ def _heading(call: CallView) -> str:
         f"{call.role} {call.agent}",
         call.model if call.model != call.agent else "",
         state(call),
+        f"saw {', '.join(call.saw)}" if call.saw else "",
         f"{call.tokens} tokens" if call.tokens else "",
         seconds(duration(call)),
     )

@@ -1,7 +1,8 @@
 """Spec -> objects: agents, flows, and the onion of wraps around every wire.
 
 The order of the wraps, outermost first, and why:
-    cache      before everything: a known answer costs nothing, not even a place
+    obey       an agent's own schema, outermost: whatever answers is held to it
+    cache      before everything else: a known answer costs nothing, not even a place
     fallback   chooses the model, and with it the host; each model has attempts of its own
     continued  outside the attempts, which never try again once text was passed on; this is no second text but the rest
     attempts   one owner of retries and hedges; each attempt waits for a place and has a timeout of its own
@@ -28,6 +29,7 @@ from moa.config.hosts import Wires
 from moa.config.load import Config, xdg
 from moa.config.prices import price_of
 from moa.config.profiles import Profiles
+from moa.config.schema import problem_of
 from moa.config.spec import Store as StoreSpec
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
@@ -43,6 +45,7 @@ from moa.wrap.continued import Continued
 from moa.wrap.fallback import Fallback
 from moa.wrap.fit import Fit, Learnt
 from moa.wrap.limit import Limit, Places
+from moa.wrap.obey import Obey
 from moa.wrap.pace import Allowance, Paces
 from moa.wrap.sizes import Sizes
 from moa.wrap.timeout import Timeout
@@ -78,6 +81,7 @@ class Rig:
         self._top: Provider = Fallback(_Routed(self), self.context)
         if config.spec.cache.exact:
             self._top = Cache(self._top, Kept(config.spec.cache.size))
+        self._top = Obey(self._top, problem_of)
 
     def send(self, request: Request, scope: Scope) -> Coroutine[Any, Any, Reply]:
         """See Provider. (What only hands on is no coroutine of its own: each in flight is held in memory.)"""

@@ -18,8 +18,9 @@ from moa.config.spec import Agent as AgentSpec
 from moa.config.spec import Gate as GateSpec
 from moa.config.spec import Mixture as MixtureSpec
 from moa.config.spec import Route, Verify
-from moa.core.agents import Agent
+from moa.core.agents import FUNCTIONS, Agent
 from moa.core.errors import ConfigError
+from moa.flows.agreement import comparable
 from moa.flows.alone import alone
 from moa.flows.best_of import Verifier, matching, obeying, within
 from moa.flows.escalate import escalate
@@ -113,6 +114,7 @@ def _with_first(spec: MixtureSpec, member: Callable[[str, str], Member], made: M
     if not spec.first:
         return made
     first = [member(text, f"first[{n}]") for n, text in enumerate(spec.first)]
+    comparable(first, "first", all_of_them=True)
     verifier = verifier_of(spec.verify) if spec.verify else None
     return partial(escalate, first=first, full=made, agree=spec.agree, kind=spec.answers, verifier=verifier)
 
@@ -189,18 +191,35 @@ def _layers(spec: MixtureSpec, member: Callable[[str, str], Member]) -> list[lis
 def _member(config: Config, text: str, path: str, above: tuple[str, ...]) -> Member:
     spec = config.spec
     if text in spec.agents or ":" in text:
-        return agent_of(text, spec.agents.get(text))
+        try:
+            return agent_of(text, spec.agents.get(text))
+        except ConfigError as error:
+            raise ConfigError(
+                f"{config.where(f'agents.{text}') if text in spec.agents else config.where(path)}: {error}"
+            ) from None
     if text in spec.mixtures:
         return flow_of(config, text, above)
     raise ConfigError(f'{config.where(path)}: no agent "{text}"{nearest(text, [*spec.agents, *spec.mixtures])}')
 
 
 def agent_of(name: str, spec: AgentSpec | None) -> Agent:
-    """The agent of that name; without a spec, the model of that name."""
+    """The agent of that name; without a spec, the model of that name.
+
+    Raises:
+        ConfigError: its view or its schema cannot be one, or it would be a function.
+    """
+    models = (name,) if spec is None else (spec.model, *spec.fallback)
+    if any(model.partition(":")[0] == FUNCTIONS for model in models):
+        raise ConfigError("an agent that is a function is made in Python: Agent(function) (docs/parts.md)")
     if spec is None:
         return Agent(name)
-    settings = spec.model_dump(exclude={"timeout"})
-    return Agent(name=name, **settings)
+    agent = Agent(name=name, **spec.model_dump(exclude={"timeout"}, by_alias=True))
+    if agent.schema:
+        try:
+            problem_of(str(agent.schema))
+        except (ConfigError, msgspec.DecodeError) as error:
+            raise ConfigError(f"schema: {error}") from None
+    return agent
 
 
 def _no_mixture(name: str, config: Config) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from moa.config.load import nearest
 from moa.config.registry import find, names
 from moa.config.spec import Spec
+from moa.core.agents import FUNCTIONS
 from moa.core.errors import ConfigError
 from moa.core.ports import Provider
 from moa.providers.hosts import HOSTS, Host, custom, key_of, located
@@ -16,7 +17,7 @@ from moa.providers.hosts import HOSTS, Host, custom, key_of, located
 if TYPE_CHECKING:
     from moa.providers._http import Transport
 
-FREE_HOSTS = ("builtin", "local", "fake")
+FREE_HOSTS = ("builtin", "local", "fake", "function")
 
 
 @runtime_checkable
@@ -107,7 +108,8 @@ class Wires:
             await self._transport.aclose()
 
     def _make(self, name: str) -> Provider:
-        if name not in self._spec.hosts and name not in HOSTS and (factory := find(name)):
+        known = name in self._spec.hosts or name in HOSTS  # functions are sent to no host, whatever its name
+        if (not known or name == FUNCTIONS) and (factory := find(name)):
             made: Provider = factory()
             return made
         host = self.host(name)

@@ -10,6 +10,7 @@ PROVIDERS = {
     "builtin": "moa.config.shipped:shipped",
     "local": "moa.config.shipped:local",
     "fake": "moa.config.shipped:fake",
+    "function": "moa.config.shipped:called",
 }
 """Hosts that are no chat-completions server: name -> a function without arguments that gives a Provider."""
 

@@ -1,4 +1,4 @@
-"""The providers that come with moa besides chat completions: GGUF files in process, and scripted answers."""
+"""The providers that come with moa besides chat completions: GGUF files in process, functions, and scripted answers."""
 
 from __future__ import annotations
 
@@ -51,6 +51,13 @@ def shipped() -> Provider:
 def local() -> Provider:
     """GGUF files by path: "local:models/small.gguf"."""
     return Files(lambda name: (Path(name).expanduser(), None), 4, 4096)
+
+
+def called() -> Provider:
+    """Functions as agents, made in Python: each call brings its own."""
+    from moa.providers.called import Called
+
+    return Called()
 
 
 def fake() -> Provider:

@@ -43,7 +43,7 @@ class Host(_Strict):
 
 
 class Agent(_Strict):
-    """A model with a manner. `model` is "host:model"; `timeout` is in seconds.
+    """A model with a manner. `model` is "host:model"; `timeout` is in seconds. `role`, `view` and `schema`: docs/parts.md.
 
     `fallback` are models that are asked in turn where this one has no answer.
     """
@@ -58,6 +58,9 @@ class Agent(_Strict):
     reasoning_effort: str | None = None
     framing: Literal["fenced", "quoted", "paper"] = "fenced"
     timeout: Seconds | None = None
+    role: str = ""
+    view: tuple[str, ...] = ()
+    schema_: str | dict[str, Any] = Field("", alias="schema")
 
 
 OF_TOPOLOGY = {"keep": "sparse", "group": "tree", "confidence": "consortium", "residual": "layered"}

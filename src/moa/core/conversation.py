@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from moa.core.errors import ConfigError
+from moa.core.named import check_names, turn_of
 from moa.core.types import Conversation, Image, Message, Part, Role, Text, ToolCall, ToolResult, user
 
-Question: TypeAlias = str | Message | Iterable[Message | Mapping[str, Any]]
-"""A question, one message, messages, or OpenAI-shaped dictionaries (`{"role": "user", "content": "…"}`)."""
+Question: TypeAlias = str | Message | Mapping[str, str | Image | None] | Iterable[Message | Mapping[str, Any]]
+"""A question, named parts (`{"question": "…", "labs": "…", "scan": Image(…)}`), one message, messages, or OpenAI-shaped
+dictionaries (`{"role": "user", "content": "…"}`)."""
 
 _ROLES: dict[object, Role] = {
     "system": "system",
@@ -24,18 +26,21 @@ def conversation_of(question: Question) -> Conversation:
     """The conversation a question stands for.
 
     Raises:
-        ConfigError: it is empty, or a message of it has no known shape; names the message.
+        ConfigError: it is empty, a message of it has no known shape, or a part is not named as it can be; names it.
     """
     if isinstance(question, str):
         messages: Conversation = (user(question),)
     elif isinstance(question, Message):
         messages = (question,)
+    elif isinstance(question, Mapping):
+        messages = (turn_of(question),)
     elif not isinstance(question, Iterable):
         raise ConfigError(f"a question is a text, a Message or a list of messages, not {type(question).__name__}")
     else:
         messages = tuple(_message(entry, f"messages[{index}]") for index, entry in enumerate(question))
     if not any(_says_something(message) for message in messages if message.role == "user"):
         raise ConfigError("the question is empty; say what you want to know")
+    check_names(messages)
     return messages
 
 

@@ -6,6 +6,7 @@
     │  ├─ ProviderError      whose: provider, model, request id, retry_after; .retryable
     │  │    Unreachable · TimedOut · Cut · RateLimited · Overloaded              (retryable)
     │  │    BadRequest · TooLong · AuthFailed · OutOfCredit · Refused · BadReply   (not)
+    │  ├─ Abstained          it has nothing to say: no failure, no reply and no vote
     │  └─ NotEnoughReplies   got, need, causes
     ├─ StoreFailed           the store cannot be read or written now; no new run is started
     └─ Halt                  the run ends now: BudgetExceeded · DeadlinePassed · Blocked
@@ -46,6 +47,12 @@ class CallError(MoaError):
 
     status = 502
     code = "call_failed"
+
+
+class Abstained(CallError):
+    """An agent has nothing to say: it is named and counted as such, and is neither a failure nor a proposal nor a vote."""
+
+    code = "abstained"
 
 
 class ProviderError(CallError):

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from moa.core.errors import CallError, ConfigError, NotEnoughReplies
-from moa.core.types import Call, Conversation, Late, Replies, Reply
+from moa.core.types import Call, Conversation, Late, Replies, Reply, names_of
+from moa.core.usable import abstained, blind
 from moa.core.values import quickly_made
 
 T = TypeVar("T")
@@ -147,12 +148,19 @@ class _Script:
     asked: list[Ask]
 
     def outcome(self, call: Call) -> Outcome:
+        if (error := blind(call)) is not None:
+            return error
         answer = (
             self.source(call)
             if callable(self.source)
             else next(self.source, CallError("the script has no more replies"))
         )
-        return Reply(answer, model=call.model, agent=call.agent) if isinstance(answer, str) else answer
+        if isinstance(answer, str):
+            answer = Reply(answer, model=call.model, agent=call.agent)
+        if not isinstance(answer, Reply):
+            return answer
+        saw = names_of(call.conversation)
+        return abstained(answer, call) or (replace(answer, saw=saw) if saw else answer)
 
 
 def play(
@@ -160,6 +168,7 @@ def play(
 ) -> Played[T]:
     """Run a flow without loop, clock or provider, with the outcomes given (a plain string becomes a Reply).
 
+    Who has none of the parts it looks at is not asked, and a reply that abstains is none, as in a real run.
     All replies count as coming at once, in the order asked: `need` without grace and `until` leave the later ones Late.
     What is asked is also added to `asked`, where one is given: it holds the asks of a flow that ends in an error.
     """

@@ -205,10 +205,10 @@ def _union(kinds: list[type]) -> _Codec:
 
 
 def _record(kind: type) -> _Codec:
-    """A dataclass, written as an object of its fields."""
-    hints = get_type_hints(kind)
-    codecs = {field.name: _codec(hints[field.name]) for field in fields(kind)}
-    defaults = {field.name: field.default for field in fields(kind)}
+    """A dataclass, written as an object of its fields; what is not compared is no content, and not written."""
+    hints, said = get_type_hints(kind), [field for field in fields(kind) if field.compare]
+    codecs = {field.name: _codec(hints[field.name]) for field in said}
+    defaults = {field.name: field.default for field in said}
     rows = [(name, None if codec.as_is else codec.write, defaults[name]) for name, codec in codecs.items()]
     readers = {name: codec.read for name, codec in codecs.items()}
     required = frozenset(name for name, default in defaults.items() if default is MISSING)

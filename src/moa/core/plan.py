@@ -10,13 +10,16 @@ from functools import lru_cache, partial
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Flow, Outcome, mapped, play
 from moa.core.prices import FREE, Price, cost
-from moa.core.prompts import render
+from moa.core.prompts import REPAIR, render
 from moa.core.tokens import most_form, most_input
 from moa.core.types import Call, Conversation, Reply, Usage
 
 ASSUMED_MAX_TOKENS = 4096
 """Output tokens a call is taken to use at most where its agent sets no max_tokens."""
 
+
+MOST_WRONG = 512
+"""Bytes that are said of what is wrong with an answer at most, about."""
 
 CAPS = ((4096, False), (4096, True), (2048, True), (1024, True))
 """What a mixture may be held to so that it stays under its max cost, the first that does: see `bounded`."""
@@ -60,7 +63,7 @@ def plan(
     return Plan(
         steps=tuple(PlannedStep(ask.label, ask.calls, ask.final) for ask in longest),
         least_calls=min(map(len, played)),
-        most_calls=max(map(len, played)),
+        most_calls=max(len(calls) + sum(call.form.own for call in calls) for calls in played),
         worst_cost=worst,
         unpriced=unpriced,
         assumed=any(call.sampling.max_tokens is None for calls in played for call in calls),
@@ -93,8 +96,17 @@ def _dearest(price: Price) -> Price:
 
 
 def _worst_of_all(call: Call, price: Callable[[str], Price | None]) -> float:
-    """The most a call and its fallbacks can cost: each may be asked, and break off at its last token."""
-    return sum(worst_cost(call, price(model) or FREE) for model in (call.model, *call.fallbacks))
+    """The most a call and its fallbacks can cost: each may be asked, and break off at its last token.
+
+    Where the agent has a schema of its own, it may have to be asked once more, behind its first answer.
+    """
+    models = (call.model, *call.fallbacks)
+    worst = sum(worst_cost(call, price(model) or FREE) for model in models)
+    if not call.form.own:
+        return worst
+    first = _placeholder(call, REPAIR + "?" * MOST_WRONG)
+    again = replace(call, references=(*call.references, first))
+    return worst + sum(worst_cost(again, price(model) or FREE) for model in models)
 
 
 def most_tokens(call: Call) -> int:
@@ -132,7 +144,10 @@ MOST_CALLS = 1000
 
 
 def _asked(flow: Flow[Reply], answer: Callable[[Call], Outcome]) -> list[Ask]:
-    """What a flow asks of replies that `answer` makes, up to its end or its error: a flow may well choke on placeholders."""
+    """What a flow asks of replies that `answer` makes, up to its end or its error: a flow may well choke on placeholders.
+
+    Everybody answers, also who sees none of the parts of this question: the next one may have them.
+    """
     asked: list[Ask] = []
     left = iter(range(MOST_CALLS))
 
@@ -141,8 +156,14 @@ def _asked(flow: Flow[Reply], answer: Callable[[Call], Outcome]) -> list[Ask]:
             raise _Enough
         return answer(call)
 
+    def seeing(ask: Ask) -> Ask:
+        asked.append(ask)
+        if not any(call.manner.view for call in ask.calls):
+            return ask
+        return replace(ask, calls=tuple(replace(call, manner=replace(call.manner, view=())) for call in ask.calls))
+
     with suppress(Exception):
-        play(flow, answered, asked)
+        play(mapped(flow, seeing), answered)
     return asked
 
 

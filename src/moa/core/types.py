@@ -7,11 +7,21 @@ events. Money is US dollars, token counts are the provider's, time is seconds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from moa.core.form import PLAIN as PLAIN
+from moa.core.form import Form as Form
+from moa.core.form import Tool as Tool
+from moa.core.parts import Image as Image
+from moa.core.parts import Part as Part
+from moa.core.parts import Text as Text
+from moa.core.parts import ToolCall as ToolCall
+from moa.core.parts import ToolResult as ToolResult
+from moa.core.parts import name_of as name_of
+from moa.core.parts import named_part as named_part
 from moa.core.values import quickly_made
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -20,44 +30,6 @@ Framing: TypeAlias = Literal["fenced", "quoted", "paper"]
 
 PROMPT_VERSION = "1"
 """Part of every `Call.key`: raised whenever the words of `core/prompts.py` or the framing change."""
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A run of text."""
-
-    text: str
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A picture, as a `data:` URL (base64) or an `https:` URL the provider may fetch."""
-
-    url: str
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A tool the assistant wants called; `arguments` is JSON text, exactly as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What a tool answered to the ToolCall of the same id."""
-
-    id: str
-    content: str
-
-
-Part: TypeAlias = Text | Image | ToolCall | ToolResult
 
 
 @quickly_made
@@ -77,9 +49,16 @@ class Message:
 Conversation: TypeAlias = tuple[Message, ...]
 
 
-def user(*parts: str | Part) -> Message:
-    """A user turn; plain strings become text parts."""
-    return Message("user", _parts(parts))
+def user(*parts: str | Part, **named: str | Image) -> Message:
+    """A user turn; plain strings become text parts. `user("Is this urgent?", labs="K 6.8", image=Image(…))` names parts."""
+    return Message("user", (*_parts(parts), *(named_part(name, said) for name, said in named.items())))
+
+
+def names_of(conversation: Conversation) -> tuple[str, ...]:
+    """The names of its named parts, in the order they first come."""
+    if not any(named := [name_of(part) for message in conversation for part in message.parts]):
+        return ()
+    return tuple(dict.fromkeys(filter(None, named)))
 
 
 def assistant(*parts: str | Part) -> Message:
@@ -116,48 +95,18 @@ class Sampling:
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
-class Tool:
-    """A tool the client declared. `parameters` is a JSON Schema as text; moa never runs a tool itself."""
-
-    name: str
-    description: str = ""
-    parameters: str = '{"type":"object","properties":{}}'
-    strict: bool | None = None
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What form the answer must have. Only the acting call of a run carries one: proposers are asked for plain text.
-
-    `tool_choice` is "auto", "none", "required" or a tool's name; `schema` is a JSON Schema as text, or "{}" for any JSON
-    object. `choices` > 1 asks for that many answers (`Reply.others`), `logprobs` for as many alternatives per token.
-    """
-
-    tools: tuple[Tool, ...] = ()
-    tool_choice: str = ""
-    parallel_tools: bool | None = None
-    schema: str = ""
-    schema_name: str = "answer"
-    strict: bool | None = None
-    choices: int = 1
-    logprobs: int | None = None
-
-
-PLAIN = Form()
-
-
-@quickly_made
-@dataclass(frozen=True, slots=True)
 class Manner:
     """How an agent speaks: its own system prompt, and how references are shown to it (`core/prompts.py`).
 
-    They are `shuffled`, unless who asks needs them in the order given: a judge that is asked in both orders.
+    They are `shuffled`, unless who asks needs them in the order given: a judge that is asked in both orders. Of the named parts
+    only those of its `view` were left to it (empty: all). Who `abstains` may say that it has nothing to say (`core/usable.py`).
     """
 
     instructions: str = ""
     framing: Framing = "fenced"
-    shuffled: bool = field(default=True, repr=False)  # the order shown is no part of a call's key
+    shuffled: bool = field(default=True, repr=False)  # the order shown is no part of a call's key, nor is what follows
+    view: tuple[str, ...] = field(default=(), repr=False)
+    abstains: bool = field(default=False, repr=False)
 
 
 @quickly_made
@@ -178,13 +127,9 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
-            self.input + other.input,
-            self.output + other.output,
-            self.cached + other.cached,
-            self.reasoning + other.reasoning,
-            self.estimated or other.estimated,
-            self.written + other.written,
-        )
+            self.input + other.input, self.output + other.output, self.cached + other.cached,
+            self.reasoning + other.reasoning, self.estimated or other.estimated, self.written + other.written,
+        )  # fmt: skip
 
 
 @quickly_made
@@ -216,7 +161,7 @@ class Reply:
     """What came back for one call.
 
     `cost` is in US dollars, `None` where no price is known. `notes` flags what a reader should know (a fallback, a cut).
-    `others` are the further answers of a call that asked for several.
+    `others` are the further answers of a call that asked for several. `saw` are the names of the parts its author was shown.
     """
 
     text: str
@@ -230,19 +175,21 @@ class Reply:
     notes: tuple[str, ...] = ()
     logprobs: tuple[Logprob, ...] = ()
     others: tuple[Choice, ...] = ()
+    saw: tuple[str, ...] = ()
 
     @property
     def blank(self) -> bool:
         """True where there is neither text nor a tool call: such a reply is no proposal."""
         return not self.tool_calls and not self.text.strip()
 
-    def billed(self, cost: float | None, agent: str) -> Reply:
-        """The same reply with what it cost and whose it is (`dataclasses.replace` takes thrice as long; each call does this)."""
-        if self.cost == cost and self.agent == agent:
+    def billed(self, cost: float | None, agent: str, saw: tuple[str, ...] | None = None) -> Reply:
+        """The same reply with what it cost, whose it is and what that saw (`replace` takes thrice as long; each call does this)."""
+        saw = self.saw if saw is None else saw
+        if self.cost == cost and self.agent == agent and self.saw == saw:
             return self
         return Reply(
             self.text, self.model, agent, self.finish, self.tool_calls, self.reasoning, self.usage, cost, self.notes,
-            self.logprobs, self.others,
+            self.logprobs, self.others, saw,
         )  # fmt: skip
 
     def noted(self, note: str) -> Reply:
@@ -253,6 +200,10 @@ class Reply:
 Replies: TypeAlias = tuple[Reply, ...]
 
 
+Function: TypeAlias = Callable[..., object]
+"""An async callable that is an agent (`providers/called.py`)."""
+
+
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -260,7 +211,7 @@ class Call:
 
     `references` are the proposals it is given; `task` says in words what to do with them (empty: only show them).
     `sample` tells equal calls apart, so that no cache or replay folds the samples of Self-MoA into one. `fallbacks` are
-    models ("host:model") that are asked in turn where this one has no answer.
+    models ("host:model") that are asked in turn where this one has no answer. `function` is who answers in a model's place.
     """
 
     model: str
@@ -274,6 +225,7 @@ class Call:
     role: str = "proposer"
     form: Form = PLAIN
     fallbacks: tuple[str, ...] = ()
+    function: Function | None = field(default=None, compare=False, repr=False)  # it answers to `model`
     _digests: tuple[tuple[str, str], ...] = field(default=(), init=False, compare=False, repr=False)
     _key: str = field(default="", init=False, compare=False, repr=False)
 
@@ -281,7 +233,7 @@ class Call:
         """The same call, its answer drawn so (`dataclasses.replace` takes thrice as long, and each paid call does this)."""
         return Call(
             self.model, self.conversation, self.references, self.task, self.manner, sampling, self.sample, self.agent,
-            self.role, self.form, self.fallbacks,
+            self.role, self.form, self.fallbacks, self.function,
         )  # fmt: skip
 
     @property
@@ -290,10 +242,11 @@ class Call:
         if self._digests:
             return self._digests
         texts = tuple([reference.text for reference in self.references]) if self.references else ()
+        told = (texts, self.told) if any(self.told) else texts
         digests = (
             _digest_of("model", self.model),
             _digest_of("conversation", self.conversation),
-            _digest_of("references", texts),
+            _digest_of("references", told),
             _digest_of("task", self.task),
             _digest_of("manner", self.manner),
             _digest_of("sampling", self.sampling),
@@ -303,6 +256,14 @@ class Call:
         )
         object.__setattr__(self, "_digests", digests)
         return digests
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What is said of each reference's author where it saw other parts than this call: the names of those, else nothing."""
+        if not any(reference.saw for reference in self.references):
+            return ()
+        mine = set(names_of(self.conversation))
+        return tuple([", ".join(one.saw) if set(one.saw) != mine else "" for one in self.references])
 
     @property
     def key(self) -> str:

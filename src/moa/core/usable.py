@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from moa.core.errors import BadReply, ProviderError, Refused
-from moa.core.types import Call, Reply
+import json
+import re
+
+from moa.core.errors import Abstained, BadReply, CallError, Refused
+from moa.core.types import Call, Reply, names_of
+
+_ABSTAINS = re.compile(r"\W*ABSTAINS?\W*")
 
 
 def broken(problem: str, call: Call) -> BadReply:
@@ -12,11 +17,40 @@ def broken(problem: str, call: Call) -> BadReply:
     return BadReply(f"the provider broke: {problem}", provider=provider, model=model)
 
 
-def no_answer(reply: Reply, call: Call, *, final: bool) -> ProviderError | None:
+def blind(call: Call) -> Abstained | None:
+    """Why a call is not made at all: the question has none of the parts that its agent looks at. None where it has one."""
+    view = call.manner.view
+    if not view or names_of(call.conversation):
+        return None
+    return Abstained(f"{call.agent} was not asked: the question has no part named {' or '.join(view)}")
+
+
+def abstains(text: str) -> bool:
+    """Whether a text says that its author has nothing to say: the word ABSTAIN, JSON's null, or {"abstain": true}."""
+    plain = text.strip()
+    if _ABSTAINS.fullmatch(plain) or plain == "null":
+        return True
+    try:
+        said = json.loads(plain) if plain.startswith("{") and '"abstain"' in plain else None
+    except ValueError:
+        return False
+    return isinstance(said, dict) and said.get("abstain") is True
+
+
+def abstained(reply: Reply, call: Call) -> Abstained | None:
+    """That the author of a reply has nothing to say, where it may say so; an aggregator has the last word, and means it."""
+    if call.manner.abstains and call.role != "aggregator" and reply.finish == "stop" and abstains(reply.text):
+        return Abstained(f"{call.agent} has nothing to say")
+    return None
+
+
+def no_answer(reply: Reply, call: Call, *, final: bool) -> CallError | None:
     """Why a reply is no answer, as the error that its call then fails with; None where it is one.
 
     An answer that is cut at its token limit is still the answer where it is the last word (`final`).
     """
+    if call.manner.abstains and (silent := abstained(reply, call)) is not None:
+        return silent
     if reply.finish in ("stop", "tool_calls") and not reply.blank:
         return None
     problem = _problem(reply, final=final)

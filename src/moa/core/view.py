@@ -26,7 +26,7 @@ from moa.core.events import (
 from moa.core.types import Conversation, Usage
 from moa.core.values import quickly_made
 
-State: TypeAlias = Literal["running", "retrying", "done", "failed", "cancelled"]
+State: TypeAlias = Literal["running", "retrying", "done", "failed", "cancelled", "abstained"]
 
 
 @quickly_made
@@ -34,6 +34,7 @@ State: TypeAlias = Literal["running", "retrying", "done", "failed", "cancelled"]
 class CallView:
     """One call: who, how it stands, what it has said so far. `cost` is in US dollars, times are Unix seconds.
 
+    `saw` are the names of the parts it was shown (known once it has replied).
     `wasted` is what attempts without a reply have cost on top of it; None where a price is unknown.
     """
 
@@ -52,6 +53,7 @@ class CallView:
     cached: bool = False
     wasted: float | None = 0.0
     problem: str = ""
+    saw: tuple[str, ...] = ()
 
 
 @quickly_made
@@ -154,10 +156,11 @@ def _changes(call: _Fields, event: Event) -> _Fields:
         case CallFinished():
             reply = fact.reply
             tokens = reply.usage.output or call["tokens"]
-            said = {"text": reply.text, "tokens": tokens, "usage": reply.usage, "cost": reply.cost}
+            said = {"text": reply.text, "tokens": tokens, "usage": reply.usage, "cost": reply.cost, "saw": reply.saw}
             return {"state": "done", "ended": event.time, "problem": "", **said}
         case CallFailed():
-            return {"state": "failed", "ended": event.time, "problem": str(fact.failure)}
+            state = "abstained" if fact.failure.kind == "Abstained" else "failed"
+            return {"state": state, "ended": event.time, "problem": str(fact.failure)}
         case CallCancelled():
             return {"state": "cancelled", "ended": event.time, "problem": fact.reason}
         case CallRetried():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from moa.core.errors import CallError, MoaError
+from moa.core.errors import Abstained, CallError, MoaError
 from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted, Wasted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.growing import grow
@@ -18,8 +18,8 @@ from moa.core.prices import Price, cost, sensible
 from moa.core.profile import with_room
 from moa.core.prompts import render
 from moa.core.tokens import written
-from moa.core.types import Call, Reply, Request, Usage
-from moa.core.usable import broken, no_answer
+from moa.core.types import Call, Reply, Request, Usage, names_of
+from moa.core.usable import blind, broken, no_answer
 from moa.engine.chance import token
 from moa.engine.recorder import Recorder
 
@@ -125,6 +125,8 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         awaited=step.awaited,
     )
     try:
+        if (abstained := blind(call)) is not None:
+            raise abstained
         shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")
         if note:
             run.emit(span, Noted("fitted", note))
@@ -137,7 +139,7 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
             raise broken(repr(error), call) from error
         reply = _usable(reply, call, ask, run, span)
     except MoaError as error:
-        run.failed += 1
+        run.failed += not isinstance(error, Abstained)
         run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)
         if isinstance(error, CallError):
             return error
@@ -155,6 +157,7 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     """The reply with its price and agent; what it used is counted, and told, even where it is no answer.
 
     Raises:
+        Abstained: its author says that it has nothing to say.
         BadReply: blank, reasoning only, broken off, or cut at its token limit on the way to another model.
         Refused: the provider's filter cut it.
     """
@@ -170,7 +173,7 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     run.costs.append(spent)
     if reply.finish == "length":
         reply = reply.noted("cut: the answer ends at its token limit; raise max_tokens")
-    return reply.billed(spent, call.agent)
+    return reply.billed(spent, call.agent, names_of(call.conversation))
 
 
 def draw_nonce(call: Call) -> str:

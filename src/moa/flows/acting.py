@@ -113,4 +113,6 @@ def advised_on(conversation: Conversation, advise_on: Advise) -> Conversation:
 def _final(call: Call, form: Form, sampling: Sampling) -> Call:
     given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
     said = {name: value for name, value in given.items() if value not in (None, ())}
+    if call.form.own and not form.schema:  # the agent's own schema holds where the caller asks for none
+        form = replace(form, schema=call.form.schema, own=True)
     return replace(call, form=form, sampling=replace(call.sampling, **said))

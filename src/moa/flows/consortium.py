@@ -1,12 +1,11 @@
 """A consortium: the panel is asked again, each time with its last answers in view, until enough of it agrees.
 
 After irthomasthomas/llm-consortium; there the arbiter reports its own confidence, here it is measured: the share of the panel that
-gives the same answer.
+gives the same answer, among those that saw the same input.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,9 @@ from moa.core.errors import CallError
 from moa.core.flow import Combine
 from moa.core.prompts import REFINE
 from moa.core.types import Conversation, Replies, Reply
-from moa.flows.answers import Kind, answer_of
+from moa.flows.agreement import agreement
+from moa.flows.agreement import confidence as measured
+from moa.flows.answers import Kind
 from moa.flows.layered import alone
 from moa.flows.members import Member, ask_members
 
@@ -40,15 +41,13 @@ async def consortium(
             references = await ask_members(members, conversation, references, REFINE if references else "", step)
         except CallError as error:
             failure = error
-        if references and agreement(references, kind) >= confidence:
+        if references and measured(references, kind) >= confidence:
             return await combine(conversation, references)
     if not references:
         return await alone(conversation, combine, failure)
     reply = await combine(conversation, references)
-    return reply.noted(f"agreement: {agreement(references, kind):.0%} after {rounds} rounds, {confidence:.0%} wanted")
-
-
-def agreement(replies: Replies, kind: Kind = "auto") -> float:
-    """The share of the replies that give the most frequent answer; one without an answer agrees with nobody."""
-    votes = Counter(answer for reply in replies if (answer := answer_of(reply.text, kind)) is not None)
-    return max(votes.values(), default=0) / len(replies) if replies else 0.0
+    across = agreement(references, kind).different_parts
+    apart = "" if across is None else f"; {across:.0%} across those that saw different parts"
+    return reply.noted(
+        f"agreement: {measured(references, kind):.0%} after {rounds} rounds, {confidence:.0%} wanted{apart}"
+    )

@@ -9,9 +9,9 @@ from typing import TypeAlias
 from moa.core.errors import CallError
 from moa.core.flow import Flow
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.agreement import comparable, confidence
 from moa.flows.answers import Kind
 from moa.flows.best_of import Verifier
-from moa.flows.consortium import agreement
 from moa.flows.members import Member, ask_members
 from moa.flows.vote import plurality
 
@@ -30,7 +30,11 @@ async def escalate(
     it), else that of the `full` mixture, which does not see theirs: a wrong draft would hold it back.
 
     With a verifier an answer on which they agree must pass it, too.
+
+    Raises (from the flow):
+        ConfigError: the first see different parts of the question, so that their agreement would be no confidence.
     """
+    comparable(first, "first", all_of_them=True)
     try:
         replies = await ask_members(first, conversation, (), "", {"label": "first", "steps": 2})
     except CallError:
@@ -44,5 +48,5 @@ def settled(replies: Replies, asked: int, agree: float, kind: Kind = "auto", ver
     """Whether what came back of so many that were asked can stand. Who did not answer agrees with nobody."""
     if asked == 1:
         return verifier is not None and verifier(replies[0].text) > 0
-    share = agreement(replies, kind) * len(replies) / asked
+    share = confidence(replies, kind) * len(replies) / asked
     return share >= agree and (verifier is None or verifier(plurality(replies, kind).text) > 0)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from moa.core.agents import Agent
 from moa.core.flow import Ask, Flow, Fork, mapped, quiet
 from moa.core.prompts import with_references
-from moa.core.types import Call, Conversation, Replies, Reply
+from moa.core.types import Call, Conversation, Replies, Reply, names_of
 
 Member: TypeAlias = Agent | Callable[[Conversation], Flow[Reply]]
 """An agent, or a mixture: anything that makes a flow of a conversation."""
@@ -46,7 +46,9 @@ async def ask_member(
     if not isinstance(member, Agent):
         texts = tuple(reference.text for reference in references)
         flow = _resampled(member(with_references(conversation, texts, task)), sample)
-        return await (flow if final else quiet(flow))
+        reply = await (flow if final else quiet(flow))
+        saw = names_of(conversation)  # whatever its members were shown: the mixture saw the whole question
+        return replace(reply, saw=saw) if saw else reply
     call = member.call(conversation, references, task=task, role=role, sample=sample)
     label = "aggregate" if role == "aggregator" else member.name
     return (await Ask((call,), final=final, label=label, steps=1)).replies[0]

@@ -9,16 +9,12 @@ from typing import TypeAlias
 
 from moa.core.errors import BadReply
 from moa.core.flow import Ask, mapped
+from moa.core.prompts import REPAIR
 from moa.core.types import Call, Choice, Conversation, Reply, assistant, user
 from moa.flows.topology import MakeFlow
 
 Problem: TypeAlias = Callable[[str], str | None]
 """What is wrong with a text, and where, in one line; None where it obeys the schema."""
-
-REPAIR = (
-    "That answer does not obey the schema it must obey: {problem}. Give the whole answer again, corrected: only the JSON, with "
-    "nothing before or after it."
-)
 
 
 def under_schema(flow: MakeFlow, problem: Problem) -> MakeFlow:

@@ -11,6 +11,7 @@ from moa.core.agents import Agent
 from moa.core.errors import ConfigError
 from moa.core.flow import Combine, Flow
 from moa.core.types import Conversation, Reply
+from moa.flows.agreement import comparable
 from moa.flows.answers import Kind
 from moa.flows.best_of import Verifier, best_of
 from moa.flows.combine import select, synthesise
@@ -171,6 +172,7 @@ def _laid_out(
         groups = [first[at : at + layout.group] for at in range(0, len(first), layout.group)]
         return partial(tree, groups=groups, combine=combine, **rules)
     if shape == "consortium":
+        comparable(first, "proposers")
         return partial(
             consortium, members=first, combine=combine, confidence=layout.confidence, rounds=rounds, kind=kind, **rules
         )

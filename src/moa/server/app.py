@@ -13,7 +13,7 @@ from typing import Any
 from moa.core.errors import ConfigError, StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
-from moa.server.asked import Asked, Dialect
+from moa.server.asked import Asked, Dialect, with_parts
 from moa.server.background import is_background
 from moa.server.catalogue import Catalogue
 from moa.server.chat import Chat
@@ -168,6 +168,7 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> b
         asking.model = asked.model
         _check_allowed(state, asking.key, asked)
         mixture = state.catalogue.background(asked) if is_background(asked) else state.catalogue.asked(asked)
+        asked = with_parts(asked)
         whole_one = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
     except (ClientGone, asyncio.CancelledError):
         raise

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -11,13 +12,22 @@ import msgspec
 from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError
 from moa.core.events import Delta, Event, RunFinished
-from moa.core.types import PLAIN, Conversation, Form, Reply, Sampling
+from moa.core.named import check_name, joined
+from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampling, named_part
 from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
+from moa.flows.agreement import agreement_of
 from moa.server.refusals import Rejection
 from moa.server.seen import seen
 
 MOST_PROPOSERS = 32
+MOST_PARTS = 64
+
+
+class Picture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named part that is a picture: an https: or data: address."""
+
+    image_url: str
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,7 +36,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     `proposers`, `aggregator` and `layers` replace those of the mixture, by names of configured agents; `solo` asks the aggregator
     alone.
     `proposals`: give back what the proposers said. While a stream is silent, `events` sends the events of the run, `progress` tells
-    of them in words, as reasoning.
+    of them in words, as reasoning. `parts` are named parts of the question, which join its last user turn (docs/parts.md).
     """
 
     proposers: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_PROPOSERS)] = ()
@@ -38,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     proposals: bool = False
     events: bool = False
     progress: bool = False
+    parts: Annotated[dict[str, str | Picture], msgspec.Meta(max_length=MOST_PARTS)] = {}
 
     @property
     def shape(self) -> tuple[tuple[str, ...], str, int, bool]:
@@ -177,6 +188,39 @@ def conversation(messages: list[Any]) -> Conversation:
         raise Rejection(str(error), param=param, code="invalid_value") from None
 
 
+def with_parts(asked: Asked) -> Asked:
+    """The same request, with the named parts of its `moa` object in the conversation.
+
+    Raises:
+        Rejection: one of them cannot be a part; names it.
+    """
+    if not asked.options.parts:
+        return asked
+    parts = tuple(_part(name, said) for name, said in asked.options.parts.items())
+    return replace(asked, conversation=joined(asked.conversation, parts))
+
+
+def _part(name: str, said: str | Picture) -> Part:
+    param = f"moa.parts.{name[:80]}"
+    try:
+        check_name(name, param)
+    except ConfigError as error:
+        raise Rejection(str(error), param=param, code="invalid_value") from None
+    if isinstance(said, str) and not said.strip():
+        raise Rejection(f"Invalid value for '{param}': it is empty; leave it out.", param=param, code="invalid_value")
+    if isinstance(said, Picture) and not IMAGE_ADDRESS.match(said.image_url):
+        raise Rejection(
+            "Invalid image: an https: address, or data:image/png, jpeg, gif or webp in base64, is needed.",
+            param=param,
+            code="invalid_image_url",
+        )
+    return named_part(name, said if isinstance(said, str) else Image(said.image_url))
+
+
+IMAGE_ADDRESS = re.compile(r"^(https://|data:image/(png|jpe?g|gif|webp);base64,)", re.IGNORECASE)
+"""Where an image may lie: in the request, or where a provider may fetch it."""
+
+
 def metadata(view: View, *, proposals: bool) -> dict[str, Any]:
     """The `moa` object of an answer: who took part, who failed and why, what it took."""
     from moa.core.money import by_role
@@ -198,9 +242,12 @@ def metadata(view: View, *, proposals: bool) -> dict[str, Any]:
         "agents": [_agent(call) for call in view.calls],
         "notes": list(view.notes),
     }
+    if agreed := agreement_of(view):
+        told["agreement"] = asdict(agreed)
     if proposals:
         told["proposals"] = [
             {"agent": call.agent, "model": call.model, "text": call.text}
+            | ({"saw": list(call.saw)} if call.saw else {})
             for call in view.calls
             if call.role == "proposer" and call.state == "done"
         ]

@@ -9,7 +9,7 @@ import msgspec
 
 from moa.core.types import Conversation, Form, Image, Sampling, Tool
 from moa.server._completing import Spoken, completion
-from moa.server.asked import Answered, Asked, Options, Speaking, conversation, converted
+from moa.server.asked import IMAGE_ADDRESS, Answered, Asked, Options, Speaking, conversation, converted
 from moa.server.refusals import Rejection, openai_error
 
 Json = dict[str, Any]
@@ -210,9 +210,6 @@ def _tool_choice(choice: Any, tools: list[_Tool]) -> str:
     return str(name)
 
 
-_IMAGE = re.compile(r"^(https://|data:image/(png|jpe?g|gif|webp);base64,)", re.IGNORECASE)
-
-
 def check_images(turns: Conversation) -> None:
     """See that images are data, or lie where a provider may fetch them; nobody here does.
 
@@ -221,7 +218,7 @@ def check_images(turns: Conversation) -> None:
     """
     for number, message in enumerate(turns):
         for part in message.parts:
-            if isinstance(part, Image) and not _IMAGE.match(part.url):
+            if isinstance(part, Image) and not IMAGE_ADDRESS.match(part.url):
                 raise Rejection(
                     "Invalid image: an https: address, or data:image/png, jpeg, gif or webp in base64, is needed.",
                     param=f"messages[{number}].content",

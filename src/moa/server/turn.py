@@ -181,5 +181,7 @@ def _words(event: Event, kept: list[Event]) -> str:
             return f"{reply.agent} answered after {seconds:.1f} s"
         case CallFailed(failure, seconds):
             started = next((e.fact for e in kept if e.span == event.span and isinstance(e.fact, CallStarted)), None)
+            if failure.kind == "Abstained":
+                return failure.message
             return f"{started.agent if started else 'a call'} failed after {seconds:.1f} s: {failure.message}"
     return ""

@@ -69,6 +69,8 @@ class Spans:
                     span.add_event(type(fact).__name__, words, at)
             case CallFinished():
                 self._finish(event, at, finished_call(fact))
+            case CallFailed(failure) if failure.kind == "Abstained":
+                self._finish(event, at, {"moa.abstained": True})
             case CallFailed():
                 self._finish(event, at, {"error.type": fact.failure.kind}, fact.failure.kind)
             case CallCancelled() | StepFinished():
