@@ -299,12 +299,11 @@ class Mixture:
         from moa.config.intake import Intake
         from moa.flows.modes import mode_of
 
-        told, flow = Told(mode_of(mode), tag).within(self.rig.config.spec), self._flow
+        if (mode or tag) and self._as_told is None:
+            raise ConfigError("mode and tag are for mixtures of a configuration; this one was made in code")
+        told = Told(mode_of(mode), tag).within(self.rig.config.spec)
         if told not in self._intakes:
-            if told != Told():
-                if self._as_told is None:
-                    raise ConfigError("mode and tag are for mixtures of a configuration; this one was made in code")
-                flow = self._as_told(told)
+            flow = self._flow if self._as_told is None or told == Told() else self._as_told(told)
             self._intakes[told] = Intake(self.rig, self.name, flow, keep=self._keep, sinks=self._sinks)
         return self._intakes[told]
 

@@ -20,8 +20,9 @@ def learnt(name: str, path: str, kind: type[T]) -> T:
         ConfigError: it cannot be read, or is none; names the place in it.
     """
     found = Path(path).expanduser()
+    wanted: Any = kind
     try:
-        value: T = _read(found, found.stat().st_mtime_ns, kind)
+        value: T = _read(found, found.stat().st_mtime_ns, wanted)
         return value
     except OSError as error:
         raise ConfigError(f"{name}: {path}: {error.strerror}") from None

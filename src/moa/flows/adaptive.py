@@ -38,7 +38,7 @@ async def adaptive(
 
         try:
             label = f"batch {at // batch + 1}"
-            outcomes = await Ask(group, until=enough, extra=bool(replies), label=label, steps=left)
+            outcomes = await Ask(group, until=enough, extra=at > 0, label=label, steps=left)
         except NotEnoughReplies as error:
             if replies:
                 return plurality(replies, kind).noted(f"fewer: {len(replies)} of {len(calls)} were heard ({error})")

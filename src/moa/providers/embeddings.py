@@ -22,12 +22,19 @@ from moa.providers.openai import Chat
 WHAT = "a list of embeddings"
 
 
-class Embeddings(Chat):
-    """The wire; see Wire. Its address, its key and its list of models are as in chat completions."""
+_LIKE = Chat()
+
+
+class Embeddings:
+    """The wire; see Wire. Its key and its list of models are as in chat completions."""
 
     def path(self, model: str, *, stream: bool) -> str:
         """See Wire."""
         return "embeddings"
+
+    def headers(self, key: str) -> Mapping[str, str]:
+        """See Wire."""
+        return _LIKE.headers(key)
 
     def body(self, request: Request, host: Host, *, stream: bool) -> Json:
         """See Wire.
@@ -40,9 +47,13 @@ class Embeddings(Chat):
             raise BadRequest("there is no text to embed")
         return {"model": model_of(request), "input": texts[-1], "encoding_format": "float", **dict(host.extra)}
 
-    def reading(self, scope: Scope, model: str) -> Numbers:  # type: ignore[override]
+    def reading(self, scope: Scope, model: str) -> Numbers:
         """See Wire."""
         return Numbers(model)
+
+    def models(self, body: bytes) -> tuple[str, ...]:
+        """See Wire."""
+        return _LIKE.models(body)
 
 
 class _Usage(msgspec.Struct):
