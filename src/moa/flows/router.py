@@ -20,7 +20,8 @@ from moa.core.plan import MOST_CHOICES, pretended
 from moa.core.prompts import up_to_last_turn
 from moa.core.types import Conversation, Reply, user
 
-NEIGHBOURS = 40
+NEIGHBOURS, FEWEST = 40, 5
+"""How many records are asked about a question: a tenth of them, but not more and not fewer than so many."""
 SURE = 1.64
 """Standard errors by which a gain must be above nothing (one-sided 95 %)."""
 _WORD = re.compile(r"[^\W\d_]{2,}|\d")
@@ -78,7 +79,7 @@ class Router:
         alike, how much everybody is worth in its category. Else the one that was best on these, where that is significant.
         """
         near = self._near_words(question) if isinstance(question, str) else self._near_vector(question)
-        if len(near) < 2:
+        if len(near) < FEWEST:
             return self.best
         if len(self.means) > 1:
             hopes = [0.0] * len(self.agents)
@@ -96,13 +97,17 @@ class Router:
         for word, weight in bag_of(question, self.rarity).items():
             for place, other in self.where.get(word, ()):
                 likeness[place] = likeness.get(place, 0.0) + weight * other
-        return nlargest(NEIGHBOURS, likeness.items(), key=lambda one: one[1])
+        return nlargest(self._neighbours, likeness.items(), key=lambda one: one[1])
+
+    @property
+    def _neighbours(self) -> int:
+        return min(max(len(self.worth) // 10, FEWEST), NEIGHBOURS)
 
     def _near_vector(self, vector: Vector) -> list[tuple[int, float]]:
         own = unit(vector)
         likeness = [(place, sum(map(mul, own, one))) for place, one in enumerate(self.vectors)]
         if self.reads == "embeddings":
-            return nlargest(NEIGHBOURS, likeness, key=lambda one: one[1])
+            return nlargest(self._neighbours, likeness, key=lambda one: one[1])
         nearest = max(likeness, key=lambda one: one[1], default=(0, 0.0))[0]
         return [(place, 1.0) for place, cluster in enumerate(self.clusters) if cluster == nearest]
 
