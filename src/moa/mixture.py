@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from moa.core.agents import Agent
 from moa.core.answer import Answer
@@ -18,15 +18,38 @@ from moa.core.flow import Combine, Flow
 from moa.core.money import Account
 from moa.core.plan import Plan, plan
 from moa.core.ports import Provider, Sink
-from moa.core.types import PLAIN, Conversation, Form, Function, Reply, Sampling
+from moa.core.types import Conversation, Form, Function, Reply, Sampling
 
 if TYPE_CHECKING:
     from moa.config.build import Rig
+    from moa.config.choosing import Told
     from moa.config.intake import Intake
     from moa.engine.watch import Order, Watching
     from moa.flows.answers import Kind
     from moa.flows.members import Member
+    from moa.flows.modes import Mode
     from moa.flows.topology import MakeFlow
+
+
+class Wanted(TypedDict, total=False):
+    """What may be said with a question.
+
+    `deadline` is in seconds, `max_cost` in US dollars. `payer` is who pays: `Account("team a", 5.0)` never spends more than
+    5 dollars a day, whatever asks. `tenant` is in whose name it is asked, where that is not the payer's: whose cache it uses, and
+    whose the run is.
+    `form` (tools, a schema …) and `sampling` are those of the call whose text is the answer: the aggregator's.
+    `mode` is how much of a configured mixture works ("full", "solo": its aggregator alone, "auto": a cheap start, and the rest
+    only where that disagrees); `tag` is what its routes know the question by.
+    """
+
+    deadline: float | None
+    max_cost: float | None
+    payer: Account | None
+    tenant: str
+    form: Form
+    sampling: Sampling | None
+    mode: Mode | None
+    tag: str
 
 
 class Mixture:
@@ -82,24 +105,33 @@ class Mixture:
         *,
         config: str | Path | None = None,
         flags: Mapping[str, Any] | None = None,
+        mode: Mode | None = None,
+        tag: str = "",
         sinks: Sequence[Sink] = (),
     ) -> Mixture:
         """The mixture of that name in the configuration (None, or "default" where none is called so: the default one).
+
+        `mode` and `tag` are those of every question that names none of its own; see `ask`.
 
         Raises:
             ConfigError: the configuration is wrong; names the file, the place and the nearest right name.
         """
         from moa.config.build import Rig
+        from moa.config.choosing import Told
         from moa.config.find import load_here
         from moa.config.flows import flow_of, named
+        from moa.flows.modes import mode_of
 
         loaded = load_here(file=Path(config) if config else None, flags=flags)
         chosen = named(loaded, name)
-        flow = flow_of(loaded, chosen)
+        own = Told(mode_of(mode), tag)
+        flow = flow_of(loaded, chosen, told=own)
         spec = loaded.spec.mixtures[chosen]
-        return cls.of_flow(
+        mixture = cls.of_flow(
             flow, name=chosen, deadline=spec.deadline, max_cost=spec.max_cost, keep=True, sinks=sinks
         ).on(Rig(loaded))
+        mixture._as_told = lambda told: flow_of(loaded, chosen, told=Told(told.mode or own.mode, told.tag or own.tag))
+        return mixture
 
     @classmethod
     def of_flow(
@@ -132,7 +164,8 @@ class Mixture:
         self._flow, self._keep, self._own, self._sinks = flow, keep, own, tuple(sinks)
         self._made: Rig | None = None
         self._making = threading.Lock()
-        self._intake: Intake | None = None
+        self._as_told: Callable[[Told], MakeFlow] | None = None
+        self._intakes: dict[Told, Intake] = {}
 
     def on(self, rig: Rig) -> Mixture:
         """The same mixture, run on a rig that others may share."""
@@ -154,25 +187,10 @@ class Mixture:
                 self._made = Rig(load(flags={} if self._keep else {"store": {"keep": False}}), own=self._own)
             return self._made
 
-    async def ask(
-        self,
-        question: Question,
-        *,
-        deadline: float | None = None,
-        max_cost: float | None = None,
-        payer: Account | None = None,
-        tenant: str = "",
-        form: Form = PLAIN,
-        sampling: Sampling | None = None,
-        sinks: Sequence[Sink] = (),
-    ) -> Answer:
+    async def ask(self, question: Question, *, sinks: Sequence[Sink] = (), **wanted: Unpack[Wanted]) -> Answer:
         """The answer to a question: a text, named parts (`{"question": …, "labs": …}`), a Message, or OpenAI-shaped messages.
 
-        `deadline` is in seconds, `max_cost` in US dollars.
-
-        `payer` is who pays: `Account("team a", 5.0)` never spends more than 5 dollars a day, whatever asks. `tenant` is in whose
-        name it is asked, where that is not the payer's: whose cache it uses, and whose the run is.
-        `form` (tools, a schema …) and `sampling` are those of the call whose text is the answer: the aggregator's.
+        What else may be said with it is in Wanted: `deadline`, `max_cost`, `payer`, `form`, `sampling`, `mode`, `tag` …
 
         Raises:
             MoaError: there is no answer; ConfigError before any call was made.
@@ -180,70 +198,32 @@ class Mixture:
         from moa.engine.watch import run
 
         events: list[Event] = []
-        heard = (*sinks, events.append)
-        order = self._order(
-            question,
-            deadline,
-            max_cost,
-            payer=payer,
-            tenant=tenant,
-            deltas="none",
-            sinks=heard,
-            form=form,
-            sampling=sampling or Sampling(),
-        )
+        order = self._order(question, wanted, deltas="none", sinks=(*sinks, events.append))
         async with self._in_use(order.accounts):
             reply = await run(order)
         return Answer(reply.text, tuple(events))
 
-    def ask_sync(
-        self,
-        question: Question,
-        *,
-        deadline: float | None = None,
-        max_cost: float | None = None,
-        payer: Account | None = None,
-    ) -> Answer:
+    def ask_sync(self, question: Question, **wanted: Unpack[Wanted]) -> Answer:
         """`ask` for code without an event loop."""
         import asyncio
 
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self.ask(question, deadline=deadline, max_cost=max_cost, payer=payer))
+            return asyncio.run(self.ask(question, **wanted))
         raise ConfigError("ask_sync was called inside a running event loop; await mixture.ask(…) there")
 
     @asynccontextmanager
     async def watch(
-        self,
-        question: Question,
-        *,
-        deadline: float | None = None,
-        max_cost: float | None = None,
-        payer: Account | None = None,
-        tenant: str = "",
-        form: Form = PLAIN,
-        sampling: Sampling | None = None,
-        proposers: bool = False,
+        self, question: Question, *, proposers: bool = False, **wanted: Unpack[Wanted]
     ) -> AsyncIterator[Watching]:
         """The events of a run as they happen; `await events.reply()` gives its answer. Leaving early cancels every call.
 
-        The answer is streamed; with `proposers`, what the others say is streamed too.
+        The answer is streamed; with `proposers`, what the others say is streamed too. Else see `ask`.
         """
         from moa.engine.watch import watch
 
-        deltas = "all" if proposers else "final"
-        order = self._order(
-            question,
-            deadline,
-            max_cost,
-            payer=payer,
-            tenant=tenant,
-            deltas=deltas,
-            sinks=(),
-            form=form,
-            sampling=sampling or Sampling(),
-        )
+        order = self._order(question, wanted, deltas="all" if proposers else "final", sinks=())
         async with self._in_use(order.accounts), watch(order) as watching:
             yield watching
 
@@ -288,19 +268,29 @@ class Mixture:
             except MoaError as error:  # the answer was paid for: it is not lost with its record
                 logging.getLogger("moa").warning("%s", error)
 
-    def _taking(self) -> Intake:
+    def _taking(self, mode: str | None = None, tag: str = "") -> Intake:
+        from moa.config.choosing import Told
         from moa.config.intake import Intake
+        from moa.flows.modes import mode_of
 
-        if self._intake is None:
-            self._intake = Intake(self.rig, self.name, self._flow, keep=self._keep, sinks=self._sinks)
-        return self._intake
+        if (mode or tag) and self._as_told is None:
+            raise ConfigError("mode and tag are for mixtures of a configuration; this one was made in code")
+        told = Told(mode_of(mode), tag).within(self.rig.config.spec)
+        if told not in self._intakes:
+            flow = self._flow if self._as_told is None or told == Told() else self._as_told(told)
+            self._intakes[told] = Intake(self.rig, self.name, flow, keep=self._keep, sinks=self._sinks)
+        return self._intakes[told]
 
-    def _order(self, question: Question, deadline: float | None, max_cost: float | None, **more: Any) -> Order:
-        return self._taking().order(
+    def _order(self, question: Question, wanted: Wanted, *, deltas: str, sinks: Sequence[Sink]) -> Order:
+        rest: dict[str, Any] = {**wanted}
+        deadline, max_cost = rest.pop("deadline", None), rest.pop("max_cost", None)
+        return self._taking(rest.pop("mode", None), rest.pop("tag", "")).order(
             conversation_of(question),
             deadline=self.deadline if deadline is None else deadline,
             max_cost=self.max_cost if max_cost is None else max_cost,
-            **more,
+            deltas=deltas,
+            sinks=tuple(sinks),
+            **rest,
         )
 
 

@@ -232,3 +232,22 @@ def test_what_is_no_part_is_told(tmp_path: Path) -> None:
         assert (ended.code, ended.out) == (2, ""), part
         assert words in ended.err
         assert ended.err.count("\n") == 1
+
+
+def test_how_much_works_and_by_which_tag_is_said_with_the_question(tmp_path: Path) -> None:
+    fake_config(
+        tmp_path, '[mixtures.m]\nproposers = ["a", "b"]\naggregator = "judge"\nroutes = [{ to = "b", tag = "legal" }]\n'
+    )
+
+    def who(*words: str) -> list[str]:
+        told = json.loads(moa_says("ask", "-m", "m", "hi", "--json", "--no-store", *words, home=tmp_path).out)
+        return [call["agent"] for call in told["calls"]]
+
+    assert who() == who("--tag", "other") == ["a", "b", "judge"]
+    assert who("--solo") == ["judge"]
+    assert who("--auto") == ["a", "b"]
+    assert who("--tag", "legal") == ["b"]
+    both = moa_says("ask", "-m", "m", "hi", "--solo", "--auto", home=tmp_path)
+    assert (both.code, "exclude each other" in both.problem) == (2, True)
+    assert "calls: 2 to 5" in moa_says("show", "m", "--auto", home=tmp_path).out
+    assert "calls: 1" in moa_says("show", "m", "--tag", "legal", home=tmp_path).out

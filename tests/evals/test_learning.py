@@ -89,6 +89,37 @@ def test_without_categories_it_leaves_the_best_single_agent_only_where_that_is_s
     assert router.fit(turned, ("a", "b")).choose("letters letters question of many") == "b"
 
 
+def test_of_shuffled_labels_a_router_learns_to_ask_the_best_single_agent() -> None:
+    skill = {"maths": {"a": 0.9, "b": 0.4}, "letters": {"a": 0.4, "b": 0.8}}
+    records = graded(skill, 600)
+    told = router.fit(records, ("a", "b"))
+    assert told.trusted
+    assert {told.choose(f"a {kind} question of many") for kind in skill} == {"a", "b"}
+    for seed in range(5):
+        rng = Random(seed)
+        columns = {agent: rng.sample([one.right[agent] for one in records], len(records)) for agent in ("a", "b")}
+        dealt = [replace(one, right={agent: columns[agent][n] for agent in columns}) for n, one in enumerate(records)]
+        for kinds in (dealt, [replace(one, category="") for one in dealt]):
+            learnt = router.fit(kinds, ("a", "b"))
+            assert not learnt.trusted
+            assert {learnt.choose(record.question) for record in records} == {learnt.best}
+
+
+def test_what_an_answer_costs_and_how_long_it_takes_counts_as_much_as_one_says() -> None:
+    skill = {"maths": {"dear": 0.9, "cheap": 0.5}, "letters": {"dear": 0.8, "cheap": 0.75}}
+    paid, waited = {"dear": 0.02, "cheap": 0.0}, {"dear": 1.0, "cheap": 9.0}
+    records = [replace(one, cost=paid, seconds=waited) for one in graded(skill, 600)]
+
+    def chosen(way: router.Way) -> list[str]:
+        learnt = router.fit(records, ("dear", "cheap"), way)
+        return [learnt.choose(f"a {kind} question of many") for kind in skill]
+
+    assert chosen(router.Way()) == ["dear", "dear"]
+    assert chosen(router.Way(cost_weight=10)) == ["dear", "cheap"]  # 0.2 less for the dear one
+    assert chosen(router.Way(cost_weight=100)) == ["cheap", "cheap"]
+    assert chosen(router.Way(cost_weight=10, latency_weight=0.1)) == ["dear", "dear"]  # 0.8 less for the slow one
+
+
 def test_the_best_by_category_is_taken_only_where_that_is_significant() -> None:
     skill = {"maths": {"a": 0.8, "b": 0.2}, "letters": {"a": 0.1, "b": 0.9}, "few": {"a": 0.5, "b": 0.5}}
     records = [one for number, one in enumerate(graded(skill)) if one.category != "few" or number < 10]

@@ -7,10 +7,14 @@ from functools import partial
 import pytest
 
 from flows.test_on_real_models import AGGREGATOR, PROPOSERS, answered, asked, at_home
+from moa import Agent
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.adaptive import adaptive
+from moa.flows.alone import alone
 from moa.flows.answers import answer_of
 from moa.flows.best_of import best_of, within
+from moa.flows.classify import Classifier, classified
 from moa.flows.combine import synthesise
 from moa.flows.consortium import consortium
 from moa.flows.council import council
@@ -62,6 +66,17 @@ def test_a_guard_over_real_models_keeps_the_anchor_that_passes() -> None:
     assert answer.degraded
 
 
+SAMPLED = Agent("builtin:p1", framing="quoted", temperature=0.7, max_tokens=160, seed=1)
+CATEGORIES = ("sums", "letters")
+SORTING = Classifier(AGGREGATOR, CATEGORIES)
+
+
+def test_samples_of_a_real_model_are_added_only_until_they_agree() -> None:
+    answer = answered(partial(adaptive, agents=[SAMPLED] * 12, batch=4, kind="number"))
+    assert answer_of(answer.text, "number") == "432"
+    assert 4 <= len(answer.view.calls) < 12
+
+
 SHAPES: dict[str, tuple[MakeFlow, list[str]]] = {
     "council": (
         partial(layered, layers=[PROPOSERS], combine=council(PROPOSERS, AGGREGATOR)),
@@ -81,6 +96,14 @@ SHAPES: dict[str, tuple[MakeFlow, list[str]]] = {
     "refine": (
         partial(refine, author=PROPOSERS[0], reviser=AGGREGATOR, critic=PROPOSERS[1]),
         ["builtin:p1", "critique 1", "revise 1"],
+    ),
+    "classify": (
+        partial(
+            classified,
+            classifier=SORTING,
+            flows={name: partial(alone, member=PROPOSERS[0]) for name in ("", *CATEGORIES)},
+        ),
+        ["classify", "aggregate"],
     ),
     "escalate": (partial(escalate, first=PROPOSERS[:2], full=partial(vote, agents=PROPOSERS)), ["first"]),
     "debate": (partial(debate, agents=PROPOSERS, combine=by_vote("number"), kind="number"), ["round 1"]),

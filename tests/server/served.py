@@ -27,7 +27,7 @@ from moa.server.serving import Serving, configured, listening
 
 AGENTS = {name: {"model": f"fake:{name}"} for name in ("a", "b", "c", "agg", "other")}
 MIXTURES = {
-    "review": {"proposers": ["a", "b", "c"], "aggregator": "agg"},
+    "review": {"proposers": ["a", "b", "c"], "aggregator": "agg", "routes": [{"to": "other", "tag": "legal"}]},
     "poll": {"proposers": ["a", "b", "c"], "combine": "vote"},
     "deep": {"layers": [["a", "b"], ["c"]], "aggregator": "agg"},
 }

@@ -144,6 +144,11 @@ def test_a_vote_takes_no_tools(server: Served) -> None:
         ({"layers": 2}, ["a", "b", "c", "a", "b", "c", "agg"]),
         ({"solo": True}, ["agg"]),
         ({"solo": True, "aggregator": "other"}, ["other"]),
+        ({"mode": "solo"}, ["agg"]),
+        ({"mode": "auto"}, ["a", "b"]),
+        ({"mode": "full", "tag": "nobody asks for it"}, ["a", "b", "c", "agg"]),
+        ({"tag": "legal"}, ["other"]),
+        ({"tag": "legal", "mode": "auto"}, ["other"]),
     ],
 )
 def test_a_caller_chooses_among_what_is_configured(server: Served, options: dict[str, Any], agents: list[str]) -> None:
@@ -159,11 +164,25 @@ def test_a_caller_chooses_among_what_is_configured(server: Served, options: dict
         ({"layers": 99}, "moa.layers"),
         ({"base_url": "http://x"}, "moa.base_url"),
         ({"deadline": "soon"}, "moa.deadline"),
+        ({"mode": "half"}, "moa.mode"),
+        ({"mode": "auto", "solo": True}, "moa.mode"),
+        ({"tag": 7}, "moa.tag"),
     ],
 )
 def test_a_caller_cannot_name_what_is_not(server: Served, options: dict[str, Any], param: str) -> None:
     got = server.chat(moa=options)
     assert (got.status, got.json["error"]["param"]) == (400, param)
+
+
+def test_a_vote_has_nobody_who_could_answer_alone(server: Served) -> None:
+    got = server.chat(model="moa/poll", moa={"mode": "solo"})
+    assert (got.status, got.json["error"]["param"]) == (400, "moa.mode")
+
+
+def test_a_tag_that_no_route_names_makes_no_further_mixture(server: Served) -> None:
+    for number in range(20):
+        assert server.chat(moa={"tag": f"number {number}"}).status == 200
+    assert len(server.app.state.catalogue._made) < 20
 
 
 def test_a_single_model_is_passed_through_under_its_own_name(server: Served) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from moa._version import __version__
-from moa.cli import keys, runs
+from moa.cli import keys, learn, runs
 from moa.cli.ask import ask
 from moa.cli.chat import chat
 from moa.cli.costs import costs
@@ -47,3 +47,4 @@ for command in (ask, chat, serve, show, models, costs, init, doctor):
     app.command()(command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(learn.app, name="learn")

@@ -10,6 +10,7 @@ import typer
 
 from moa.cli import notices, question
 from moa.cli.options import (
+    Auto,
     ConfigFile,
     Deadline,
     Files,
@@ -22,12 +23,16 @@ from moa.cli.options import (
     Quiet,
     ReplayFile,
     ShowProposals,
+    Solo,
     System,
+    Tag,
+    mode_of,
 )
 from moa.cli.output import Screen
 from moa.cli.recording import Recording
 from moa.cli.turn import Asked, Wishes, answered, opened
 from moa.core.types import Conversation
+from moa.flows.modes import Mode
 from moa.mixture import Mixture
 
 
@@ -39,6 +44,9 @@ def ask(
     show_proposals: ShowProposals = False,
     deadline: Deadline = None,
     max_cost: MaxCost = None,
+    solo: Solo = False,
+    auto: Auto = False,
+    tag: Tag = "",
     file: Files = None,
     image: Images = None,
     part: Parts = None,
@@ -52,7 +60,7 @@ def ask(
     """Ask a question; the answer goes to stdout, all else to stderr."""
     screen = Screen(quiet, as_json)
     wishes = Wishes(deadline, max_cost, show_proposals)
-    asked = open_mixture(mixture, config, no_store=no_store, replay=replay)
+    asked = open_mixture(mixture, config, no_store=no_store, replay=replay, mode=mode_of(solo, auto), tag=tag)
     attached = question.attached(file, image, part)
     turn = question.turn(question.said(words or [], screen), attached)
     conversation = (*question.opening(system), turn)
@@ -68,14 +76,22 @@ async def _once(asked: Asked, conversation: Conversation, wishes: Wishes, screen
         await answered(asked, conversation, wishes, screen)
 
 
-def open_mixture(name: str | None, config: Path | None, *, no_store: bool, replay: Path | None) -> Asked:
-    """The mixture of that name, or the default; over the recording `replay` where one is given.
+def open_mixture(
+    name: str | None,
+    config: Path | None,
+    *,
+    no_store: bool,
+    replay: Path | None,
+    mode: Mode | None = None,
+    tag: str = "",
+) -> Asked:
+    """The mixture of that name, or the default; over the recording `replay` where one is given. See `Mixture.ask` for the rest.
 
     Raises:
         ConfigError: the configuration or the recording is wrong.
     """
     flags = {"store": {"keep": False}} if no_store else None
-    mixture = Mixture.from_config(name, config=config, flags=flags)
+    mixture = Mixture.from_config(name, config=config, flags=flags, mode=mode, tag=tag)
     if replay is None:
         return mixture
     from moa.providers.replay import read

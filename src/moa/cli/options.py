@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from moa.core.errors import ConfigError
+from moa.flows.modes import Mode
 
 
 def _above_zero(option: str, unit: str) -> Callable[[float | None], float | None]:
@@ -55,7 +56,21 @@ Parts = Annotated[
 ]
 System = Annotated[str | None, _option("--system", metavar="TEXT", help="A system prompt.")]
 NoStore = Annotated[bool, _option("--no-store", help="Keep nothing of this.")]
+Solo = Annotated[bool, _option("--solo", help="The aggregator alone, without its panel.")]
+Auto = Annotated[bool, _option("--auto", help="A cheap start, and the whole mixture only where that disagrees.")]
+Tag = Annotated[str, _option("--tag", metavar="NAME", help="What the mixture's routes know the question by.")]
 ReplayFile = Annotated[
     Path | None,
     _option("--replay", metavar="FILE", help="Answers from a recording (`moa runs export --format recording`)."),
 ]
+
+
+def mode_of(solo: bool, auto: bool) -> Mode | None:
+    """The mode that the flags ask for; None where they ask for none.
+
+    Raises:
+        ConfigError: they ask for two.
+    """
+    if solo and auto:
+        raise ConfigError("--solo and --auto exclude each other; give one of them")
+    return "solo" if solo else "auto" if auto else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moa.cli.options import ConfigFile, Json
+from moa.cli.options import Auto, ConfigFile, Json, Solo, Tag, mode_of
 from moa.cli.output import Screen, money
 from moa.core.plan import ASSUMED_MAX_TOKENS, Plan
 from moa.core.types import Call
@@ -19,6 +19,9 @@ def show(
         str | None, typer.Argument(metavar="MIXTURE", help="Which mixture; the default one if none.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="List every mixture instead.")] = False,
+    solo: Solo = False,
+    auto: Auto = False,
+    tag: Tag = "",
     as_json: Json = False,
     config: ConfigFile = None,
 ) -> None:
@@ -27,7 +30,7 @@ def show(
     if every:
         _list(screen, config)
         return
-    mixture = Mixture.from_config(name, config=config)
+    mixture = Mixture.from_config(name, config=config, mode=mode_of(solo, auto), tag=tag)
     planned, attempts = mixture.plan(), mixture.rig.config.spec.limits.attempts
     description = mixture.rig.config.spec.mixtures[mixture.name].description
     if as_json:

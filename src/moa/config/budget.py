@@ -16,7 +16,8 @@ RUN = "this run"
 
 
 def affordable(flow: MakeFlow, conversation: Conversation, rig: Rig, max_cost: float | None, name: str) -> MakeFlow:
-    """The flow with as many output tokens per call as stay under `max_cost` US dollars in the worst case.
+    """The flow with as many output tokens per call as stay under `max_cost` US dollars in the worst case; extra steps are asked
+    as long as there is money for them.
 
     Raises:
         BudgetExceeded: even 1,024 tokens a call are too many.
@@ -27,9 +28,9 @@ def affordable(flow: MakeFlow, conversation: Conversation, rig: Rig, max_cost: f
     attempts, worst = rig.config.spec.limits.attempts, 0.0
     for fitted in held(flow):
         planned = plan(fitted, conversation, rig.price)
-        if planned.worst_cost is None:
+        if planned.needed_cost is None:
             raise ConfigError(f"max cost: no price is known for {', '.join(planned.unpriced)}; write it under [prices]")
-        worst = planned.worst_cost * attempts
+        worst = planned.needed_cost * attempts
         if worst <= max_cost:
             return fitted
     raise BudgetExceeded(

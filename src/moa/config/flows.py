@@ -5,19 +5,18 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
+from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_of
+from moa.config.learnt import learnt
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
 from moa.config.spec import Gate as GateSpec
 from moa.config.spec import Mixture as MixtureSpec
-from moa.config.spec import Route, Verify
+from moa.config.spec import Verify
 from moa.core.agents import FUNCTIONS, Agent
 from moa.core.errors import ConfigError
 from moa.flows.agreement import comparable
@@ -26,12 +25,11 @@ from moa.flows.best_of import Verifier, matching, obeying, within
 from moa.flows.escalate import escalate
 from moa.flows.gate import Gate, gated
 from moa.flows.members import Member
+from moa.flows.modes import Mode, first_of
 from moa.flows.pool import Pool
-from moa.flows.route import Rule, routed
 from moa.flows.topology import Judging, Layout, MakeFlow, topology
 from moa.flows.weigh import Weights, weighted
 
-T = TypeVar("T")
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
 
@@ -58,8 +56,10 @@ def default_name(config: Config) -> str:
     return "auto" if "auto" in mixtures else "builtin"
 
 
-def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: MixtureSpec | None = None) -> MakeFlow:
-    """What turns a conversation into the flow of a mixture, or of the same mixture with another `spec`.
+def flow_of(
+    config: Config, name: str, above: tuple[str, ...] = (), spec: MixtureSpec | None = None, told: Told = UNTOLD
+) -> MakeFlow:
+    """What turns a conversation into the flow of a mixture, or of the same mixture with another `spec`, as the caller has `told`.
 
     Raises:
         ConfigError: no such mixture, or a name inside it stands for nothing, or mixtures nest too deep or in a circle.
@@ -75,32 +75,54 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: Mixtur
 
     def member(text: str, place: str) -> Member:
         if text not in known:
-            known[text] = _member(config, text, f"mixtures.{name}.{place}", (*above, name))
+            try:
+                known[text] = _member(config, text, f"mixtures.{name}.{place}", (*above, name), told.tag)
+            except ConfigError as error:
+                raise _Placed(str(error)) from None
         return known[text]
 
-    layers = _layers(spec, member)
-    aggregator = member(spec.aggregator, "aggregator") if spec.aggregator else None
-    where = config.where(f"mixtures.{name}")
+    where, mode = config.where(f"mixtures.{name}"), mode_of(spec, told)
     try:
-        made = topology(
-            layers,
-            aggregator,
-            weighted(learnt("weights", spec.weights, Weights), spec.answers) if spec.weights else spec.combine,
-            spec.answers,
-            need=spec.need,
-            grace=None if spec.grace == "learnt" else spec.grace,
-            least=spec.least,
-            window=spec.window,
-            layout=Layout(spec.topology, spec.keep, spec.group, spec.confidence, spec.residual),
-            judging=_judging(spec, member),
-        )
-        made = _with_first(spec, member, made)
+        if mode == "solo" and not spec.router:
+            made = _solo(spec, member)
+        else:
+            made = chosen(spec, member, told.tag, partial(_whole, spec, member, mode))
+    except _Placed as error:
+        raise ConfigError(str(error)) from None
     except ConfigError as error:
         raise ConfigError(f"{where}.{error}") from None
-    if spec.routes:
-        rules = [_rule(route, member(route.to, f"routes[{n}].to")) for n, route in enumerate(spec.routes)]
-        made = routed(rules, made)
     return gated(made, _gate(spec.gate, where)) if spec.gate else made
+
+
+class _Placed(ConfigError):
+    """One that names its place already."""
+
+
+def _solo(spec: MixtureSpec, member: Find) -> MakeFlow:
+    if spec.aggregator is None:
+        raise ConfigError("mode: 'solo' asks the aggregator alone, and this mixture has none")
+    return partial(alone, member=member(spec.aggregator, "aggregator"))
+
+
+def _whole(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFlow:
+    """What a mixture is made of, for questions of a category (empty: unknown)."""
+    if spec.router:
+        return by_learnt_router(spec, member, mode)
+    layers = _layers(spec, member)
+    weights = learnt("weights", spec.weights, Weights) if spec.weights else None
+    made = topology(
+        layers,
+        member(spec.aggregator, "aggregator") if spec.aggregator else None,
+        weighted(weights, spec.answers, lambda conversation: category) if weights else spec.combine,
+        spec.answers,
+        need=spec.need,
+        grace=None if spec.grace == "learnt" else spec.grace,
+        least=spec.least,
+        window=spec.window,
+        layout=Layout(spec.topology, spec.keep, spec.group, spec.confidence, spec.residual, spec.batch or 0, spec.sure),
+        judging=_judging(spec, member),
+    )
+    return _with_first(spec, member, layers[0], made) if mode == "auto" else made
 
 
 def _gate(spec: GateSpec, where: str) -> Gate:
@@ -110,21 +132,15 @@ def _gate(spec: GateSpec, where: str) -> Gate:
     return Gate(tuple(os.environ[name] for name in names), spec.hosts)
 
 
-def _with_first(spec: MixtureSpec, member: Callable[[str, str], Member], made: MakeFlow) -> MakeFlow:
-    if not spec.first:
-        return made
-    first = [member(text, f"first[{n}]") for n, text in enumerate(spec.first)]
-    comparable(first, "first", all_of_them=True)
+def _with_first(spec: MixtureSpec, member: Find, layer: list[Member], made: MakeFlow) -> MakeFlow:
     verifier = verifier_of(spec.verify) if spec.verify else None
+    named = [member(text, f"first[{n}]") for n, text in enumerate(spec.first)]
+    first = named or first_of(layer, checked=verifier is not None)
+    comparable(first, "first", all_of_them=True)
     return partial(escalate, first=first, full=made, agree=spec.agree, kind=spec.answers, verifier=verifier)
 
 
-def _rule(route: Route, to: Member) -> Rule:
-    made = partial(alone, member=to) if isinstance(to, Agent) else to
-    return Rule(made, **route.model_dump(exclude={"to"}))
-
-
-def _judging(spec: MixtureSpec, member: Callable[[str, str], Member]) -> Judging:
+def _judging(spec: MixtureSpec, member: Find) -> Judging:
     judges = [member(text, f"judges[{n}]") for n, text in enumerate(spec.judges)]
     agents = tuple(judge for judge in judges if isinstance(judge, Agent))
     if len(agents) < len(judges):
@@ -132,20 +148,6 @@ def _judging(spec: MixtureSpec, member: Callable[[str, str], Member]) -> Judging
     verifier = verifier_of(spec.verify) if spec.verify else None
     pool = learnt("pool", spec.pool, Pool) if spec.pool else Pool()
     return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift)
-
-
-def learnt(name: str, path: str, kind: type[T]) -> T:
-    """What was learnt, from a file: the JSON of Weights, or of a Pool.
-
-    Raises:
-        ConfigError: it cannot be read, or is none.
-    """
-    try:
-        return msgspec.json.decode(Path(path).expanduser().read_bytes(), type=kind)
-    except OSError as error:
-        raise ConfigError(f"{name}: {path}: {error.strerror}") from None
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{name}: {path}: {error}") from None
 
 
 def verifier_of(spec: Verify) -> Verifier:
@@ -177,7 +179,7 @@ def verifier_of(spec: Verify) -> Verifier:
     return verifier
 
 
-def _layers(spec: MixtureSpec, member: Callable[[str, str], Member]) -> list[list[Member]]:
+def _layers(spec: MixtureSpec, member: Find) -> list[list[Member]]:
     """The members of each layer; `proposers` with `rounds`, and `agent` with `samples`, write them shortly."""
     if spec.layers:
         return [
@@ -188,7 +190,7 @@ def _layers(spec: MixtureSpec, member: Callable[[str, str], Member]) -> list[lis
     return [[member(text, f"proposers[{m}]") for m, text in enumerate(spec.proposers)]] * spec.rounds
 
 
-def _member(config: Config, text: str, path: str, above: tuple[str, ...]) -> Member:
+def _member(config: Config, text: str, path: str, above: tuple[str, ...], tag: str) -> Member:
     spec = config.spec
     if text in spec.agents or ":" in text:
         try:
@@ -198,7 +200,7 @@ def _member(config: Config, text: str, path: str, above: tuple[str, ...]) -> Mem
                 f"{config.where(f'agents.{text}') if text in spec.agents else config.where(path)}: {error}"
             ) from None
     if text in spec.mixtures:
-        return flow_of(config, text, above)
+        return flow_of(config, text, above, told=Told(tag=tag))
     raise ConfigError(f'{config.where(path)}: no agent "{text}"{nearest(text, [*spec.agents, *spec.mixtures])}')
 
 

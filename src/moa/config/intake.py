@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moa.config.budget import affordable, payers
 from moa.config.build import Rig
+from moa.config.reach import behind_routes
 from moa.config.schema import problem_of
 from moa.core.errors import ConfigError, Overloaded
 from moa.core.money import Account
@@ -34,12 +35,12 @@ class Intake:
         *,
         deadline: float | None,
         max_cost: float | None,
-        payer: Account | None,
-        tenant: str = "",
         deltas: str,
         sinks: tuple[Sink, ...],
+        payer: Account | None = None,
+        tenant: str = "",
         form: Form = PLAIN,
-        sampling: Sampling = ANY,
+        sampling: Sampling | None = None,
     ) -> Order:
         """The order of one run; see `Mixture.ask`.
 
@@ -55,7 +56,7 @@ class Intake:
         store = self._ready_store(accounts)
         tenant = tenant or (payer.name if payer else "")
         looped = bool(form.tools) and self._advise_on != "call"
-        flow = acting(self._flow, form, sampling, advise_on=self._advise_on)
+        flow = acting(self._flow, form, sampling or ANY, advise_on=self._advise_on)
         if form.schema:
             flow = under_schema(flow, problem_of(form.schema))
         return Order(
@@ -90,19 +91,23 @@ class Intake:
         return store
 
     def check(self, conversation: Conversation) -> None:
-        """See that every model can be called, once: a missing key or file is an error before any call.
+        """See that every model can be called, once, those behind routes not taken among them: a missing key or file is an error
+        before any call.
 
         Raises:
             ConfigError: one cannot be.
         """
         if self._checked:
             return
-        calls = [call for step in plan(self._flow, conversation, lambda model: None).steps for call in step.calls]
-        for agent, model in dict.fromkeys(
-            (call.agent, model) for call in calls for model in (call.model, *call.fallbacks)
-        ):
-            config = self._rig.config
-            where = config.where(f"agents.{agent}.model") if agent in config.spec.agents else f"agent {agent}"
+        config = self._rig.config
+        spec = config.spec
+        asked = [call for step in plan(self._flow, conversation, lambda model: None).steps for call in step.calls]
+        models = [(call.agent, model) for call in asked for model in (call.model, *call.fallbacks)]
+        for name in behind_routes(spec, self._name):
+            one = spec.agents.get(name)
+            models += [(name, model) for model in ((one.model, *one.fallback) if one else (name,))]
+        for agent, model in dict.fromkeys(models):
+            where = config.where(f"agents.{agent}.model") if agent in spec.agents else f"agent {agent}"
             self._rig.wires.check(model, where)
         self._checked = True
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from moa.flows.route import SCRIPTS
+from moa.config.routes import Classifier, Route
+from moa.flows.adaptive import SURE
+from moa.flows.modes import Mode
 from moa.flows.topology import ASK_NOBODY
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -27,7 +29,7 @@ class Host(_Strict):
     """
 
     base_url: str | None = None
-    wire: Literal["chat", "responses", "anthropic", "gemini"] | None = None
+    wire: Literal["chat", "responses", "anthropic", "gemini", "embeddings"] | None = None
     key: str | None = None
     at_once: int | None = Field(None, ge=1)
     one_model: bool = False
@@ -63,6 +65,11 @@ class Agent(_Strict):
     schema_: str | dict[str, Any] = Field("", alias="schema")
 
 
+BESIDE_ROUTER = {
+    "router", "embedder", "description", "routes", "classifier", "mode", "gate", "advise_on", "deadline", "max_cost",
+    "max_cost_per_day",
+}  # fmt: skip
+"""Settings that a mixture with a router may have."""
 OF_TOPOLOGY = {"keep": "sparse", "group": "tree", "confidence": "consortium", "residual": "layered"}
 """Settings that only one topology has."""
 
@@ -100,25 +107,6 @@ class Gate(_Strict):
         return secrets
 
 
-class Route(_Strict):
-    """Where a question goes, by what can be seen of it; see flows/route.py. Every condition that is set must hold."""
-
-    to: str
-    words: tuple[str, ...] = ()
-    longer: int | None = Field(None, ge=0)
-    shorter: int | None = Field(None, ge=1)
-    code: bool | None = None
-    images: bool | None = None
-    tools: bool | None = None
-    script: Literal[tuple(SCRIPTS)] | None = None  # type: ignore[valid-type]
-
-    @model_validator(mode="after")
-    def _some_condition(self) -> Route:
-        if self.model_fields_set <= {"to"}:
-            raise ValueError("a route says when it is taken: words, longer, shorter, code, images, tools or script")
-        return self
-
-
 class Mixture(_Strict):
     """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
 
@@ -128,12 +116,14 @@ class Mixture(_Strict):
     every "call", or on every n-th.
 
     `topology` is who reads whom, `combine` how one answer is made of many (docs/methods.md). `judges` judge in the aggregator's
-    place; `weights` names a file of what each vote is worth, `pool` one of how probabilities are pooled. The first of `routes`
-    whose conditions hold answers in the mixture's place. With `sift` copies of long proposals count once, and who stands far
-    outside is left out. `first` answer before all others, and the mixture only where less
-    than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed
-    on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots`
-    are of combine = "rank", `verify` of "best" and of the guard.
+    place; `weights` names a file of what each vote is worth, `pool` one of how probabilities are pooled. A vote asks `batch` at a
+    time, until it is decided with a chance of `sure`. The first of `routes` whose conditions hold answers in the mixture's place;
+    the `classifier` says of which category a question is. A `router` (a file, in place of layers) chooses one of the agents it has
+    learnt of, by a question's words, or by what an `embedder` makes of them. `mode` is how much works where the caller does not
+    say. With `sift` copies of long proposals count once, and who stands far outside is left out. `first` answer before all others,
+    and the mixture only where less than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers
+    `keep` proposals are passed on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees.
+    `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard.
     """
 
     description: str = ""
@@ -163,6 +153,12 @@ class Mixture(_Strict):
     weights: str | None = None
     pool: str | None = None
     routes: tuple[Route, ...] = ()
+    classifier: Classifier | None = None
+    router: str | None = None
+    embedder: str | None = None
+    mode: Mode | None = None
+    batch: int | None = Field(None, ge=1, strict=True)
+    sure: float = Field(SURE, ge=0.5, le=1)
     answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
     need: int | None = Field(None, ge=1, strict=True)
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
@@ -175,11 +171,11 @@ class Mixture(_Strict):
 
     @model_validator(mode="after")
     def _one_shape(self) -> Mixture:
-        shapes = [name for name in ("layers", "proposers", "agent") if getattr(self, name)]
+        shapes = [name for name in ("layers", "proposers", "agent", "router") if getattr(self, name)]
         if len(shapes) != 1:
             found = " and ".join(shapes) or "none of them"
             raise ValueError(
-                f"a mixture has exactly one of layers, proposers or agent (with samples); this one has {found}"
+                f"a mixture has exactly one of layers, proposers or agent (with samples), or a router; this one has {found}"
             )
         if any(not layer for layer in self.layers):
             raise ValueError("a layer has at least one agent")
@@ -187,8 +183,20 @@ class Mixture(_Strict):
             raise ValueError("rounds goes with proposers; with layers, write a layer once for each round")
         if "samples" in self.model_fields_set and not self.agent:
             raise ValueError("samples goes with agent; to sample a proposer, name it as often")
-        self._goes_together()
+        if self.classifier is None and any(route.category is not None for route in self.routes):
+            raise ValueError("routes: a category is told by a classifier; name its agent and its categories")
+        if unknown := {one.category for one in self.routes if self.classifier} - {None, *self._categories}:
+            raise ValueError(f"routes: the classifier knows no category {min(map(str, unknown))!r}")
+        if self.router:
+            if odd := self.model_fields_set - BESIDE_ROUTER:
+                raise ValueError(f"router: it chooses one agent, so {min(odd)} has no use beside it")
+        else:
+            self._goes_together()
         return self
+
+    @property
+    def _categories(self) -> tuple[str, ...]:
+        return self.classifier.categories if self.classifier else ()
 
     def _goes_together(self) -> None:
         judged = self.topology in ("sparse", "refine") or self.guard
@@ -204,8 +212,14 @@ class Mixture(_Strict):
         for name in ("ranking", "ballots"):
             if name in self.model_fields_set and self.combine != "rank":
                 raise ValueError(f'{name} is of combine = "rank"; this one is "{self.combine}"')
-        if "agree" in self.model_fields_set and not self.first:
+        if "agree" in self.model_fields_set and not self.first and self.mode != "auto":
             raise ValueError("agree goes with first: the share of those asked first that must give the same answer")
+        if self.embedder is not None:
+            raise ValueError("embedder: it goes with a router, which reads embeddings")
+        if self.batch is not None and (self.combine != "vote" or self.weights is not None):
+            raise ValueError('batch: this is of combine = "vote" without weights, which it is decided without')
+        if "sure" in self.model_fields_set and self.batch is None:
+            raise ValueError("sure goes with batch: how likely it must be that a vote is decided")
         if len(self.first) == 1 and self.verify is None:
             raise ValueError(
                 "first: one agent by itself agrees with itself; name several, or verify, which says what is right"

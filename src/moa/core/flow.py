@@ -75,6 +75,8 @@ class Ask:
     label: str = ""
     steps: int | None = None
     """Steps still expected, this one included: its share of the time left is 1/steps (None: half)."""
+    extra: bool = False
+    """Worth having, and not needed: where money or time for its calls is out, they fail, and the run does not end."""
 
     def __await__(self) -> Generator[Ask, Outcomes, Outcomes]:
         return (yield self)

@@ -36,7 +36,8 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps of the longest way a flow can take; the fewest and most calls; the worst cost in US dollars.
+    """The steps of the longest way a flow can take; the fewest and most calls; the worst cost in US dollars, and `needed_cost`, the
+    same without the steps that are extra.
 
     `worst_cost` is None where the price of a model in `unpriced` is unknown. `assumed` is set where a call without
     max_tokens was taken to write at most ASSUMED_MAX_TOKENS.
@@ -48,18 +49,25 @@ class Plan:
     worst_cost: float | None
     unpriced: tuple[str, ...]
     assumed: bool
+    needed_cost: float | None = None
 
 
 def plan(
     flow: Callable[[Conversation], Flow[Reply]], conversation: Conversation, price: Callable[[str], Price | None]
 ) -> Plan:
-    """Play a flow with placeholders that agree, disagree and fail, and sum up what it asked."""
+    """Play a flow with placeholders that agree, disagree and fail, and that choose each way there is, and sum up what it asked."""
     plays = [_asked(flow(conversation), answer) for answer in (_agreeing, _disagreeing(), _failing)]
+    if any(call.role in CHOOSING for asked in plays for ask in asked for call in ask.calls):
+        plays += [_asked(flow(conversation), _choosing(n)) for n in range(MOST_CHOICES)]
     longest = max(plays, key=lambda asked: sum(len(ask.calls) for ask in asked))
     played = [[call for ask in asked for call in ask.calls] for asked in plays]
     models = dict.fromkeys(model for calls in played for call in calls for model in (call.model, *call.fallbacks))
     unpriced = tuple(model for model in models if price(model) is None)
-    worst = None if unpriced else max(sum(_worst_of_all(call, price) for call in calls) for calls in played)
+    needed = [[call for ask in asked if not ask.extra for call in ask.calls] for asked in plays]
+    worst, least = (
+        None if unpriced else max(sum(_worst_of_all(call, price) for call in calls) for calls in ways)
+        for ways in (played, needed)
+    )
     return Plan(
         steps=tuple(PlannedStep(ask.label, ask.calls, ask.final) for ask in longest),
         least_calls=min(map(len, played)),
@@ -67,6 +75,7 @@ def plan(
         worst_cost=worst,
         unpriced=unpriced,
         assumed=any(call.sampling.max_tokens is None for calls in played for call in calls),
+        needed_cost=least,
     )
 
 
@@ -182,6 +191,25 @@ def _agreeing(call: Call) -> Outcome:
 def _disagreeing() -> Callable[[Call], Outcome]:
     count = iter(range(1, 1_000_000))
     return lambda call: _placeholder(call, f"Answer: {next(count)}")
+
+
+CHOOSING = ("classifier", "embedder")
+"""Roles of calls by whose reply a flow chooses what it asks next."""
+MOST_CHOICES = 32
+"""Among how many ways such a flow may choose."""
+
+
+def _choosing(n: int) -> Callable[[Call], Outcome]:
+    """Placeholders that disagree, but for those by which the n-th way is chosen."""
+    disagreeing = _disagreeing()
+    return lambda call: _placeholder(call, str(n)) if call.role in CHOOSING else disagreeing(call)
+
+
+def pretended(reply: Reply, ways: int) -> int | None:
+    """Which of so many ways a plan's placeholder chooses; None where the reply is a real one, or chooses none."""
+    if reply.model != PLACEHOLDER or not reply.text.isdigit():
+        return None
+    return int(reply.text) % ways
 
 
 def _failing(call: Call) -> Outcome:

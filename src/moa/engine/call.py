@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from moa.core.errors import Abstained, CallError, MoaError
+from moa.core.errors import Abstained, BudgetExceeded, CallError, MoaError
 from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted, Wasted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.growing import grow
@@ -143,6 +143,8 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         run.recorder.emit(CallFailed(Failure.of(error), clock() - started), span)
         if isinstance(error, CallError):
             return error
+        if ask.extra and isinstance(error, BudgetExceeded):
+            return CallError(f"no money is left for it: {error}")
         raise  # a Halt, or a mistake in the configuration: the run ends
     except asyncio.CancelledError as stop:
         run.recorder.emit(CallCancelled(str(stop) or RUN_ENDED, clock() - started), span)

@@ -52,6 +52,8 @@ async def _carry_out(
 ) -> object:
     now = asyncio.get_running_loop().time()
     if deadline is not None and deadline - now < LEAST_SECONDS:
+        if isinstance(rules, Ask) and rules.extra:
+            return enough(rules, 0, (TimedOut("no time is left for it"),)) or Outcomes(map(Late, rules.calls))
         raise DeadlinePassed(f"the deadline passed before step {rules.label!r} could start")
     closes = None if deadline is None else now + share(deadline - now, rules.steps)
     size = len(rules.calls) if isinstance(rules, Ask) else len(rules.flows)

@@ -12,6 +12,7 @@ class Record:
     """One question: what each agent answered (None: nothing that could be read) and how right that is, 0 to 1.
 
     `answers` compare equal where they mean the same; `category` is what kind of question it is, as far as that is known beforehand.
+    `cost` (US dollars) and `seconds` are what each agent's answer took, where that is known, `embedding` the question's.
     """
 
     question: str
@@ -19,6 +20,9 @@ class Record:
     right: Mapping[str, float]
     category: str = ""
     key: str = field(default="", compare=False)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    embedding: tuple[float, ...] = ()
 
 
 def folds(records: Sequence[Record], count: int = 5, seed: int = 0) -> list[list[Record]]:

@@ -7,8 +7,10 @@ consortium.py  until agreement is measured                escalate.py    more on
 route.py       who answers, by rules                      alone.py       one member by itself
 combine.py     synthesise, select                         rank.py        judges compare or rank
 council.py     anonymous peer ranking, a chairman         fusion.py      an analysis, then the answer
-vote.py        the answer most give                       weigh.py       votes by what each is worth
+vote.py        the answer most give                       adaptive.py    a vote, a few at a time (arXiv 2305.11860)
+weigh.py       votes by what each is worth                router.py      whom to ask, as learnt (arXiv 2403.12031)
 medoid.py      the one most like the others               best_of.py     by a verifier
+classify.py    of which category a question is            modes.py       solo, auto, full
 fields.py      JSON, voted on field by field              pool.py        probabilities into one, calibrated
 guard.py       never worse than the best proposal         sift.py        copies count once; who stands outside
 gate.py        what must not leave in an answer           schema.py      an answer that must obey a schema

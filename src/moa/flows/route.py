@@ -26,6 +26,7 @@ class Rule:
     `words`: one of these stands in the last turn, as a word, in whatever case. `longer` and `shorter` are characters of that
     turn. `code`: it holds program text. `images` and `tools`: there are any in the whole conversation. `script`: most of its
     letters are of this one ("latin", "cyrillic", "greek", "arabic", "hebrew", "han", "kana", "hangul", "devanagari", "thai").
+    `tag` is what the caller calls the question, `category` what a classifier does: a conversation does not tell, so both are given.
     """
 
     to: MakeFlow
@@ -36,8 +37,10 @@ class Rule:
     images: bool | None = None
     tools: bool | None = None
     script: str | None = None
+    tag: str | None = None
+    category: str | None = None
 
-    def holds(self, conversation: Conversation) -> bool:
+    def holds(self, conversation: Conversation, tag: str = "", category: str = "") -> bool:
         """Whether every condition that is set holds."""
         turn = up_to_last_turn(conversation)[-1].text if conversation else ""
         found: tuple[tuple[object, Callable[[], bool]], ...] = (
@@ -48,13 +51,19 @@ class Rule:
             (self.images, lambda: _has(conversation, Image) is self.images),
             (self.tools, lambda: (_has(conversation, ToolCall) or _has(conversation, ToolResult)) is self.tools),
             (self.script, lambda: script_of(turn) == self.script),
+            (self.tag, lambda: tag == self.tag),
+            (self.category, lambda: category == self.category),
         )
         return all(holds() for condition, holds in found if condition is not None)
 
 
-def routed(rules: Sequence[Rule], otherwise: MakeFlow) -> MakeFlow:
-    """The flow of the first rule that holds, else the other one."""
-    return lambda conversation: next((one.to for one in rules if one.holds(conversation)), otherwise)(conversation)
+def routed(rules: Sequence[Rule], otherwise: MakeFlow, tag: str = "", category: str = "") -> MakeFlow:
+    """The flow of the first rule that holds for a question of that tag and category, else the other one."""
+
+    def choose(conversation: Conversation) -> Flow[Reply]:
+        return next((one.to for one in rules if one.holds(conversation, tag, category)), otherwise)(conversation)
+
+    return choose
 
 
 def _any_of(words: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from moa.core.agents import Agent
 from moa.core.errors import ConfigError
 from moa.core.flow import Combine, Flow
 from moa.core.types import Conversation, Reply
+from moa.flows.adaptive import SURE, adaptive
 from moa.flows.agreement import comparable
 from moa.flows.answers import Kind
 from moa.flows.best_of import Verifier, best_of
@@ -55,13 +56,16 @@ class Judging:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Who reads whom. `keep` is of "sparse", `group` (members of one) of "tree", `confidence` of "consortium"; `residual`
-    layers read what older ones said, too."""
+    layers read what older ones said, too. A vote asks `batch` at a time (0: all at once) until it is decided, with a chance of
+    `sure`."""
 
     shape: Shape = "layered"
     keep: int = 2
     group: int = 3
     confidence: float = 0.8
     residual: bool = False
+    batch: int = 0
+    sure: float = SURE
 
 
 def combiner(
@@ -140,6 +144,10 @@ def topology(
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
         return partial(vote, agents=agents, kind=kind)
+    if layout.batch:
+        if how != "vote" or layers != [agents] or need is not None or least != 1 or judging.anchor or judging.sift:
+            raise ConfigError("batch: only a plain vote of one layer of agents is taken a few at a time")
+        return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
     if judging.sift:
         combine = sifted(combine, outliers=True)

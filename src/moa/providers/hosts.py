@@ -16,8 +16,8 @@ from moa.core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where to send requests, on which wire ("chat", "responses", "anthropic" or "gemini"), with which key, and how this
-    host differs from the rest.
+    """Where to send requests, on which wire ("chat", "responses", "anthropic", "gemini" or "embeddings"), with which key, and
+    how this host differs from the rest.
 
     `key_env` and `base_url_env` name variables in the order they are tried. `max_tokens` and `seed` are the names of those
     fields here. `stream_usage`: whether `stream_options` may be sent. `keep_alive`: whether a connection is kept for the next
@@ -54,6 +54,13 @@ _ALL = (
         "openai-responses",
         "https://api.openai.com/v1",
         wire="responses",
+        key_env=("OPENAI_API_KEY",),
+        base_url_env=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+    ),
+    _remote(
+        "openai-embeddings",
+        "https://api.openai.com/v1",
+        wire="embeddings",
         key_env=("OPENAI_API_KEY",),
         base_url_env=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
     ),
@@ -114,7 +121,7 @@ def key_of(host: Host, environ: Mapping[str, str]) -> str | None:
 
 
 def custom(name: str, base_url: str, key_env: str | None = None, wire: str = "chat", like: Host | None = None) -> Host:
-    """A host at `base_url` (up to and without `/chat/completions`, `/responses` or `/messages`), with the quirks of `like`.
+    """A host at `base_url` (up to and without `/chat/completions`, `/embeddings` …), with the quirks of `like`.
 
     Raises:
         ConfigError: `base_url` is no http(s) URL.
@@ -127,7 +134,7 @@ def custom(name: str, base_url: str, key_env: str | None = None, wire: str = "ch
     return replace(like, base_url=base_url, key_env=host.key_env, wire=wire, local=near)
 
 
-_PATHS = ("/chat/completions", "/responses", "/messages")
+_PATHS = ("/chat/completions", "/responses", "/messages", "/embeddings")
 
 
 def checked(address: str, where: str) -> str:

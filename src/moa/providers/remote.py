@@ -20,12 +20,15 @@ from moa.providers._masked import masked
 from moa.providers._sse import EventStream
 from moa.providers._wire import Reading, Wire, model_of
 from moa.providers.anthropic import Messages
+from moa.providers.embeddings import Embeddings
 from moa.providers.gemini import Gemini
 from moa.providers.hosts import Host
 from moa.providers.openai import Chat, renamed
 from moa.providers.responses import Responses
 
-WIRES: dict[str, Wire] = {"chat": Chat(), "responses": Responses(), "anthropic": Messages(), "gemini": Gemini()}
+WIRES: dict[str, Wire] = {
+    "chat": Chat(), "responses": Responses(), "anthropic": Messages(), "gemini": Gemini(), "embeddings": Embeddings(),
+}  # fmt: skip
 """Every wire, by the name that a Host gives it."""
 
 LIMIT = 32 << 20

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 
+from moa.config.choosing import Told
 from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError
 from moa.core.events import Delta, Event, RunFinished
@@ -17,6 +18,7 @@ from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampli
 from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
 from moa.flows.agreement import agreement_of
+from moa.flows.modes import Mode
 from moa.server.refusals import Rejection
 from moa.server.seen import seen
 
@@ -33,8 +35,8 @@ class Picture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The `moa` object of a request: what a caller may set. Times are in seconds, money in US dollars.
 
-    `proposers`, `aggregator` and `layers` replace those of the mixture, by names of configured agents; `solo` asks the aggregator
-    alone.
+    `proposers`, `aggregator` and `layers` replace those of the mixture, by names of configured agents; `mode` is how much of it
+    works ("full", "auto", or "solo": the aggregator alone, which `solo` says, too); `tag` is what its routes know the question by.
     `proposals`: give back what the proposers said. While a stream is silent, `events` sends the events of the run, `progress` tells
     of them in words, as reasoning. `parts` are named parts of the question, which join its last user turn (docs/parts.md).
     """
@@ -45,15 +47,32 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     deadline: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
     max_cost: Annotated[float, msgspec.Meta(gt=0)] | None = None
     solo: bool = False
+    mode: Mode | None = None
+    tag: Annotated[str, msgspec.Meta(max_length=100)] = ""
     proposals: bool = False
     events: bool = False
     progress: bool = False
     parts: Annotated[dict[str, str | Picture], msgspec.Meta(max_length=MOST_PARTS)] = {}
 
     @property
-    def shape(self) -> tuple[tuple[str, ...], str, int, bool]:
+    def shape(self) -> tuple[tuple[str, ...], str, int]:
         """What of it makes another mixture."""
-        return self.proposers, self.aggregator, self.layers, self.solo
+        return self.proposers, self.aggregator, self.layers
+
+    @property
+    def told(self) -> Told:
+        """How much of the mixture is to work, and the question's tag.
+
+        Raises:
+            Rejection: two modes are asked for.
+        """
+        if self.solo and self.mode not in (None, "solo"):
+            raise Rejection(
+                f'\'solo\' is mode "solo", and this request asks for mode "{self.mode}", too.',
+                param="moa.mode",
+                code="invalid_value",
+            )
+        return Told("solo" if self.solo else self.mode, self.tag)
 
 
 @quickly_made

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from functools import partial
 
 from moa.config.build import Rig
+from moa.config.choosing import Told
 from moa.config.flows import agent_of, default_name, flow_of
 from moa.config.spec import Mixture as Spec
 from moa.core.errors import ConfigError
@@ -93,32 +94,29 @@ class Catalogue:
                 code="model_not_found",
                 param="model",
             )
-        key = (model, options.shape)
+        told = options.told.within(self.rig.config.spec)
+        key = (model, options.shape, told)
         if key not in self._made:
-            self._made[key] = self._make(model, options)
+            self._made[key] = self._make(model, options, told)
             while len(self._made) > MOST_KEPT:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
         return self._made[key]
 
-    def _make(self, model: str, options: Options) -> Mixture:
+    def _make(self, model: str, options: Options, told: Told) -> Mixture:
         config, name = self.rig.config, self.name(model)
         if not self.is_mixture(model):
-            if options.shape != Options().shape:
+            if options.shape != Options().shape or told.mode is not None:
                 raise _wrong("moa", f"'{_short(model)}' is a single model: it has no proposers, aggregator or layers.")
             return self._on(name, self._alone(name), None, None)
         spec = config.spec.mixtures[name]
         changed = self._changed(spec, options)
-        if options.solo:
-            if changed.aggregator is None:
-                raise _wrong("moa.solo", "'solo' asks the aggregator alone, and this mixture has none.")
-            return self._on(name, self._alone(changed.aggregator), spec.deadline, spec.max_cost)
         try:
-            flow = flow_of(config, name, spec=changed)
+            flow = flow_of(config, name, spec=changed, told=told)
         except ConfigError as error:
-            if changed is spec:
+            if changed is spec and told.mode is None:
                 raise
-            raise _wrong("moa", str(error)) from None
+            raise _wrong("moa.mode" if changed is spec else "moa", str(error)) from None
         return self._on(name, flow, spec.deadline, spec.max_cost)
 
     def _on(self, name: str, flow: MakeFlow, deadline: float | None, max_cost: float | None) -> Mixture:
@@ -127,11 +125,8 @@ class Catalogue:
         )
 
     def _alone(self, name: str) -> MakeFlow:
-        """One member by itself: an agent, or a mixture."""
-        spec = self.rig.config.spec
-        inner = name in spec.mixtures and name not in spec.agents
-        member = flow_of(self.rig.config, name) if inner else agent_of(name, spec.agents.get(name))
-        return partial(alone, member=member)
+        """One agent by itself."""
+        return partial(alone, member=agent_of(name, self.rig.config.spec.agents[name]))
 
     def _changed(self, spec: Spec, options: Options) -> Spec:
         """The same mixture with other members, all of them configured agents."""

@@ -1,0 +1,93 @@
+"""Who works on a question of a mixture, as its spec says: its mode, its routes, its classifier, its learnt router."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from moa.config.learnt import learnt
+from moa.config.routes import Route
+from moa.config.spec import Mixture, Spec
+from moa.core.agents import Agent
+from moa.core.errors import ConfigError
+from moa.flows.alone import alone
+from moa.flows.classify import Classifier, classified
+from moa.flows.members import Member
+from moa.flows.modes import Mode
+from moa.flows.route import Rule, routed
+from moa.flows.router import Router, by_router
+from moa.flows.topology import MakeFlow
+
+Find = Callable[[str, str], Member]
+"""The member of a name, which stands at a place of the mixture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the caller says of a question: how much of the mixture is to work (None: as configured), and its tag."""
+
+    mode: Mode | None = None
+    tag: str = ""
+
+    def within(self, spec: Spec) -> Told:
+        """The same, without a tag that no route looks at: there are only so many that make a difference."""
+        tags = {route.tag for mixture in spec.mixtures.values() for route in mixture.routes}
+        return self if self.tag in tags or not self.tag else Told(self.mode)
+
+
+UNTOLD = Told()
+
+
+def mode_of(spec: Mixture, told: Told) -> Mode:
+    """How much of a mixture works."""
+    return told.mode or spec.mode or ("auto" if spec.first else "full")
+
+
+def chosen(spec: Mixture, member: Find, tag: str, whole: Callable[[str], MakeFlow]) -> MakeFlow:
+    """What answers a question of that tag: where the first route leads whose conditions hold, else the `whole` for its category.
+
+    Raises:
+        ConfigError: a name stands for nothing; names the place.
+    """
+    rules = [_rule(route, member(route.to, f"routes[{n}].to")) for n, route in enumerate(spec.routes)]
+    if spec.classifier is None:
+        return routed(rules, whole(""), tag)
+    agent = member(spec.classifier.agent, "classifier.agent")
+    if not isinstance(agent, Agent):
+        raise ConfigError("classifier.agent: a classifier is an agent, not a mixture")
+    before = next((n for n, rule in enumerate(rules) if rule.category is not None), len(rules))
+    flows = {
+        category: routed(rules[before:], whole(category), tag, category)
+        for category in ("", *spec.classifier.categories)
+    }
+    sorting = partial(classified, classifier=Classifier(agent, spec.classifier.categories), flows=flows)
+    return routed(rules[:before], sorting, tag)
+
+
+def by_learnt_router(spec: Mixture, member: Find, mode: Mode) -> MakeFlow:
+    """The agent or mixture that the router of a mixture chooses; its best single one in mode "solo".
+
+    Raises:
+        ConfigError: the file is no router, or a name in it stands for nothing; names the place.
+    """
+    router = learnt("router", spec.router or "", Router)
+    members = {name: by_itself(member(name, f"router ({spec.router})")) for name in router.agents}
+    if mode == "solo":
+        return members[router.best]
+    if mode == "auto":
+        raise ConfigError('mode: a router asks one already; "auto" is of mixtures with several')
+    if (router.reads == "words") == (spec.embedder is not None):
+        reads = "only words, so leave it out" if router.reads == "words" else "embeddings: name the model they are of"
+        raise ConfigError(f"embedder: {spec.router} reads {reads}")
+    embedder = Agent(spec.embedder, name="embedder", max_tokens=1) if spec.embedder else None
+    return partial(by_router, router=router, members=members, embedder=embedder)
+
+
+def by_itself(member: Member) -> MakeFlow:
+    """A member as a flow: an agent alone, a mixture as it is."""
+    return partial(alone, member=member) if isinstance(member, Agent) else member
+
+
+def _rule(route: Route, to: Member) -> Rule:
+    return Rule(by_itself(to), **route.model_dump(exclude={"to"}))

@@ -1,0 +1,52 @@
+"""A task classifier: an agent is asked of which category a question is, and by that is chosen who works (as in HuggingGPT's model
+selection, arXiv 2303.17580)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from moa.core.agents import Agent
+from moa.core.errors import CallError
+from moa.core.flow import Ask, Flow
+from moa.core.plan import pretended
+from moa.core.prompts import CLASSIFY, up_to_last_turn
+from moa.core.types import Conversation, Reply, user
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """An agent that says of which of the `categories` a question is; of no other, whatever it writes."""
+
+    agent: Agent
+    categories: tuple[str, ...]
+
+    async def category(self, conversation: Conversation) -> str:
+        """The category of the last turn; empty where the agent fails, or names none or several of them."""
+        turn = up_to_last_turn(conversation)[-1].text
+        quoted = "> " + turn.replace("\n", "\n> ")
+        asked = (user(CLASSIFY.format(request=quoted, categories=", ".join(self.categories))),)
+        try:
+            call = self.agent.call(asked, role="classifier")
+            reply = (await Ask((call,), label="classify", steps=3)).replies[0]
+        except CallError:
+            return ""
+        if (place := pretended(reply, len(self.categories))) is not None:
+            return self.categories[place]
+        return named(reply.text, self.categories)
+
+
+def named(text: str, categories: tuple[str, ...]) -> str:
+    """The one category that a text names as a word, in whatever case; empty where it names none, or several."""
+    wanted = {category.casefold(): category for category in categories}
+    longest = sorted(wanted, key=len, reverse=True)
+    found = re.findall(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)", text.casefold())
+    return wanted[found[0]] if len(set(found)) == 1 else ""
+
+
+async def classified(
+    conversation: Conversation, classifier: Classifier, flows: Mapping[str, Callable[[Conversation], Flow[Reply]]]
+) -> Reply:
+    """The answer of the flow for the question's category; that of "" is for those of none."""
+    return await flows[await classifier.category(conversation)](conversation)
