@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -81,17 +82,18 @@ def flow_of(config: Config, name: str, above: tuple[str, ...] = (), spec: Mixtur
     aggregator = member(spec.aggregator, "aggregator") if spec.aggregator else None
     where = config.where(f"mixtures.{name}")
     try:
+        weights = learnt("weights", spec.weights, Weights) if spec.weights else None
         made = topology(
             layers,
             aggregator,
-            weighted(learnt("weights", spec.weights, Weights), spec.answers) if spec.weights else spec.combine,
+            weighted(weights, spec.answers) if weights and spec.combine == "vote" else spec.combine,
             spec.answers,
             need=spec.need,
             grace=None if spec.grace == "learnt" else spec.grace,
             least=spec.least,
             window=spec.window,
             layout=Layout(spec.topology, spec.keep, spec.group, spec.confidence, spec.residual),
-            judging=_judging(spec, member),
+            judging=replace(_judging(spec, member), trust=None if spec.combine == "vote" else weights),
         )
         made = _with_first(spec, member, made)
     except ConfigError as error:

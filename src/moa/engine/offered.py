@@ -12,13 +12,13 @@ from moa.core.types import Call, Reply
 def offered(reply: Reply, call: Call) -> tuple[Reply, str]:
     """The reply without calls of tools that its call did not offer, and what was left out, in words."""
     names = {tool.name for tool in call.form.tools}
-    strange = [one.name for one in reply.tool_calls if one.name not in names]
-    if not strange:
-        return reply, ""
     kept = tuple(one for one in reply.tool_calls if one.name in names)
+    if len(kept) == len(reply.tool_calls):
+        return reply, ""
     finish = "stop" if reply.finish == "tool_calls" and not kept else reply.finish
-    told = ", ".join(repr(name[:40]) for name in strange)
-    return replace(reply, tool_calls=kept, finish=finish), f"{told} was called, and never offered: the call is left out"
+    return replace(
+        reply, tool_calls=kept, finish=finish
+    ), "a tool was called that was not offered: the call is left out"
 
 
 def only_offered(emit: Callable[[Fact], None], call: Call) -> Callable[[Fact], None]:

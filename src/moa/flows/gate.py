@@ -7,25 +7,23 @@ that the user did not bring: the ways in which injected text sends data away (OW
 
 from __future__ import annotations
 
-import base64
-import codecs
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from urllib.parse import quote, unquote, urlsplit
+from functools import partial
+from urllib.parse import unquote, urlsplit
 
 from moa.core.flow import Ask, Outcome, Outcomes, mapped
 from moa.core.prompts import own_words
 from moa.core.seen import seen
 from moa.core.types import Choice, Conversation, Reply, ToolCall
 from moa.flows.orders import without_orders
+from moa.flows.spelling import without_secrets
 from moa.flows.topology import MakeFlow
 
 REMOVED = "[removed]"
 WORDS = 10
 """So many words in a row of a system prompt are no chance."""
-LEAST_SECRET = 6
 _IMAGE = re.compile(
     r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)[^)]*\)|<(?:img|iframe|script|link|object|embed|video|audio|source)\b[^>]*>",
     re.IGNORECASE,
@@ -57,13 +55,11 @@ class Gate:
 
         def allowed(call: ToolCall) -> bool:
             passed = (clean(call.name), clean(call.arguments)) == (call.name, call.arguments)
-            return passed or found.update({f"the call of a tool, {call.name!r}": None}) is not None
+            return passed or found.update({"the call of a tool": None}) is not None
 
         text, reasoning = clean(reply.text), clean(reply.reasoning)
-        tools, others = (
-            tuple(filter(allowed, reply.tool_calls)),
-            tuple(self._choice(one, clean, allowed) for one in reply.others),
-        )
+        tools = tuple(filter(allowed, reply.tool_calls))
+        others = tuple(self._choice(one, clean, allowed) for one in reply.others)
         if not found:
             return reply
         reply = replace(reply, text=text, reasoning=reasoning, tool_calls=tools, others=others, logprobs=())
@@ -79,7 +75,11 @@ class Gate:
         """The reply as another model may read it: as it may leave, and without orders to whoever reads it."""
         reply = self.checked(reply, conversation)
         text = without_orders(reply.text)
-        return reply if text == reply.text else replace(reply, text=text).noted("gate: an order to other models")
+        return (
+            reply
+            if text == reply.text
+            else replace(reply, text=text or REMOVED).noted("gate: an order to other models")
+        )
 
     def cleaned(self, text: str, conversation: Conversation) -> tuple[str, tuple[str, ...]]:
         """The text as it may leave, and what was taken out of it."""
@@ -90,7 +90,7 @@ class Gate:
             ("invisible characters", seen),
             ("a foreign image", partial(_without_images, known=known)),
             ("a foreign address", partial(_without_addresses, known=known)),
-            ("a secret", partial(_without_secrets, secrets=self.secrets)),
+            ("a secret", partial(without_secrets, secrets=self.secrets, instead=REMOVED)),
             ("a piece of the system prompt", partial(_without_prompt, system=system, said=said)),
         )
         found = []
@@ -166,40 +166,12 @@ def _loaded(host: str) -> bool:
     return len(labels) > 3 or any(len(label) > 16 or sum(sign.isdigit() for sign in label) > 3 for label in labels)
 
 
-def _without_secrets(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        if len(secret) >= LEAST_SECRET:
-            text = _spellings(secret).sub(REMOVED, text)
-    return text
-
-
-@lru_cache(maxsize=64)
-def _spellings(secret: str) -> re.Pattern[str]:
-    """A secret as it is, backwards, in other alphabets that need no key, and with signs between its letters."""
-    raw = secret.encode()
-    forms = [secret, secret[::-1], quote(secret, safe=""), raw.hex(), codecs.encode(secret, "rot13"), *_base64_of(raw)]
-    forms += ["".join(f"\\u{ord(sign):04x}" for sign in secret), "".join(f"&#{ord(sign)};" for sign in secret)]
-    forms += [
-        " ".join(str(byte) for byte in raw),
-        ",".join(str(byte) for byte in raw),
-        "".join(f"%{byte:02x}" for byte in raw),
-    ]
-    between = r"[\s\-_.,:;|/\\*+'\"`~()\[\]<>]{0,3}"
-    return re.compile("|".join(between.join(map(re.escape, form)) for form in dict.fromkeys(forms)), re.IGNORECASE)
-
-
-def _base64_of(raw: bytes) -> Iterable[str]:
-    """What is sure to stand in the base64 of any text that holds these bytes, at each of the three places they can begin."""
-    for lead in range(3):
-        coded = base64.b64encode(b"\0" * lead + raw).decode().rstrip("=")
-        first, last = (0, 2, 3)[lead], len(coded) - ((lead + len(raw)) % 3 > 0)
-        yield coded[first:last]
-        yield coded[first:last].replace("+", "-").replace("/", "_")
-
-
 def _without_prompt(text: str, system: str, said: str) -> str:
     """The text without WORDS words in a row that only the system prompt has."""
-    theirs, own = _words(system), {tuple(word for word, _, _ in piece) for piece in _runs(_words(said))}
+    theirs = _words(system)
+    if len(theirs) < WORDS:
+        return text
+    own = {tuple(word for word, _, _ in piece) for piece in _runs(_words(said))}
     secret = {key for piece in _runs(theirs) if (key := tuple(word for word, _, _ in piece)) not in own}
     cut = [False] * len(text)
     for piece in _runs(_words(text)):
