@@ -20,7 +20,7 @@ _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\r"))
 _JOINERS = "\u200c\u200d"
 _JOINED = re.compile("[\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefe]")
 _LEFTWARD = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]")
-_EMOJI = re.compile("[#*0-9\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
+_EMOJI = re.compile("[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
 
 
 def seen(text: str) -> str:
@@ -35,6 +35,8 @@ def _kept(match: re.Match[str]) -> str:
     run, text = match[0], match.string
     before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
     if run[0] == "\U0001f3f4":
+        return run
+    if after == "\u20e3" and run == "\ufe0f":  # a keycap
         return run
     if _EMOJI.match(before) and run in ("\ufe0e", "\ufe0f", "\u200d", "\ufe0f\u200d"):
         return run if run[-1] != "\u200d" or _EMOJI.match(after) else ""

@@ -4,7 +4,6 @@ in letters that look alike, in pieces. What needs a key, or a reader's wit (a rh
 from __future__ import annotations
 
 import base64
-import codecs
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ LEAST = 6
 PIECE, PIECES = 4, 4
 """A secret in pieces: at most so many, each of at least so many characters."""
 _BETWEEN = r"[\s\-_.,:;|/\\*+'\"`~()\[\]<>]{0,3}"
-_LOOKS = dict(zip("аеорсухкмтнвіјѕԁԛԝαορνικυτ", "aeopcyxkmthbijsdqwaopvikut", strict=True))
+_LOOKS = dict(zip("аеорсухкмтнвіјѕԁԛԝһьαορνικυτ", "aeopcyxkmthbijsdqwhbaopvikut", strict=True))
 """Small Cyrillic and Greek letters, and the Latin ones that they look like."""
 
 
@@ -56,7 +55,7 @@ def _spellings(secret: str) -> re.Pattern[str]:
     """A secret as it is, backwards, in other alphabets that need no key, and with signs between its letters."""
     raw, back = secret.encode(), secret[::-1].encode()
     plain = plainly(secret)
-    forms = [plain, plain[::-1], quote(secret, safe=""), raw.hex(), codecs.encode(secret, "rot13")]
+    forms = [plain, plain[::-1], quote(secret, safe=""), raw.hex(), *(_shifted(plain, by) for by in range(1, 26))]
     coded = [*_base64_of(raw), *_base64_of(back), *_base64_of(base64.b64encode(raw).rstrip(b"="))]
     forms += [*coded, *(one[::-1] for one in coded), *_base32_of(raw), raw.hex()[::-1], back.hex()]
     forms += ["".join(f"\\u{ord(sign):04x}" for sign in secret), "".join(f"\\x{byte:02x}" for byte in raw)]
@@ -64,6 +63,10 @@ def _spellings(secret: str) -> re.Pattern[str]:
     forms += [mark.join(str(byte) for byte in raw) for mark in " ,"]
     forms += ["".join(f"%{byte:02x}" for byte in raw), " ".join(f"{byte:08b}" for byte in raw)]
     return re.compile("|".join(_BETWEEN.join(map(re.escape, form)) for form in dict.fromkeys(forms)), re.IGNORECASE)
+
+
+def _shifted(text: str, by: int) -> str:
+    return "".join(chr((ord(sign) - 97 + by) % 26 + 97) if "a" <= sign <= "z" else sign for sign in text)
 
 
 def _base64_of(raw: bytes) -> Iterable[str]:
