@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from moa.core.flow import Ask, Outcome, Outcomes, mapped
 from moa.core.prompts import own_words
 from moa.core.seen import seen
-from moa.core.types import Choice, Conversation, Reply, ToolCall
+from moa.core.types import Choice, Conversation, Reply, ToolCall, system
 from moa.flows.orders import without_orders
 from moa.flows.spelling import without_secrets
 from moa.flows.topology import MakeFlow
@@ -37,7 +37,7 @@ _URL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What must not leave: `secrets` (canaries, keys), besides what each conversation's own system message says. Addresses are
+    """What must not leave: `secrets` (canaries, keys), besides what system messages say (the agents' own, too). Addresses are
     let through whose host the user's turns name, or that are among `hosts`."""
 
     secrets: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Gate:
 
     def cleaned(self, text: str, conversation: Conversation) -> tuple[str, tuple[str, ...]]:
         """The text as it may leave, and what was taken out of it."""
-        system = "\n".join(message.text for message in conversation if message.role == "system")
+        theirs = "\n".join(message.text for message in conversation if message.role == "system")
         said = own_words(conversation)
         known = frozenset(map(str.lower, self.hosts)) | frozenset(filter(None, map(_host, _URL.findall(said))))
         steps = (
@@ -91,7 +91,7 @@ class Gate:
             ("a foreign image", partial(_without_images, known=known)),
             ("a foreign address", partial(_without_addresses, known=known)),
             ("a secret", partial(without_secrets, secrets=self.secrets, instead=REMOVED)),
-            ("a piece of the system prompt", partial(_without_prompt, system=system, said=said)),
+            ("a piece of the system prompt", partial(_without_prompt, system=theirs, said=said)),
         )
         found = []
         for what, step in steps:
@@ -110,24 +110,29 @@ def gated(flow: MakeFlow, gate: Gate) -> MakeFlow:
 
 async def _gated(flow: MakeFlow, gate: Gate, conversation: Conversation) -> Reply:
     found: dict[str, None] = {}
+    prompts: dict[str, None] = {}  # the agents' own are no less secret than the conversation's
+
+    def whole() -> Conversation:
+        return (*map(system, prompts), *conversation)
 
     def looked_at(outcome: Outcome, role: str = "") -> Outcome:
         if not isinstance(outcome, Reply):
             return outcome
         if role == "aggregator":  # what it says is the answer, or becomes one; its notes go with it
-            return gate.checked(outcome, conversation)
-        reply = gate.proposal(outcome, conversation)
+            return gate.checked(outcome, whole())
+        reply = gate.proposal(outcome, whole())
         who = reply.agent or reply.model or "one"
         found.update({f"{note} in what {who} said": None for note in reply.notes[len(outcome.notes) :]})
         return reply
 
     def heard(ask: Ask, outcomes: Outcomes) -> Outcomes:
+        prompts.update({call.manner.instructions: None for call in ask.calls if call.manner.instructions})
         looked = Outcomes([looked_at(one, call.role) for call, one in zip(ask.calls, outcomes, strict=True)])
         looked.late = tuple([one for late in outcomes.late if isinstance(one := looked_at(late), Reply)])
         return looked
 
     quieted = mapped(flow(conversation), lambda ask: replace(ask, final=False), heard)
-    reply = gate.checked(await quieted, conversation)
+    reply = gate.checked(await quieted, whole())
     for note in found:
         reply = reply.noted(note)
     return reply

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from itertools import combinations
 
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import answer_of
-from moa.flows.medoid import bag_of, cosine, similarity
+from moa.flows.medoid import bag_of, cosine
 from moa.flows.weigh import Weights
 
 _WORD = re.compile(r"\w+")
@@ -103,22 +102,15 @@ def outsider(references: Replies) -> Reply | None:
     """
     if len(references) < FEWEST:
         return None
-    for one in references:
-        others = [other for other in references if other is not one]
-        if _nearest(one, others, similarity) > FAR or any(_same_answer(one, other) for other in others):
+    bags, answers = [bag_of(one.text) for one in references], [answer_of(one.text) for one in references]
+    alike = {pair: cosine(bags[pair[0]], bags[pair[1]]) for pair in combinations(range(len(bags)), 2)}
+    for place, one in enumerate(references):
+        if answers.count(answers[place]) > 1 or max(close for pair, close in alike.items() if place in pair) > FAR:
             continue
-        pairs = [similarity(a.text, b.text) for place, a in enumerate(others) for b in others[place + 1 :]]
-        if sum(pairs) / len(pairs) >= CLOSE:
+        others = [close for pair, close in alike.items() if place not in pair]
+        if sum(others) / len(others) >= CLOSE:
             return one
     return None
-
-
-def _nearest(one: Reply, others: list[Reply], alike: Callable[[str, str], float]) -> float:
-    return max(alike(one.text, other.text) for other in others)
-
-
-def _same_answer(one: Reply, other: Reply) -> bool:
-    return answer_of(one.text) == answer_of(other.text)
 
 
 async def leave_one_out(combine: Combine, conversation: Conversation, references: Replies) -> dict[str, bool]:

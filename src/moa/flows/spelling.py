@@ -4,9 +4,8 @@ in letters that look alike, in pieces. What needs a key, or a reader's wit (a rh
 from __future__ import annotations
 
 import base64
-import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -14,7 +13,8 @@ LEAST = 6
 """A secret of fewer characters stands in honest texts by chance."""
 PIECE, PIECES = 4, 4
 """A secret in pieces: at most so many, each of at least so many characters."""
-_BETWEEN = r"[\s\-_.,:;|/\\*+'\"`~()\[\]<>]{0,3}"
+_BETWEEN = str.maketrans("", "", " \t\n\r\v\f-_.,:;|/\\*+'\"`~()[]<>")
+"""Signs that may stand between any two of a secret's."""
 _LOOKS = dict(zip("аеорсухкмтнвіјѕԁԛԝһьαορνικυτ", "aeopcyxkmthbijsdqwhbaopvikut", strict=True))
 """Small Cyrillic and Greek letters, and the Latin ones that they look like."""
 
@@ -23,8 +23,7 @@ def without_secrets(text: str, secrets: Sequence[str], instead: str) -> str:
     """The text with `instead` in the place of each secret, in whatever spelling it stands there."""
     for secret in secrets:
         if len(secret) >= LEAST:
-            spans = [match.span() for match in _spellings(secret).finditer(plainly(text))]
-            text = _cut(text, spans, instead)
+            text = _cut(text, _places(secret, plainly(text)), instead)
             text = _cut(text, _pieces(secret, plainly(text)), instead)
     return text
 
@@ -50,9 +49,33 @@ def _cut(text: str, spans: Iterable[tuple[int, int]], instead: str) -> str:
     return "".join([*kept, text[at:]])
 
 
+def _places(secret: str, text: str) -> list[tuple[int, int]]:
+    """Where a secret stands in a plain text, whatever signs are between its own."""
+    bare = text.translate(_BETWEEN)
+    found = sorted((at, at + len(form)) for form in _spellings(secret) for at in _each(form, bare))
+    if not found:
+        return []
+    place = [number for number, sign in enumerate(text) if ord(sign) not in _BETWEEN]
+    apart: list[tuple[int, int]] = []
+    for first, last in found:
+        start, end = place[first], place[last - 1] + 1
+        if apart and start < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        else:
+            apart.append((start, end))
+    return apart
+
+
+def _each(form: str, text: str) -> Iterator[int]:
+    at = text.find(form)
+    while at >= 0:
+        yield at
+        at = text.find(form, at + 1)
+
+
 @lru_cache(maxsize=64)
-def _spellings(secret: str) -> re.Pattern[str]:
-    """A secret as it is, backwards, in other alphabets that need no key, and with signs between its letters."""
+def _spellings(secret: str) -> tuple[str, ...]:
+    """A secret as it is, backwards, and in other alphabets that need no key; each without the signs that may stand between."""
     raw, back = secret.encode(), secret[::-1].encode()
     plain = plainly(secret)
     forms = [plain, plain[::-1], quote(secret, safe=""), raw.hex(), *(_shifted(plain, by) for by in range(1, 26))]
@@ -62,7 +85,8 @@ def _spellings(secret: str) -> re.Pattern[str]:
     forms += ["".join(f"&#{ord(sign)};" for sign in secret), "".join(f"&#x{ord(sign):x};" for sign in secret)]
     forms += [mark.join(str(byte) for byte in raw) for mark in " ,"]
     forms += ["".join(f"%{byte:02x}" for byte in raw), " ".join(f"{byte:08b}" for byte in raw)]
-    return re.compile("|".join(_BETWEEN.join(map(re.escape, form)) for form in dict.fromkeys(forms)), re.IGNORECASE)
+    bare = (form.lower().translate(_BETWEEN) for form in forms)
+    return tuple(dict.fromkeys(form for form in bare if len(form) >= LEAST))
 
 
 def _shifted(text: str, by: int) -> str:
