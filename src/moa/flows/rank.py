@@ -53,11 +53,9 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
             )
         )
         best = references[points.index(max(points))]
-        return (
-            best
-            if any(points)
-            else best.noted("rank: the judges prefer none, or go by the place; this is the first one")
-        )
+        if len(set(points)) > 1:
+            return best
+        return best.noted("rank: the judges prefer none, or go by the place; this is the first one")
 
     return combine
 
