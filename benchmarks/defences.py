@@ -145,9 +145,9 @@ def deceivers(args: argparse.Namespace) -> Iterator[Figure]:
         checkable = fmean(accuracy(records, agent) for agent in agents) >= CHECKABLE
         best = 100 * max(accuracy(records, agent) for agent in agents)
         votes: dict[str, Vote] = {"plurality": plurality, "reputation": robust({}, sift=False, trust=True)}
-        if texts and checkable:
+        if texts and name == "gsm.small6":  # those that take long, where a deceiver costs most
             votes |= {"sifted": robust(texts, sift=True, trust=False), "robust": robust(texts, sift=True, trust=True)}
-        if not args.quick and checkable:
+        if not args.quick and name == "gsm.small6":
             votes["weighted"] = weighed
         base = percent(plurality(records, agents))
         mean = fmean(accuracy(records, agent) for agent in agents)
