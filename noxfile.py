@@ -34,3 +34,4 @@ def benchmarks(session: nox.Session) -> None:
     session.install(".[dev]")
     session.run("python", "benchmarks/embedded.py", "--quick")
     session.run("python", "benchmarks/overhead.py", "--quick")
+    session.run("python", "benchmarks/defences.py", "--quick")

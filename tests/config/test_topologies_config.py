@@ -83,7 +83,7 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
         (PANEL + 'aggregator = "agg"\nfirst = ["a"]', "name several, or verify"),
         (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),
-        (PANEL + 'aggregator = "agg"\nweights = "w.json"', 'weights: this is of combine = "vote"'),
+        (PANEL + 'aggregator = "agg"\nweights = "w.json"', "weights: w.json: No such file"),
         (PANEL + 'combine = "vote"\nweights = "nowhere.json"', "weights: nowhere.json: No such file"),
         (PANEL + 'aggregator = "agg"\nroutes = [{ to = "b" }]', "a route says when it is taken"),
         (

@@ -13,7 +13,7 @@ from moa.config.schema import problem_of
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.flow import Played
-from moa.core.types import Choice, Form, Reply, ToolCall
+from moa.core.types import Choice, Form, Reply, Tool, ToolCall
 from moa.flows.schema import under_schema
 from moa.flows.topology import topology
 from moa.providers.fake import Fake, Script
@@ -119,5 +119,5 @@ def test_a_watcher_sees_only_the_repaired_answer() -> None:
 
 def test_a_watcher_sees_tool_calls_under_a_schema_too() -> None:
     call = ToolCall("1", "look", '{"at": 1}')
-    said, _ = watched(Script(tool_calls=(call,)), Form(schema=CITY))
+    said, _ = watched(Script(tool_calls=(call,)), Form(schema=CITY, tools=(Tool("look"),)))
     assert [(delta.what, delta.id, delta.text) for delta in said] == [("tool", "1", '{"at": 1}')]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -109,18 +110,18 @@ def _whole(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFl
     if spec.router:
         return by_learnt_router(spec, member, mode)
     layers = _layers(spec, member)
-    weights = learnt("weights", spec.weights, Weights) if spec.weights else None
+    weights, votes = learnt("weights", spec.weights, Weights) if spec.weights else None, spec.combine == "vote"
     made = topology(
         layers,
         member(spec.aggregator, "aggregator") if spec.aggregator else None,
-        weighted(weights, spec.answers, lambda conversation: category) if weights else spec.combine,
+        weighted(weights, spec.answers, lambda conversation: category) if weights and votes else spec.combine,
         spec.answers,
         need=spec.need,
         grace=None if spec.grace == "learnt" else spec.grace,
         least=spec.least,
         window=spec.window,
         layout=Layout(spec.topology, spec.keep, spec.group, spec.confidence, spec.residual, spec.batch or 0, spec.sure),
-        judging=_judging(spec, member),
+        judging=replace(_judging(spec, member), trust=None if votes else weights),
     )
     return _with_first(spec, member, layers[0], made) if mode == "auto" else made
 

@@ -116,11 +116,12 @@ class Mixture(_Strict):
     every "call", or on every n-th.
 
     `topology` is who reads whom, `combine` how one answer is made of many (docs/methods.md). `judges` judge in the aggregator's
-    place; `weights` names a file of what each vote is worth, `pool` one of how probabilities are pooled. A vote asks `batch` at a
-    time, until it is decided with a chance of `sure`. The first of `routes` whose conditions hold answers in the mixture's place;
-    the `classifier` says of which category a question is. A `router` (a file, in place of layers) chooses one of the agents it has
-    learnt of, by a question's words, or by what an `embedder` makes of them. `mode` is how much works where the caller does not
-    say. With `sift` copies of long proposals count once, and who stands far outside is left out. `first` answer before all others,
+    place; `weights` names a file of what each vote is worth (whose vote is worth nothing is left out where nobody votes), `pool`
+    one of how probabilities are pooled. A vote asks `batch` at a time, until it is decided with a chance of `sure`. The first of
+    `routes` whose conditions hold answers in the mixture's place; the `classifier` says of which category a question is. A `router`
+    (a file, in place of layers) chooses one of the agents it has learnt of, by a question's words, or by what an `embedder` makes
+    of them. `mode` is how much works where the caller does not say. With `sift` copies of long proposals count once in a vote, too,
+    and who stands far outside is left out. `first` answer before all others,
     and the mixture only where less than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers
     `keep` proposals are passed on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees.
     `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard.
@@ -224,9 +225,8 @@ class Mixture(_Strict):
             raise ValueError(
                 "first: one agent by itself agrees with itself; name several, or verify, which says what is right"
             )
-        for name, way in (("weights", "vote"), ("pool", "pool")):
-            if getattr(self, name) is not None and self.combine != way:
-                raise ValueError(f'{name}: this is of combine = "{way}"; this one is "{self.combine}"')
+        if self.pool is not None and self.combine != "pool":
+            raise ValueError(f'pool: this is of combine = "pool"; this one is "{self.combine}"')
         if self.combine == "best" and self.verify is None:
             raise ValueError('combine = "best" needs verify, which says what a right answer looks like')
 

@@ -209,16 +209,20 @@ def _branches(fork: Fork[Any], script: _Script) -> tuple[Any, ...] | CallError:
     return enough(fork, len(results) - len(failed), failed) or tuple(results)
 
 
-async def mapped(flow: Flow[T], change: Callable[[Ask], Ask]) -> T:
-    """The same flow with every Ask changed on its way out."""
+async def mapped(
+    flow: Flow[T],
+    change: Callable[[Ask], Ask],
+    heard: Callable[[Ask, Outcomes], Outcomes] = lambda ask, outcomes: outcomes,
+) -> T:
+    """The same flow with every Ask changed on its way out, and what comes back as `heard` has it."""
     step = advance(flow)
     while not isinstance(step, Returned):
         outcome: object
         try:
             if isinstance(step, Ask):
-                outcome = await change(step)
+                outcome = heard(step, await change(step))
             else:
-                outcome = await replace(step, flows=tuple(mapped(child, change) for child in step.flows))
+                outcome = await replace(step, flows=tuple(mapped(child, change, heard) for child in step.flows))
         except CallError as error:
             outcome = error
         step = advance(flow, outcome)

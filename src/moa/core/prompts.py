@@ -1,8 +1,8 @@
 """The words we send, and how references are framed.
 
 References are data, not orders: they join the last user turn (never the system message), anonymous, in an order that
-follows from the call, each inside a frame it cannot leave. Framing is reversible: `unframe` gives back each reference
-byte for byte (design §9). Raise `PROMPT_VERSION` in types.py with any change here.
+follows from the call, each inside a frame it cannot leave, without signs that nobody sees (`core/seen.py`). Framing is reversible:
+`unframe` gives back each reference byte for byte (design §9). Raise `PROMPT_VERSION` in types.py with any change here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 
 from moa.core.named import headed
+from moa.core.seen import seen
 from moa.core.types import Call, Conversation, Message, Reply, Request, Text, assistant, system, user
 
 SYNTHESISE = (
@@ -116,12 +117,24 @@ def repairing(request: Request, reply: Reply, problem: str) -> Request:
     return Request(call, (*request.messages, *turns), request.nonce)
 
 
+def unseen(call: Call) -> str:
+    """What is not shown of the references of a call since nobody would see it, in words; empty where all is shown."""
+    count = sum(seen(reference.text) != reference.text for reference in call.references)
+    return f"{count} of {len(call.references)} references are shown without signs that nobody sees" if count else ""
+
+
+def own_words(conversation: Conversation) -> str:
+    """What the user said, without references that a mixture above has added to it."""
+    parts = (part for message in conversation if message.role == "user" for part in message.parts)
+    return "\n".join(part.text for part in parts if isinstance(part, Text) and not part.text.startswith(_QUOTED))
+
+
 def _framed(call: Call, nonce: str) -> Conversation:
     messages = call.conversation
     if call.manner.framing == "paper":
-        return _into_system(messages, frame_paper(tuple(reference.text for reference in call.references)))
+        return _into_system(messages, frame_paper(tuple(seen(reference.text) for reference in call.references)))
     order, told = display_order(call), call.told
-    texts = tuple([call.references[index].text for index in order])
+    texts = tuple([seen(call.references[index].text) for index in order])
     saw = tuple([told[index] for index in order]) if told else ()
     if call.manner.framing == "quoted":
         return _into_last_user(messages, frame_quoted(texts, saw))
@@ -227,7 +240,9 @@ def with_references(conversation: Conversation, texts: tuple[str, ...], task: st
     """
     if not texts:
         return conversation
-    shuffled = tuple(sorted(texts, key=lambda text: hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()))
+    shuffled = tuple(
+        sorted(map(seen, texts), key=lambda text: hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+    )
     return _into_last_user(conversation, _QUOTED + frame_quoted(shuffled) + (f"\n\n{task}" if task else ""))
 
 

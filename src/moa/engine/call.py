@@ -16,11 +16,12 @@ from moa.core.money import Account
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost, sensible
 from moa.core.profile import with_room
-from moa.core.prompts import render
+from moa.core.prompts import render, unseen
 from moa.core.tokens import written
 from moa.core.types import Call, Reply, Request, Usage, names_of
 from moa.core.usable import blind, broken, no_answer
 from moa.engine.chance import token
+from moa.engine.offered import offered, only_offered
 from moa.engine.recorder import Recorder
 
 RUN_ENDED = "the run ended"
@@ -111,10 +112,11 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         call.key, call.agent, call.model, call.role, call.sample, len(call.references), call.digests, nonce
     )
     span, started = run.recorder.open(fact, step.span), clock()
+    emit, streamed = partial(run.emit, span), run.deltas == "all" or (run.deltas == "final" and ask.final)
     scope = Scope(
-        emit=partial(run.emit, span),
+        emit=only_offered(emit, call) if streamed else emit,
         deadline=step.deadline if ask.keep else step.closes,
-        want_deltas=run.deltas == "all" or (run.deltas == "final" and ask.final),
+        want_deltas=streamed,
         final=ask.final,
         run=run.recorder.run,
         span=span,
@@ -130,6 +132,8 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
         shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")
         if note:
             run.emit(span, Noted("fitted", note))
+        if call.references and (hidden := unseen(call)):
+            run.emit(span, Noted("unseen", hidden))
         request = Request(shown, render(shown, nonce), nonce)
         try:
             reply = await run.provider.send(request, scope)
@@ -168,6 +172,10 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     spent = reply.cost
     if spent is None and (price := run.price(call.model)) is not None:
         spent = sensible(cost(reply.usage, price))
+    if reply.tool_calls:
+        reply, strange = offered(reply, call)
+        if strange:
+            run.emit(span, Noted("tool", strange))
     if (problem := no_answer(reply, call, final=ask.final)) is not None:
         run.emit(span, Wasted(reply.usage, spent))
         raise problem

@@ -1,5 +1,5 @@
 """The gate: what leaves a mixture is looked at by code, since a model obeys whatever it reads, and references are not to be
-trusted.
+trusted. So is what the members say, before another of them reads it: an infected answer infects nobody.
 
 Secrets go out in no spelling, long pieces of a system prompt not at all, and nothing is loaded from, or leads to, an address
 that the user did not bring: the ways in which injected text sends data away (OWASP LLM02, EchoLeak).
@@ -7,29 +7,23 @@ that the user did not bring: the ways in which injected text sends data away (OW
 
 from __future__ import annotations
 
-import base64
-import codecs
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from urllib.parse import quote, unquote, urlsplit
+from functools import partial
+from urllib.parse import unquote, urlsplit
 
-from moa.core.flow import quiet
-from moa.core.types import Conversation, Reply
+from moa.core.flow import Ask, Outcome, Outcomes, mapped
+from moa.core.prompts import own_words
+from moa.core.seen import seen
+from moa.core.types import Choice, Conversation, Reply, ToolCall, system
+from moa.flows.orders import without_orders
+from moa.flows.spelling import without_secrets
 from moa.flows.topology import MakeFlow
 
 REMOVED = "[removed]"
 WORDS = 10
 """So many words in a row of a system prompt are no chance."""
-LEAST_SECRET = 6
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
-)
-"""Control, zero-width, direction and tag characters: text that people do not see."""
-_JOINERS = frozenset(
-    "\u200c\u200d"
-)  # they belong into Persian, Hindi and emoji, where letters or emoji stand around them
 _IMAGE = re.compile(
     r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)[^)]*\)|<(?:img|iframe|script|link|object|embed|video|audio|source)\b[^>]*>",
     re.IGNORECASE,
@@ -43,31 +37,61 @@ _URL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What must not leave: `secrets` (canaries, keys), besides what each conversation's own system message says. Addresses are
+    """What must not leave: `secrets` (canaries, keys), besides what system messages say (the agents' own, too). Addresses are
     let through whose host the user's turns name, or that are among `hosts`."""
 
     secrets: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
     def checked(self, reply: Reply, conversation: Conversation) -> Reply:
-        """The reply as it may leave; what was taken out of it is named in its notes."""
-        text, found = self.cleaned(reply.text, conversation)
-        reply = reply if text == reply.text else replace(reply, text=text)
+        """The reply as it may leave, a call of a tool not at all where something would be taken out of it; what was taken out is
+        named in the notes."""
+        found: dict[str, None] = {}
+
+        def clean(text: str) -> str:
+            text, taken = self.cleaned(text, conversation)
+            found.update(dict.fromkeys(taken))
+            return text
+
+        def allowed(call: ToolCall) -> bool:
+            passed = (clean(call.name), clean(call.arguments)) == (call.name, call.arguments)
+            return passed or found.update({"the call of a tool": None}) is not None
+
+        text, reasoning = clean(reply.text), clean(reply.reasoning)
+        tools = tuple(filter(allowed, reply.tool_calls))
+        others = tuple(self._choice(one, clean, allowed) for one in reply.others)
+        if not found:
+            return reply
+        reply = replace(reply, text=text, reasoning=reasoning, tool_calls=tools, others=others, logprobs=())
         for what in found:
             reply = reply.noted(f"gate: {what}")
         return reply
 
+    def _choice(self, one: Choice, clean: Callable[[str], str], allowed: Callable[[ToolCall], bool]) -> Choice:
+        tools = tuple(filter(allowed, one.tool_calls))
+        return Choice(clean(one.text), one.finish, tools, clean(one.reasoning))
+
+    def proposal(self, reply: Reply, conversation: Conversation) -> Reply:
+        """The reply as another model may read it: as it may leave, and without orders to whoever reads it."""
+        reply = self.checked(reply, conversation)
+        text = without_orders(reply.text)
+        return (
+            reply
+            if text == reply.text
+            else replace(reply, text=text or REMOVED).noted("gate: an order to other models")
+        )
+
     def cleaned(self, text: str, conversation: Conversation) -> tuple[str, tuple[str, ...]]:
         """The text as it may leave, and what was taken out of it."""
-        system = "\n".join(message.text for message in conversation if message.role == "system")
-        said = "\n".join(message.text for message in conversation if message.role == "user")
+        theirs = "\n".join(message.text for message in conversation if message.role == "system")
+        said = own_words(conversation)
         known = frozenset(map(str.lower, self.hosts)) | frozenset(filter(None, map(_host, _URL.findall(said))))
         steps = (
-            ("invisible characters", _seen),
+            ("invisible characters", seen),
             ("a foreign image", partial(_without_images, known=known)),
             ("a foreign address", partial(_without_addresses, known=known)),
-            ("a secret", partial(_without_secrets, secrets=self.secrets)),
-            ("a piece of the system prompt", partial(_without_prompt, system=system, said=said)),
+            ("a secret", partial(without_secrets, secrets=self.secrets, instead=REMOVED)),
+            ("a piece of the system prompt", partial(_without_prompt, system=theirs, said=said)),
         )
         found = []
         for what, step in steps:
@@ -79,22 +103,39 @@ class Gate:
 
 
 def gated(flow: MakeFlow, gate: Gate) -> MakeFlow:
-    """The same flow, its answer looked at before anything of it leaves; so it is not streamed."""
+    """The same flow, its answer looked at before anything of it leaves, so it is not streamed; and every proposal before another
+    model reads it."""
     return partial(_gated, flow, gate)
 
 
 async def _gated(flow: MakeFlow, gate: Gate, conversation: Conversation) -> Reply:
-    return gate.checked(await quiet(flow(conversation)), conversation)
+    found: dict[str, None] = {}
+    prompts: dict[str, None] = {}  # the agents' own are no less secret than the conversation's
 
+    def whole() -> Conversation:
+        return (*map(system, prompts), *conversation)
 
-def _seen(text: str) -> str:
-    """The text without what nobody sees; joiners stay between letters."""
+    def looked_at(outcome: Outcome, role: str = "") -> Outcome:
+        if not isinstance(outcome, Reply):
+            return outcome
+        if role == "aggregator":  # what it says is the answer, or becomes one; its notes go with it
+            return gate.checked(outcome, whole())
+        reply = gate.proposal(outcome, whole())
+        who = reply.agent or reply.model or "one"
+        found.update({f"{note} in what {who} said": None for note in reply.notes[len(outcome.notes) :]})
+        return reply
 
-    def kept(match: re.Match[str]) -> str:
-        before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-        return match[0] if match[0] in _JOINERS and before > "\u02ff" and after > "\u02ff" else ""
+    def heard(ask: Ask, outcomes: Outcomes) -> Outcomes:
+        prompts.update({call.manner.instructions: None for call in ask.calls if call.manner.instructions})
+        looked = Outcomes([looked_at(one, call.role) for call, one in zip(ask.calls, outcomes, strict=True)])
+        looked.late = tuple([one for late in outcomes.late if isinstance(one := looked_at(late), Reply)])
+        return looked
 
-    return _CONTROL.sub(kept, text)
+    quieted = mapped(flow(conversation), lambda ask: replace(ask, final=False), heard)
+    reply = gate.checked(await quieted, whole())
+    for note in found:
+        reply = reply.noted(note)
+    return reply
 
 
 def _host(address: str) -> str:
@@ -130,40 +171,12 @@ def _loaded(host: str) -> bool:
     return len(labels) > 3 or any(len(label) > 16 or sum(sign.isdigit() for sign in label) > 3 for label in labels)
 
 
-def _without_secrets(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        if len(secret) >= LEAST_SECRET:
-            text = _spellings(secret).sub(REMOVED, text)
-    return text
-
-
-@lru_cache(maxsize=64)
-def _spellings(secret: str) -> re.Pattern[str]:
-    """A secret as it is, backwards, in other alphabets that need no key, and with signs between its letters."""
-    raw = secret.encode()
-    forms = [secret, secret[::-1], quote(secret, safe=""), raw.hex(), codecs.encode(secret, "rot13"), *_base64_of(raw)]
-    forms += ["".join(f"\\u{ord(sign):04x}" for sign in secret), "".join(f"&#{ord(sign)};" for sign in secret)]
-    forms += [
-        " ".join(str(byte) for byte in raw),
-        ",".join(str(byte) for byte in raw),
-        "".join(f"%{byte:02x}" for byte in raw),
-    ]
-    between = r"[\s\-_.,:;|/\\*+'\"`~()\[\]<>]{0,3}"
-    return re.compile("|".join(between.join(map(re.escape, form)) for form in dict.fromkeys(forms)), re.IGNORECASE)
-
-
-def _base64_of(raw: bytes) -> Iterable[str]:
-    """What is sure to stand in the base64 of any text that holds these bytes, at each of the three places they can begin."""
-    for lead in range(3):
-        coded = base64.b64encode(b"\0" * lead + raw).decode().rstrip("=")
-        first, last = (0, 2, 3)[lead], len(coded) - ((lead + len(raw)) % 3 > 0)
-        yield coded[first:last]
-        yield coded[first:last].replace("+", "-").replace("/", "_")
-
-
 def _without_prompt(text: str, system: str, said: str) -> str:
     """The text without WORDS words in a row that only the system prompt has."""
-    theirs, own = _words(system), {tuple(word for word, _, _ in piece) for piece in _runs(_words(said))}
+    theirs = _words(system)
+    if len(theirs) < WORDS:
+        return text
+    own = {tuple(word for word, _, _ in piece) for piece in _runs(_words(said))}
     secret = {key for piece in _runs(theirs) if (key := tuple(word for word, _, _ in piece)) not in own}
     cut = [False] * len(text)
     for piece in _runs(_words(text)):

@@ -32,15 +32,18 @@ def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | 
             return reply
         if verifier is not None and verifier(reply.text) <= 0 < verifier(anchor.text):
             return anchor.noted("guard: the best proposal passes the verifier, the synthesis does not")
-        if judge is not None and await prefers(judge, conversation, anchor, reply):
+        preferred = False if judge is None else await prefers(judge, conversation, anchor, reply)
+        if preferred:
             return anchor.noted("guard: the judge prefers the best proposal to the synthesis, in both orders")
+        if preferred is None:
+            return reply.noted("guard: the judge says otherwise in the other order, so the synthesis stands")
         return reply
 
     return guarded
 
 
-async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply) -> bool:
-    """Whether a judge prefers one reply to another in both orders."""
+async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply) -> bool | None:
+    """Whether a judge prefers one reply to another in both orders; None where it goes by their places."""
     calls = tuple(
         as_given(judge.call(conversation, shown, task=SELECT, role="judge")) for shown in ((one, other), (other, one))
     )
@@ -48,7 +51,5 @@ async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: R
         verdicts = (await Ask(calls, label="guard", least=2, steps=1)).replies
     except CallError:
         return False
-    return [place_picked(verdict.text, call.references) for verdict, call in zip(verdicts, calls, strict=True)] == [
-        0,
-        1,
-    ]
+    picked = [place_picked(verdict.text, call.references) for verdict, call in zip(verdicts, calls, strict=True)]
+    return None if picked in ([0, 0], [1, 1]) else picked == [0, 1]

@@ -11,6 +11,7 @@ from moa.core.prompts import REFINE
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.medoid import similarity
 from moa.flows.members import Member, ask_members
+from moa.flows.sift import distinct
 
 ALIKE = 0.95
 """The similarity from which on one text repeats another."""
@@ -29,15 +30,19 @@ async def layered(
     that says nothing new is the last (residuals and adaptive ending are RMoA's, arXiv 2505.24442, measured there by embeddings).
 
     A layer that fails leaves the references of the layer before; with none at all the aggregator answers alone. Where a
-    layer closes early (`need`) and another follows, who is late goes on meanwhile, and is read by the layer after that.
+    layer closes early (`need`) and another follows, who is late goes on meanwhile, and is read by the layer after that. Of long
+    copies a layer is shown one, and the reply says so in its notes (`sift.py`).
     """
     references: Replies = ()
+    copies = 0
     failure = CallError("there are no proposers")
     for n, layer in enumerate(layers, 1):
         step = {"keep": rules.get("need") is not None and n < len(layers)} | rules
         step |= {"label": f"layer {n}", "steps": len(layers) + 2 - n}
+        shown = distinct(references)
+        copies += len(references) - len(shown)
         try:
-            replies = await ask_members(layer, conversation, references, REFINE if references else "", step)
+            replies = await ask_members(layer, conversation, shown, REFINE if references else "", step)
         except CallError as error:
             failure = error
             continue
@@ -47,7 +52,8 @@ async def layered(
         if settled:
             break
     if references:
-        return await combine(conversation, references)
+        reply = await combine(conversation, references)
+        return reply.noted(f"sifted: {copies} copies are shown to no other layer") if copies else reply
     return await alone(conversation, combine, failure)
 
 

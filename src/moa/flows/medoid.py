@@ -31,22 +31,24 @@ def medoid() -> Combine:
 
 def central(texts: Sequence[str]) -> int:
     """Which text is most like the others; the first of equals."""
-    bags = [_bag(text) for text in texts]
-    closeness = [sum(_cosine(one, two) for two in bags if two is not one) for one in bags]
+    bags = [bag_of(text) for text in texts]
+    closeness = [sum(cosine(one, two) for two in bags if two is not one) for one in bags]
     return closeness.index(max(closeness))
 
 
 def similarity(one: str, two: str) -> float:
     """How alike two texts are, 0 to 1: the cosine of their words and pairs of neighbouring words."""
-    return _cosine(_bag(one), _bag(two))
+    return cosine(bag_of(one), bag_of(two))
 
 
-def _bag(text: str) -> Counter[str]:
+def bag_of(text: str) -> Counter[str]:
+    """How often each word and each pair of neighbouring words stands in a text."""
     words = _WORD.findall(text.lower())
     return Counter(words) + Counter(f"{one} {two}" for one, two in pairwise(words))
 
 
-def _cosine(one: Counter[str], two: Counter[str]) -> float:
+def cosine(one: Counter[str], two: Counter[str]) -> float:
+    """How alike two bags are, 0 to 1."""
     shared = sum(count * two[word] for word, count in one.items())
     size = math.sqrt(sum(count * count for count in one.values()) * sum(count * count for count in two.values()))
     return shared / size if size else 0.0

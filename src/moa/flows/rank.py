@@ -52,7 +52,10 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
                 [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)], len(references)
             )
         )
-        return references[points.index(max(points))]
+        best = references[points.index(max(points))]
+        if len(set(points)) > 1:
+            return best
+        return best.noted("rank: the judges prefer none, or go by the place; this is the first one")
 
     return combine
 

@@ -1,4 +1,5 @@
-"""Proposals are sifted before they are combined: copies count once, and on demand who stands far outside is left out.
+"""Proposals are sifted before they are combined: copies count once, and on demand who stands far outside, or is not trusted, is
+left out.
 
 Copies crowd out the others and look like agreement (sybils); one deceiver costs a mixture a quarter of its score, and most of
 that comes back where the larger group of like answers is kept (arXiv 2503.05856).
@@ -6,27 +7,38 @@ that comes back where the larger group of like answers is kept (arXiv 2503.05856
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import Counter
+from itertools import combinations
 
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import answer_of
-from moa.flows.medoid import similarity
+from moa.flows.medoid import bag_of, cosine
+from moa.flows.weigh import Weights
 
+_WORD = re.compile(r"\w+")
 COPY, LONG = 0.97, 200
 """From this similarity on, a text of at least so many characters is a copy: short answers may well be the same by themselves."""
+FEW = 32
+"""So many references are first looked at by their words alone."""
 FEWEST = 4
 """References from which on one can stand outside."""
 CLOSE, FAR = 0.5, 0.25
 """The others are alike at least so much on average, and the one outside is like none of them by more than so much."""
 
 
-def sifted(combine: Combine, *, outliers: bool = False) -> Combine:
+def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = None) -> Combine:
     """The same way to combine, of what is left of the proposals; who is left out is named in the reply's notes."""
 
     async def combined(conversation: Conversation, references: Replies) -> Reply:
-        kept = distinct(references)
-        notes = [f"sifted: {len(references) - len(kept)} copies count once"] if len(kept) < len(references) else []
+        kept, notes = references if trust is None else trusted(references, trust), []
+        if len(kept) < len(references):
+            gone = ", ".join(one.agent or "one proposal" for one in references if one not in kept)
+            notes.append(f"sifted: {gone} is not trusted")
+        whole, kept = kept, distinct(kept)
+        if len(kept) < len(whole):
+            notes.append(f"sifted: {len(whole) - len(kept)} copies count once")
         if outliers and (outside := outsider(kept)) is not None:
             kept = tuple(one for one in kept if one is not outside)
             notes.append(f"sifted: {outside.agent or 'one proposal'} stands far outside")
@@ -38,13 +50,48 @@ def sifted(combine: Combine, *, outliers: bool = False) -> Combine:
     return combined
 
 
+def trusted(references: Replies, trust: Weights) -> Replies:
+    """The references of agents whose word is worth something; all of them, where nobody's is."""
+    return tuple(one for one in references if trust.weight(one.agent) > 0) or references
+
+
 def distinct(references: Replies) -> Replies:
-    """The references without long copies of earlier ones."""
-    kept: list[Reply] = []
-    for one in references:
-        if len(one.text) < LONG or not any(similarity(one.text, other.text) >= COPY for other in kept):
-            kept.append(one)
-    return tuple(kept)
+    """The references without long copies of earlier ones.
+
+    Two texts whose cosine is COPY or more share one of the rarest words of either, those that make up more than 1 - COPY² of it.
+    Only such pairs are compared (prefix filtering, Bayardo et al., WWW 2007): thousands cost little more than each by itself.
+    """
+    long = [one for one in references if len(one.text) >= LONG]
+    if len(long) < 2 or (len(long) <= FEW and not _some_alike(long)):
+        return references
+    bags = [bag_of(one.text) for one in long]
+    often = Counter(word for bag in bags for word in bag)
+    among: dict[str, list[int]] = {}
+    copies = {place for place in range(len(long)) if _copies_one(place, bags, often, among)}
+    gone = {id(long[place]) for place in copies}
+    return tuple(one for one in references if id(one) not in gone) if gone else references
+
+
+def _some_alike(long: list[Reply]) -> bool:
+    """Whether two of a few texts share half of their words, as copies do: a look that costs little, since honest ones rarely do."""
+    words = [frozenset(_WORD.findall(one.text.lower())) for one in long]
+    return any(2 * len(one & two) >= max(len(one), len(two)) for one, two in combinations(words, 2))
+
+
+def _copies_one(place: int, bags: list[Counter[str]], often: Counter[str], among: dict[str, list[int]]) -> bool:
+    """Whether a text is a copy of one before it; else its rarest words are put `among` those that later ones are looked for by."""
+    bag = bags[place]
+    rarest = sorted(bag, key=often.__getitem__)
+    before = {other for word in bag for other in among.get(word, ())}
+    if any(cosine(bag, bags[other]) >= COPY for other in before):
+        return True
+    left = (1 - COPY * COPY) * sum(count * count for count in bag.values())
+    for word in rarest:
+        among.setdefault(word, []).append(place)
+        left -= bag[word] * bag[word]
+        if left < 0:
+            break
+    return False
 
 
 def outsider(references: Replies) -> Reply | None:
@@ -55,22 +102,15 @@ def outsider(references: Replies) -> Reply | None:
     """
     if len(references) < FEWEST:
         return None
-    for one in references:
-        others = [other for other in references if other is not one]
-        if _nearest(one, others, similarity) > FAR or any(_same_answer(one, other) for other in others):
+    bags, answers = [bag_of(one.text) for one in references], [answer_of(one.text) for one in references]
+    alike = {pair: cosine(bags[pair[0]], bags[pair[1]]) for pair in combinations(range(len(bags)), 2)}
+    for place, one in enumerate(references):
+        if answers.count(answers[place]) > 1 or max(close for pair, close in alike.items() if place in pair) > FAR:
             continue
-        pairs = [similarity(a.text, b.text) for place, a in enumerate(others) for b in others[place + 1 :]]
-        if sum(pairs) / len(pairs) >= CLOSE:
+        others = [close for pair, close in alike.items() if place not in pair]
+        if sum(others) / len(others) >= CLOSE:
             return one
     return None
-
-
-def _nearest(one: Reply, others: list[Reply], alike: Callable[[str, str], float]) -> float:
-    return max(alike(one.text, other.text) for other in others)
-
-
-def _same_answer(one: Reply, other: Reply) -> bool:
-    return answer_of(one.text) == answer_of(other.text)
 
 
 async def leave_one_out(combine: Combine, conversation: Conversation, references: Replies) -> dict[str, bool]:

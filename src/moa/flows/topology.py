@@ -32,6 +32,7 @@ from moa.flows.sift import sifted
 from moa.flows.sparse import sparse
 from moa.flows.tree import tree
 from moa.flows.vote import by_vote, vote
+from moa.flows.weigh import Weights
 
 MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
 Shape: TypeAlias = Literal["layered", "sparse", "tree", "debate", "refine", "consortium"]
@@ -42,7 +43,8 @@ ASK_NOBODY = ("vote", "fields", "medoid", "best", "pool")
 @dataclass(frozen=True, slots=True)
 class Judging:
     """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, how probabilities are pooled,
-    whether the best proposal is an anchor of the answer, and whether copies and who stands far outside are sifted out."""
+    whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, and whom to trust (those
+    whose word is worth nothing are left out)."""
 
     judges: tuple[Agent, ...] = ()
     way: Way = "pairwise"
@@ -51,6 +53,7 @@ class Judging:
     pool: Pool = Pool()
     anchor: bool = False
     sift: bool = False
+    trust: Weights | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def topology(
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
     if how == "council" and not judging.judges:
         judging = replace(judging, judges=tuple(member for member in layers[0] if isinstance(member, Agent)))
-    plain = layout == Layout() and not judging.anchor and not judging.sift
+    plain = layout == Layout() and not judging.anchor and not judging.sift and judging.trust is None
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
         return partial(vote, agents=agents, kind=kind)
@@ -149,8 +152,10 @@ def topology(
             raise ConfigError("batch: only a plain vote of one layer of agents is taken a few at a time")
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
-    if judging.sift:
-        combine = sifted(combine, outliers=True)
+    if (
+        judging.sift or judging.trust or not (callable(how) or how in ASK_NOBODY)
+    ):  # who reads all is not to be crowded out
+        combine = sifted(combine, outliers=judging.sift, trust=judging.trust)
     if judging.anchor:
         combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
     rules = {"need": need, "grace": grace, "least": least}

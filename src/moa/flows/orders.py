@@ -1,0 +1,35 @@
+"""Orders in what other models said: sentences that tell whoever reads them to drop its task or to hand them on (prompt infection,
+arXiv 2410.07283), and marks with which chat templates begin a turn. Told by their words alone: what is put otherwise stays."""
+
+from __future__ import annotations
+
+import re
+
+_WHOM = r"(?:agents?|models?|assistants?|llms?|ais?|bots?|layers?|readers?)"
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b[^.!?\n]{0,40}?"
+    r"\b(?:(?:previous|prior|above|earlier|other|your|all)\s+(?:instructions?|iunstructions|prompts?|rules)|(?:other|previous|prior|above)"
+    r"\s+(?:responses?|answers?|questions?|tasks?))"
+    rf"|\b(?:repeat|copy|include|reproduce|forward|append|pass|hand|spread|tell)\b[^.!?\n]{{0,80}}\b(?:next|other|every|each|following|all)\s+{_WHOM}"
+    r"|\b(?:repeat|copy|include|reproduce|append)\b[^.!?\n]{0,40}\b(?:this|these|message|text|sentence|paragraph)\b[^.!?\n]{0,60}"
+    r"\b(?:your|every|each)\s+(?:answer|response|reply|output|message)s?\b"
+    r"|<\|[^|\n<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?INFORMATION>|\#{2,}\s*\(?system(?:[_ ]message)?\)?"
+    r"|\bbefore you (?:can )?solve the task\b",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+|\n|$)")
+
+
+def without_orders(text: str) -> str:
+    """The text without the sentences that hold an order to whoever reads it."""
+    if not _ORDER.search(text):
+        return text
+    cuts = [match.span() for match in _ORDER.finditer(text)]
+    kept, place = [], 0
+    for match in _SENTENCE.finditer(text):
+        start, end = match.span()
+        if not any(first < end and last > start for first, last in cuts[place:]):
+            kept.append(match[0])
+        while place < len(cuts) and cuts[place][1] <= end:
+            place += 1
+    return "".join(kept).strip()
