@@ -21,7 +21,7 @@ from moa.providers.local import _load
 from moa.providers.openai import Chat
 
 AT_ONCE = 16
-ROUNDS = 2
+ROUNDS = 4
 
 
 @dataclass
