@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 
 Records = Annotated[
-    Path | None, typer.Argument(metavar="[RECORDS]", help="A JSON object a line; docs/methods.md shows one.")
+    Path | None, typer.Argument(metavar="RECORDS", help="A JSON object a line; docs/methods.md shows one.")
 ]
 Runs = Annotated[bool, typer.Option("--runs", help="Of the runs that you rated (moa runs rate), not of a file.")]
 Answers = Annotated[str, typer.Option(metavar="KIND", help="What answers are: auto, number, choice, json, text.")]

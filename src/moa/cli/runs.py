@@ -89,7 +89,7 @@ def show(
 @app.command()
 def rate(
     run: Run,
-    verdict: Annotated[str | None, typer.Argument(metavar="[right|wrong]", help="What its answer is.")] = None,
+    verdict: Annotated[str | None, typer.Argument(metavar="right|wrong", help="What its answer is.")] = None,
     answer: Annotated[str | None, typer.Option("--answer", metavar="TEXT", help="Or: the right answer.")] = None,
     as_json: Json = False,
     config: ConfigFile = None,

@@ -17,7 +17,7 @@ QUESTION_LENGTH = 200
 """Characters of a question that a list of runs shows."""
 
 NEAR = 0.75
-"""How like an id must be to be called the nearest, 0 to 1: two drawn by chance are less."""
+"""How like an id must be to be called the nearest, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
