@@ -9,6 +9,10 @@ from random import Random
 import pytest
 
 from cli.command import moa_says
+from moa import Agent, Mixture
+from moa.providers.fake import Fake
+from moa.stores.rating import Rating
+from moa.stores.sqlite import Sqlite
 
 pytest.importorskip("numpy", reason="weights and pools are fitted with numpy: mixture-of-agents[eval]")
 
@@ -101,3 +105,54 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_text(ROW)
     said = moa_says("learn", "router", "records.jsonl", "--out", "no/such/folder.json", home=tmp_path)
     assert (said.code, "--out no/such/folder.json: cannot be written" in said.problem) == (2, True)
+
+
+def rated_runs(folder: Path, count: int) -> None:
+    """So many runs of "a" and "b", of whom "a" knows cities and "b" sums, each rated by its right answer."""
+    panel = [Agent(f"fake:{name}", name=name) for name in ("a", "b")]
+    store = Sqlite(folder / "runs.db")
+    for number in range(count):
+        city = number % 2 == 0
+        fake = Fake({"a": "right" if city else "no", "b": "no" if city else "right", "judge": "no"})
+        mixture = Mixture([panel], Agent("fake:judge", name="judge"), providers={"fake": fake}, sinks=[store.add])
+        question = f"Which city is number {number}?" if city else f"How much is {number} and {number}?"
+        store.rate(mixture.ask_sync(question).view.run, Rating(answer="Right."))
+    store.close()
+    (folder / "moa.toml").write_text('[store]\npath = "runs.db"\n')
+
+
+def test_a_router_and_weights_are_learnt_from_rated_runs(tmp_path: Path) -> None:
+    rated_runs(tmp_path, 40)
+    learnt = moa_says("learn", "router", "--runs", "--out", "router.json", home=tmp_path)
+    assert (learnt.code, learnt.out) == (0, "")
+    assert "of 40 questions; +" in learnt.err
+    assert "which is significant" in learnt.err
+    (tmp_path / "moa.toml").write_text(AGENTS + '[mixtures.m]\nrouter = "router.json"\n')
+    for question, who in (("Which city is it?", "a"), ("How much is it?", "b")):
+        told = json.loads(moa_says("ask", question, "--json", "--no-store", home=tmp_path).out)
+        assert [call["agent"] for call in told["calls"]] == [who]
+    (tmp_path / "moa.toml").write_text('[store]\npath = "runs.db"\n')
+    assert moa_says("learn", "weights", "--runs", "--out", "w.json", home=tmp_path).code == 0
+    assert set(json.loads((tmp_path / "w.json").read_text())["of"]) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["router", "--runs"], "--runs: 3 rated runs tell of a, b, 10 at least are needed; `moa runs rate ID"),
+        (["router", "--runs", "records.jsonl"], "learn from one of the two: a file of records, or --runs"),
+        (["weights"], "learn from one of the two: a file of records, or --runs"),
+        (["pool", "--runs"], "a pool is of probabilities"),
+    ],
+)
+def test_what_cannot_be_learnt_from_runs_is_told(tmp_path: Path, words: list[str], problem: str) -> None:
+    rated_runs(tmp_path, 3)
+    said = moa_says("learn", *words, "--out", "out.json", home=tmp_path)
+    assert said.code == 2
+    assert problem in said.problem
+
+
+def test_where_no_run_is_rated_it_is_told_how(tmp_path: Path) -> None:
+    said = moa_says("learn", "router", "--runs", "--out", "out.json", home=tmp_path)
+    assert said.code == 2
+    assert "--runs: 0 rated runs, 10 at least are needed; `moa runs rate ID --answer ANSWER` rates one" in said.problem

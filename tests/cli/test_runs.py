@@ -1,4 +1,4 @@
-"""`moa runs`: list, show, replay, export, delete."""
+"""`moa runs`: list, show, rate, replay, export, delete."""
 
 from __future__ import annotations
 
@@ -108,3 +108,32 @@ def test_a_run_without_its_texts_says_why_it_cannot_be_replayed(home: tuple[Path
     ended = moa_says("runs", "replay", run, home=place)
     assert ended.code == 2
     assert "texts were not kept" in ended.problem
+
+
+def test_a_run_is_rated_shown_so_and_rated_again(home: tuple[Path, Host]) -> None:
+    place = home[0]
+    run = json.loads(moa_says("runs", "--json", home=place).out)[0]["id"]
+    assert "rated" not in moa_says("runs", "show", run, home=place).out
+    assert moa_says("runs", "rate", run[:-3], "wrong", home=place).out == f"rated {run}: wrong\n"
+    assert "rated: wrong\n" in moa_says("runs", "show", run, home=place).out
+    said = json.loads(moa_says("runs", "rate", run, "--answer", "432", "--json", home=place).out)
+    assert said == {"run": run, "right": None, "answer": "432"}
+    assert "rated: the right answer is 432\n" in moa_says("runs", "show", run, home=place).out
+    told = json.loads(moa_says("runs", "show", run, "--json", home=place).out)
+    assert told["rating"] == {"right": None, "answer": "432"}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["x"], "say what the answer is: right or wrong, or --answer"),
+        (["x", "good"], "say what the answer is: right or wrong, or --answer"),
+        (["x", "right", "--answer", "4"], "say what the answer is: right or wrong, or --answer"),
+        (["x", "--answer", " "], "there is no answer in it"),
+        (["nobody", "right"], 'no run "nobody" is kept here'),
+    ],
+)
+def test_a_rating_that_cannot_be_kept_is_told(tmp_path: Path, words: list[str], problem: str) -> None:
+    said = moa_says("runs", "rate", *words, home=tmp_path)
+    assert said.code == 2
+    assert problem in said.problem

@@ -17,6 +17,7 @@ from moa.core.errors import ConfigError, StoreFailed
 from moa.core.events import Event
 from moa.stores import _schema, _tables
 from moa.stores._writer import Writer
+from moa.stores.rating import Rating
 from moa.stores.sqlite import Sqlite
 
 DAY = 86_400
@@ -433,3 +434,49 @@ def test_a_write_that_raises_anything_is_kept_and_said() -> None:
     assert writer.full
     with pytest.raises(StoreFailed, match="1 events were not written"):
         writer.close()
+
+
+def test_a_rating_is_kept_and_the_last_one_holds(path: Path) -> None:
+    with closing(Sqlite(path)) as store:
+        assert store.ratings() == {}
+        fill(store, run_of("r1", started=2000.0), run_of("r2", started=1000.0))
+        for run, rating in (("r1", Rating(answer="432")), ("r2", Rating(right=True)), ("r1", Rating(right=False))):
+            store.rate(run, rating)
+    with closing(Sqlite(path)) as store:
+        assert list(store.ratings().items()) == [("r2", Rating(right=True)), ("r1", Rating(right=False))]
+
+
+def test_an_unknown_run_is_not_rated(path: Path) -> None:
+    with closing(Sqlite(path)) as store:
+        with pytest.raises(ConfigError, match='no run "r1" is kept here'):
+            store.rate("r1", Rating(right=True))
+        assert not path.exists()
+
+
+def test_with_a_run_its_rating_goes(path: Path) -> None:
+    with closing(Sqlite(path)) as store:
+        fill(store, run_of("r1"), run_of("r2"))
+        store.rate("r1", Rating(answer="forty-two herrings"))
+        store.delete("r1")
+        fill(store, run_of("r1"))
+        assert store.ratings() == {}
+    assert b"herrings" not in bytes_under(path.parent)
+
+
+def test_without_prompts_no_right_answer_is_written(path: Path) -> None:
+    with closing(Sqlite(path, prompts=False)) as store:
+        fill(store, run_of("r1"))
+        with pytest.raises(ConfigError, match="texts are not kept"):
+            store.rate("r1", Rating(answer="herring"))
+        store.rate("r1", Rating(right=True))
+        assert store.ratings() == {"r1": Rating(right=True)}
+
+
+def test_a_file_from_before_there_were_ratings_takes_them(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(_schema, "MIGRATIONS", _schema.MIGRATIONS[:1])
+        written(path, "r1")
+    with closing(Sqlite(path)) as store:
+        assert store.ratings() == {}
+        store.rate("r1", Rating(right=True))
+        assert store.ratings() == {"r1": Rating(right=True)}

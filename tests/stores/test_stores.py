@@ -176,6 +176,14 @@ def test_an_unknown_start_of_an_id_says_where_to_look(store: AnyStore, prefix: s
         store.find(prefix)
 
 
+def test_an_id_with_a_slip_is_told_the_nearest(store: AnyStore) -> None:
+    fill(store, run_of("0123456789abcdef"), run_of("fedcba9876543210"))
+    with pytest.raises(
+        ConfigError, match='no run "01234x6789" is kept here; the nearest is 0123456789abcdef; `moa runs`'
+    ):
+        store.find("01234x6789")
+
+
 def test_an_ambiguous_start_of_an_id_names_the_runs(store: AnyStore) -> None:
     fill(store, *(run_of(f"ab{n}") for n in range(9)))
     with pytest.raises(ConfigError, match=r"several runs \(ab0, ab1, ab2, …\).*more of the id"):

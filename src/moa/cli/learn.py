@@ -1,21 +1,31 @@
-"""`moa learn`: weights of votes, a router or a pool, from your own graded questions."""
+"""`moa learn`: weights of votes, a router or a pool, from your own graded questions or rated runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
 from moa.cli.options import ConfigFile
 from moa.cli.output import Screen
 from moa.core.errors import ConfigError
+from moa.flows.answers import Kind
+
+if TYPE_CHECKING:
+    from moa.evals.records import Record
 
 T = TypeVar("T")
-app = typer.Typer(help="Learn from graded questions: weights of votes, a router, a pool of probabilities.")
+app = typer.Typer(
+    help="Learn from graded questions or rated runs: weights of votes, a router, a pool of probabilities."
+)
 
-Records = Annotated[Path, typer.Argument(metavar="RECORDS", help="A JSON object a line; docs/methods.md shows one.")]
+Records = Annotated[
+    Path | None, typer.Argument(metavar="RECORDS", help="A JSON object a line; docs/methods.md shows one.")
+]
+Runs = Annotated[bool, typer.Option("--runs", help="Of the runs that you rated (moa runs rate), not of a file.")]
+Answers = Annotated[str, typer.Option(metavar="KIND", help="What answers are: auto, number, choice, json, text.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write, for moa.toml to name.")]
 Agents = Annotated[
     list[str] | None,
@@ -25,22 +35,19 @@ Agents = Annotated[
 
 @app.command()
 def weights(
-    records: Records,
     out: Out,
+    records: Records = None,
+    runs: Runs = False,
     agent: Agents = None,
-    answers: Annotated[
-        str, typer.Option(metavar="KIND", help="What answers are: auto, number, choice, json, text.")
-    ] = "auto",
+    answers: Answers = "auto",
+    config: ConfigFile = None,
 ) -> None:
     """What each agent's vote is worth: `weights = FILE`, of combine = "vote"."""
     from dataclasses import asdict
 
-    from moa.evals.graded import graded
     from moa.evals.weights import fit
 
-    if answers not in ("auto", "number", "choice", "json", "text"):
-        raise ConfigError(f"--answers {answers}: take auto, number, choice, json or text")
-    found, agents = graded(records, tuple(agent or ()), answers)  # type: ignore[arg-type]  # one of these
+    found, agents = _records(records, runs, agent, answers, config)
     learnt = _with_numpy(lambda: fit(found, agents))
     _write(out, asdict(learnt))
     shown = ", ".join(f"{name} {weight:.2f}" for name, weight in learnt.of.items())
@@ -49,9 +56,11 @@ def weights(
 
 @app.command()
 def router(
-    records: Records,
     out: Out,
+    records: Records = None,
+    runs: Runs = False,
     agent: Agents = None,
+    answers: Answers = "auto",
     embedder: Annotated[
         str | None, typer.Option(metavar="MODEL", help="host:model that makes embeddings; without it words are read.")
     ] = None,
@@ -68,10 +77,9 @@ def router(
     from dataclasses import asdict
 
     from moa.config.find import load_here
-    from moa.evals.graded import graded
     from moa.evals.router import Way, fit
 
-    found, agents = graded(records, tuple(agent or ()))
+    found, agents = _records(records, runs, agent, answers, config)
     reads = embedder is not None or all(record.embedding for record in found)
     if clusters and not reads:
         raise ConfigError("--clusters: clusters are of embeddings; name the model that makes them by --embedder")
@@ -83,7 +91,7 @@ def router(
     try:
         learnt = _with_numpy(lambda: fit(found, agents, way))
     except ValueError as error:
-        raise ConfigError(f"{records}: {error}") from None
+        raise ConfigError(f"{records or '--runs'}: {error}") from None
     _write(out, {name: part for name, part in asdict(learnt).items() if part != () and part != {}})
     taken = "which is significant" if learnt.trusted else f"which is not significant, so {learnt.best} is always asked"
     Screen().say(
@@ -94,8 +102,9 @@ def router(
 
 @app.command()
 def pool(
-    records: Records,
     out: Out,
+    records: Records = None,
+    runs: Annotated[bool, typer.Option("--runs", hidden=True)] = False,
     kind: Annotated[str, typer.Option(help="How they are pooled: log or linear.")] = "log",
 ) -> None:
     """How probabilities are made into one: `pool = FILE`, of combine = "pool"."""
@@ -106,10 +115,33 @@ def pool(
 
     if kind not in ("log", "linear"):
         raise ConfigError(f"--kind {kind}: take log or linear")
+    if runs or records is None:
+        raise ConfigError(
+            "a pool is of probabilities and of what happened, which no rated run tells: name a file of records"
+        )
     said, happened, agents = cases(records)
     learnt = _with_numpy(lambda: fit(said, happened, agents, kind))  # type: ignore[arg-type]  # one of these
     _write(out, asdict(learnt))
     Screen().say(f"{out}: of {len(said)} cases; slope {learnt.slope:.2f}, intercept {learnt.intercept:.2f}")
+
+
+def _records(
+    records: Path | None, runs: bool, agents: list[str] | None, answers: str, config: Path | None
+) -> tuple[list[Record], tuple[str, ...]]:
+    """The records of a file, or of the rated runs that are kept here; and the agents in them."""
+    from moa.cli.runs import store
+    from moa.evals.graded import graded
+    from moa.evals.rated import rated
+
+    if answers not in get_args(Kind):
+        raise ConfigError(f"--answers {answers}: take auto, number, choice, json or text")
+    kind = cast("Kind", answers)
+    if runs != (records is None):
+        raise ConfigError("learn from one of the two: a file of records, or --runs, which are those that you rated")
+    if records is not None:
+        return graded(records, tuple(agents or ()), kind)
+    kept = store(config)
+    return rated(((kept.events(run), rating) for run, rating in kept.ratings().items()), tuple(agents or ()), kind)
 
 
 def _with_numpy(work: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""`moa runs`: what was asked before: list, show, replay, export, delete."""
+"""`moa runs`: what was asked before: list, show, rate, replay, export, delete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from moa.core.events import Event, RunFinished, RunStarted
 if TYPE_CHECKING:
     from moa.stores.sqlite import Sqlite
 
-app = typer.Typer(help="Runs kept on this machine: list, show, replay, export, delete.", invoke_without_command=True)
+app = typer.Typer(
+    help="Runs kept on this machine: list, show, rate, replay, export, delete.", invoke_without_command=True
+)
 
 SHORT_ID = 12
 """Letters of an id in the list: enough to name the run, short enough for a terminal."""
@@ -75,12 +77,40 @@ def show(
     from moa.cli import story
 
     kept = store(config)
-    facts = kept.events(kept.find(run))
+    name = kept.find(run)
+    facts, rating = kept.events(name), kept.ratings().get(name)
     screen = Screen(as_json=as_json)
     if as_json:
-        screen.json(story.plain(facts, events_too=events))
+        screen.json(story.plain(facts, rating, events_too=events))
     else:
-        screen.answer("".join(f"{line}\n" for line in story.written(facts, events_too=events)))
+        screen.answer("".join(f"{line}\n" for line in story.written(facts, rating, events_too=events)))
+
+
+@app.command()
+def rate(
+    run: Run,
+    verdict: Annotated[str | None, typer.Argument(metavar="right|wrong", help="What its answer is.")] = None,
+    answer: Annotated[str | None, typer.Option("--answer", metavar="TEXT", help="Or: the right answer.")] = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """Say whether a run's answer is right, or what the right one is: `moa learn router --runs` learns from that."""
+    from moa.flows.answers import answer_of
+    from moa.stores.rating import Rating
+
+    if (verdict is None) == (answer is None) or verdict not in (None, "right", "wrong"):
+        raise ConfigError("say what the answer is: right or wrong, or --answer with the right one")
+    if answer is not None and answer_of(answer) is None:
+        raise ConfigError(f"--answer {answer!r}: there is no answer in it")
+    rating = Rating(None if verdict is None else verdict == "right", answer or "")
+    kept = store(config)
+    name = kept.find(run)
+    kept.rate(name, rating)
+    screen = Screen(as_json=as_json)
+    if as_json:
+        screen.json({"run": name} | asdict(rating))
+    else:
+        screen.line(f"rated {name}: {one_line(str(rating))}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from moa.cli.live import state
@@ -13,24 +14,28 @@ from moa.core.named import headed
 from moa.core.plain import plain as plain_value
 from moa.core.plain import to_plain
 from moa.core.view import CallView, View, folded
+from moa.stores.rating import Rating
 
 _SHORT = 160
 
 
-def plain(events: Sequence[Event], *, events_too: bool) -> dict[str, Any]:
+def plain(events: Sequence[Event], rating: Rating | None = None, *, events_too: bool) -> dict[str, Any]:
     """The run as one object."""
     view = folded(events)
     told = result(view, view.answer, texts=True)
     told |= {"state": view.state, "started": view.started, "problem": view.problem}
     told |= {"conversation": [plain_value(message) for message in view.conversation]}
+    told |= {"rating": rating and asdict(rating)}
     return told | ({"events": [to_plain(event) for event in events]} if events_too else {})
 
 
-def written(events: Sequence[Event], *, events_too: bool) -> Iterator[str]:
-    """The run in lines: how it went, what each call said, the answer."""
+def written(events: Sequence[Event], rating: Rating | None = None, *, events_too: bool) -> Iterator[str]:
+    """The run in lines: how it went, how it was rated, what each call said, the answer."""
     view = folded(events)
     yield f"run {view.run}  mixture {view.mixture}  {view.state}  {moment(view.started)}"
     yield _figures(view)
+    if rating is not None:
+        yield f"rated: {one_line(str(rating))}"
     for message in view.conversation:
         yield f"\n── {message.role} ──\n{headed((message,))[0].text.rstrip()}"
     for call in view.calls:

@@ -35,6 +35,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE events (id INTEGER PRIMARY KEY, run TEXT NOT NULL, seq INTEGER NOT NULL, data TEXT NOT NULL)",
         "CREATE INDEX events_run ON events (run, seq)",
     ),
+    # one of the two: whether the run's answer is right (0 or 1), or the right answer
+    ("CREATE TABLE ratings (run TEXT PRIMARY KEY, correct INTEGER, answer TEXT NOT NULL DEFAULT '')",),
 )
 """One tuple of statements per version, applied in order; one that was released is never changed."""
 

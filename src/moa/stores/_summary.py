@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from moa.core.errors import ConfigError
@@ -14,6 +15,9 @@ State: TypeAlias = Literal["finished", "failed", "open"]
 
 QUESTION_LENGTH = 200
 """Characters of a question that a list of runs shows."""
+
+NEAR = 0.75
+"""How like an id must be to be called the nearest, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,10 @@ def the_run(prefix: str, ids: Sequence[str]) -> str:
     if prefix in matching:
         return prefix
     if not matching:
-        raise ConfigError(f'no run "{prefix}" is kept here; `moa runs` lists what there is')
+        starts = {run[: len(prefix)]: run for run in ids}
+        near = get_close_matches(prefix, starts, 1, NEAR)
+        hint = f"; the nearest is {starts[near[0]]}" if near else ""
+        raise ConfigError(f'no run "{prefix}" is kept here{hint}; `moa runs` lists what there is')
     if len(matching) > 1:
         some = ", ".join(matching[:3]) + (", …" if len(matching) > 3 else "")
         raise ConfigError(f'"{prefix}" is the start of several runs ({some}); give more of the id (`moa runs`)')

@@ -107,6 +107,7 @@ def remove(database: sqlite3.Connection, chosen: str, *values: object) -> int:
     with transaction(database):
         runs = database.execute(chosen, values).fetchall()
         database.executemany("DELETE FROM events WHERE run = ?", runs)
+        database.executemany("DELETE FROM ratings WHERE run = ?", runs)
         database.executemany("DELETE FROM runs WHERE id = ?", runs)
     return len(runs)
 

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from moa.core.errors import StoreFailed
+from moa.core.errors import ConfigError, StoreFailed
 from moa.core.events import Delta, Event
 from moa.stores._line import event_of
 from moa.stores._summary import RunSummary, printable, the_run
 from moa.stores._tables import DAY, EVERY_RUN, ONE_RUN, STARTED_BEFORE, Tables, remove, scrub
 from moa.stores._trouble import translated
 from moa.stores._writer import Writer, close_at_exit
+from moa.stores.rating import Rating
 
 
 class Sqlite:
@@ -83,8 +84,36 @@ class Sqlite:
                 "SELECT id FROM runs WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 5",
                 len(prefix),
                 printable(prefix),
-            )
+            ) or _rows(database, "SELECT id FROM runs ORDER BY started DESC LIMIT 1000")  # of which one may be near
         return the_run(prefix, [run for (run,) in rows])
+
+    def rate(self, run: str, rating: Rating) -> None:
+        """Keep what a user says of one run (`run` is as in `find`), in place of what was said of it before.
+
+        Raises:
+            ConfigError: `find` finds no run, or an answer would be kept without `prompts`; or as `events` does.
+            StoreFailed: it cannot be written now.
+        """
+        if rating.answer and not self._tables.prompts:
+            raise ConfigError(f"{self.path}: texts are not kept ([store] prompts = false), so neither is an answer")
+        name = self.find(run)
+        with self._reading() as database:
+            _rows(
+                database,
+                "INSERT OR REPLACE INTO ratings SELECT id, ?, ? FROM runs WHERE id = ?",
+                rating.right,
+                printable(rating.answer),
+                name,
+            )
+
+    def ratings(self) -> dict[str, Rating]:
+        """What was said of each rated run, by its id, the oldest run first. Raises as `events` does."""
+        with self._reading() as database:
+            rows = _rows(
+                database,
+                "SELECT run, correct, answer FROM ratings JOIN runs ON runs.id = run ORDER BY started, runs.rowid",
+            )
+        return {run: Rating(None if right is None else bool(right), answer) for run, right, answer in rows}
 
     def delete(self, run: str) -> bool:
         """Remove one run, its bytes included; False where there was none.
