@@ -151,3 +151,27 @@ def test_a_weighted_vote_asks_nothing_and_knows_the_category() -> None:
     combine = weighted(learnt, "number", lambda conversation: "maths" if "sum" in conversation[0].text else "")
     assert play(combine((user("a sum"),), replies), []).answer.text == "4"
     assert play(combine((user("a riddle"),), replies), []).answer.text == "5"
+
+
+def test_votes_are_not_learnt_without_answers_or_of_a_few_questions() -> None:
+    records = graded({"": dict.fromkeys(AGENTS, 0.5)})
+    with pytest.raises(ValueError, match="no record has an answer"):
+        weights.fit([replace(one, answers=dict.fromkeys(AGENTS)) for one in records], AGENTS)
+    with pytest.raises(ValueError, match=r"19 records: .* from 20 or more"):
+        weights.fit(records[:19], AGENTS)
+    assert weights.fit(records[:20], AGENTS).of
+
+
+def test_learnt_weights_are_never_less_than_nothing() -> None:
+    skill = {
+        "maths": {"a": 0.9, "b": 0.9, "c": 0.9, "d": 0.9, "e": 0.02},
+        "letters": {"a": 0.9, "b": 0.9, "c": 0.9, "d": 0.9, "e": 0.9},
+    }
+    records = graded(skill, 800)
+    for one in records:  # one liar, whose wrong answers all come to the same
+        if one.category == "maths" and one.right["e"] == 0:
+            one.answers["e"] = one.answers["d"] = "lie"  # type: ignore[index]
+            one.right["d"] = 0.0  # type: ignore[index]
+    learnt = weights.logit(records, AGENTS)
+    assert min(learnt.of.values()) >= 0
+    assert min(learnt.of[agent] + more for by in learnt.more.values() for agent, more in by.items()) >= -1e-9

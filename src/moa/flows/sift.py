@@ -65,7 +65,8 @@ def distinct(references: Replies) -> Replies:
     Two texts whose cosine is COPY or more share one of the rarest words of either, those that make up more than 1 - COPY² of it.
     Only such pairs are compared (prefix filtering, Bayardo et al., WWW 2007): thousands cost little more than each by itself.
     """
-    long = [one for one in references if len(one.text) >= LONG]
+    where = [at for at, one in enumerate(references) if len(one.text) >= LONG]
+    long = [references[at] for at in where]
     if len(long) < 2 or (len(long) <= FEW and not _some_alike(long)):
         return references
     said = [_said(one.text) for one in long]
@@ -77,8 +78,8 @@ def distinct(references: Replies) -> Replies:
         alike = _copies(unstated, [("", "")] * len(long), bags, often)
         crowds = Counter(alike.values())
         copies |= {place for place, first in alike.items() if crowds[first] >= FLOOD}
-    gone = {id(long[place]) for place in copies}
-    return tuple(one for one in references if id(one) not in gone) if gone else references
+    gone = {where[place] for place in copies}
+    return tuple(one for at, one in enumerate(references) if at not in gone) if gone else references
 
 
 def _said(text: str) -> tuple[str, str]:
