@@ -116,3 +116,9 @@ def test_a_judge_that_cannot_be_read_guards_nothing_and_it_is_said(verdicts: tup
     played = play(anchored(COMBINE, JUDGE)(QUESTION, PROPOSED), ["Answer: 7", *verdicts])
     assert played.answer.text == "Answer: 7"
     assert played.answer.notes == ("guard: the judge could not be read, so the synthesis stands unguarded",)
+
+
+def test_a_check_that_fails_twice_in_a_run_is_told_once() -> None:
+    full = partial(layered, layers=[[Agent("x:b")]], combine=anchored(COMBINE, verifier=boom))
+    reply = play(escalate(QUESTION, [Agent("x:a")], full, verifier=boom), ["4", "6", "six"]).answer
+    assert sum("boom raised" in note for note in reply.notes) == 1

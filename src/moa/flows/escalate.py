@@ -46,4 +46,5 @@ async def escalate(
         scores, problems = ([float(len(first) > 1)], ()) if verifier is None else checked(verifier, [reply.text])
         if scores[0] > 0:
             return reply
-    return (await full(conversation)).noted(*problems)
+    reply = await full(conversation)
+    return reply.noted(*(problem for problem in problems if problem not in reply.notes))
