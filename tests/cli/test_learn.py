@@ -70,6 +70,7 @@ def test_a_pool_is_learnt(tmp_path: Path) -> None:
 
 
 ROW = '{"question": "q", "agents": {"a": {"right": 1}, "b": {"right": 0}}}'
+CASE = '{"agents": {"a": {"answer": "0.5"}}, "happened": true}'
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,13 @@ ROW = '{"question": "q", "agents": {"a": {"right": 1}, "b": {"right": 0}}}'
         (["router", "--embedder", "fake:e"], ROW, "fake:e gave no JSON list of numbers"),
         (["weights", "--answers", "colour"], ROW, "--answers colour: take auto"),
         (["pool"], ROW, "records.jsonl:1: happened is missing"),
+        (["pool"], CASE.replace("0.5", "who knows"), "records.jsonl: 0 cases with a probability among the answers"),
+        (["pool"], CASE, "records.jsonl: 1 cases with a probability among the answers, in 1 of which it happened"),
+        (["weights"], ROW, "records.jsonl: no record has an answer"),
+        (["weights"], ROW.replace('"right": 1', '"right": 1, "answer": "x"'), "records.jsonl: 1 records: what votes are"),
+        (["router", "--cost-weight", "inf"], ROW, "--cost-weight inf: take a finite number"),
+        (["router", "--cost-weight", "nan"], ROW, "--cost-weight"),
+        (["router", "--latency-weight", "inf"], ROW, "--latency-weight inf: take a finite number"),
         (["pool", "--kind", "odd"], ROW, "--kind odd: take log or linear"),
     ],
 )  # fmt: skip
@@ -156,3 +164,12 @@ def test_where_no_run_is_rated_it_is_told_how(tmp_path: Path) -> None:
     said = moa_says("learn", "router", "--runs", "--out", "out.json", home=tmp_path)
     assert said.code == 2
     assert "--runs: 0 rated runs, 10 at least are needed; `moa runs rate ID --answer ANSWER` rates one" in said.problem
+
+
+@pytest.mark.parametrize("what", ["weights", "router", "pool"])
+def test_the_records_are_not_written_over(tmp_path: Path, what: str) -> None:
+    records(tmp_path)
+    before = (tmp_path / "records.jsonl").read_text()
+    said = moa_says("learn", what, "records.jsonl", "--out", "./records.jsonl", home=tmp_path)
+    assert (said.code, "these are the records; name another file" in said.problem) == (2, True)
+    assert (tmp_path / "records.jsonl").read_text() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,11 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'combine = "best"\nverify = { pattern = "x", function = "a:b" }', "exactly one of"),
         (PANEL + 'combine = "best"\nverify = { function = "nowhere:check" }', r"verify\.function: 'nowhere:check'"),
         (PANEL + 'combine = "best"\nverify = { schema = "{" }', r"verify\.schema"),
+        (PANEL + 'combine = "best"\nverify = { number = [nan, nan] }', r"mixtures\.m\.verify\.number: there is none"),
+        (PANEL + 'combine = "best"\nverify = { number = [5, 1] }', r"m\.verify\.number: there is none from 5.0 to 1.0"),
+        (PANEL + 'combine = "vote"\nweights = ""', r"mixtures\.m\.weights: no file is named"),
+        (PANEL + 'combine = "pool"\npool = ""', r"mixtures\.m\.pool: no file is named"),
+        ('proposers = ["a"]\ntopology = "consortium"\naggregator = "agg"', r"m\.proposers: one by itself agrees"),
         (PANEL + 'aggregator = "agg"\nkeep = 2', 'keep is of topology = "sparse"'),
         (PANEL + 'aggregator = "agg"\nballots = "borda"', 'ballots is of combine = "rank"'),
         (PANEL + 'topology = "tree"\nrounds = 2\naggregator = "agg"', "tree"),
@@ -143,3 +149,72 @@ def test_an_answer_passes_the_gate_that_is_configured(tmp_path: Path, monkeypatc
     made = flow_of(config(tmp_path, mixture), "m")
     reply = play(made(QUESTION), lambda call: "ruobrah-pilut at https://a.example/x and https://b.example/y").answer
     assert reply.text == "[removed] at https://a.example/x and [b. example: address removed]"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("raise RuntimeError('no disk')", r"m\.verify\.function: 'odd_checks:f' is no .*RuntimeError: no disk"),
+        ("raise SystemExit(3)", r"verify\.function: .*SystemExit: 3"),
+        ("def f(text) return", r"verify\.function: .*SyntaxError"),
+        ("async def f(text): return 1", r"verify\.function: 'odd_checks:f' is async"),
+        ("class C:\n    async def __call__(self, text): return 1\nf = C()", "is async"),
+        ("def f(text): yield 1", "is async or yields"),
+        ("def f(): return 1", "does not take one argument"),
+        ("def f(text, more): return 1", "does not take one argument"),
+        ("f = 5", "cannot be called"),
+    ],
+)
+def test_a_function_that_cannot_verify_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
+) -> None:
+    (tmp_path / "odd_checks.py").write_text(source + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "odd_checks", raising=False)
+    with pytest.raises(ConfigError, match=message):
+        flow_of(config(tmp_path, PANEL + 'combine = "best"\nverify = { function = "odd_checks:f" }'), "m")
+    sys.modules.pop("odd_checks", None)
+
+
+def test_a_builtin_may_verify(tmp_path: Path) -> None:
+    made = flow_of(config(tmp_path, PANEL + 'combine = "best"\nverify = { function = "builtins:len" }'), "m")
+    assert play(made(QUESTION), ["Rome", "Budapest", "Oslo"]).answer.text == "Budapest"
+
+
+@pytest.mark.parametrize("how", ['combine = "vote"', 'aggregator = "agg"'])
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ('{"of": {"z": 1}}', r"mixtures\.m\.weights: .*w\.json: it names z and no member of this mixture \(a, b, c\)"),
+        ('{"of": {"a": 1, "b": -2}}', r"w\.json: what b is worth is less than nothing"),
+        ('{"of": {"a": 1}, "other": -1}', "what other is worth is less than nothing"),
+        ('{"of": {"a": 0, "b": 0, "c": 0}}', "no member of this mixture is worth anything"),
+        ('{"of": ' * 100_000, r"w\.json"),
+    ],
+)
+def test_weights_that_can_weigh_nothing_here_are_refused(tmp_path: Path, how: str, weights: str, message: str) -> None:
+    (tmp_path / "w.json").write_text(weights)
+    with pytest.raises(ConfigError, match=message):
+        flow_of(config(tmp_path, PANEL + how + f'\nweights = "{tmp_path / "w.json"}"'), "m")
+
+
+def test_weights_may_name_the_agents_of_a_mixture_within_and_nobody_yet(tmp_path: Path) -> None:
+    inner = '\n[mixtures.n]\nproposers = ["c"]\ncombine = "vote"'
+    for weights, panel in (('{"of": {"c": 2}}', '["a", "b", "n"]'), ('{"of": {}, "other": 0.5}', '["a", "b", "c"]')):
+        (tmp_path / "w.json").write_text(weights)
+        mixture = f'proposers = {panel}\ncombine = "vote"\nweights = "{tmp_path / "w.json"}"{inner}'
+        assert play(flow_of(config(tmp_path, mixture), "m")(QUESTION), lambda call: "4").answer.text == "4"
+
+
+@pytest.mark.parametrize(("how", "done"), [("fusion", "written"), ("select", "picked"), ("rank", "judged")])
+def test_what_an_agent_must_do_no_mixture_does(tmp_path: Path, how: str, done: str) -> None:
+    mixture = PANEL + f'combine = "{how}"\naggregator = "n"\n[mixtures.n]\nproposers = ["a"]\ncombine = "vote"'
+    with pytest.raises(ConfigError, match=rf"m\.aggregator: {how} is {done} by an agent, not a mixture"):
+        flow_of(config(tmp_path, mixture), "m")
+
+
+def test_samples_of_one_agent_are_a_consortium_and_one_sample_is_none(tmp_path: Path) -> None:
+    mixture = 'agent = "a"\nsamples = {}\ntopology = "consortium"\naggregator = "agg"'
+    assert steps(tmp_path, mixture.format(2)) == "round 1 x2, aggregate x1"
+    with pytest.raises(ConfigError, match="take 2 or more samples of an agent"):
+        flow_of(config(tmp_path, mixture.format(1)), "m")

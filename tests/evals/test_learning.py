@@ -151,3 +151,19 @@ def test_a_weighted_vote_asks_nothing_and_knows_the_category() -> None:
     combine = weighted(learnt, "number", lambda conversation: "maths" if "sum" in conversation[0].text else "")
     assert play(combine((user("a sum"),), replies), []).answer.text == "4"
     assert play(combine((user("a riddle"),), replies), []).answer.text == "5"
+
+
+def test_votes_are_not_learnt_without_answers_or_of_a_few_questions() -> None:
+    records = graded({"": dict.fromkeys(AGENTS, 0.5)})
+    with pytest.raises(ValueError, match="no record has an answer"):
+        weights.fit([replace(one, answers=dict.fromkeys(AGENTS)) for one in records], AGENTS)
+    with pytest.raises(ValueError, match=r"19 records: .* from 20 or more"):
+        weights.fit(records[:19], AGENTS)
+    assert weights.fit(records[:20], AGENTS).of
+
+
+def test_learnt_weights_are_never_less_than_nothing() -> None:
+    skill = {kind: dict.fromkeys(AGENTS, 0.5) | {"e": liar} for kind, liar in (("maths", 0.0), ("letters", 0.3))}
+    learnt = weights.logit(graded(skill, 2000), AGENTS)
+    assert learnt.of["e"] == learnt.weight("e", "maths") == 0
+    assert learnt.of["e"] + learnt.more["letters"]["e"] >= 0

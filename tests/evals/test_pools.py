@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from moa.evals.pools import ENOUGH, fit, log_loss
+from moa.evals.pools import ENOUGH, FEWEST, fit, log_loss
 from moa.flows.pool import Pool, logit, sigmoid
 
 pytest.importorskip("numpy", reason="pools are fitted with numpy: mixture-of-agents[eval]")
@@ -69,3 +69,23 @@ def test_nothing_to_learn_from_is_told() -> None:
         fit([], [], AGENTS)
     with pytest.raises(ValueError, match="1 cases and 2 outcomes"):
         fit([{"a": 0.5}], [True, False], AGENTS)
+
+
+def test_too_little_to_learn_from_is_told() -> None:
+    halves = [index % 2 == 0 for index in range(100)]
+    for said, happened, problem in (
+        ([{"a": None}] * 100, halves, "0 cases with a probability"),
+        ([{"a": None}] * 2 * ENOUGH, [True, False] * ENOUGH, "0 cases with a probability"),
+        ([{"a": 0.5}] * (FEWEST - 1), halves[: FEWEST - 1], f"{FEWEST - 1} cases with a probability"),
+        ([{"a": 0.5}] * 100, [True] * 100, "in 100 of which it happened"),
+        ([{"a": 0.5}] * 100, [False] * 100, "in 0 of which it happened"),
+    ):
+        with pytest.raises(ValueError, match=problem):
+            fit(said, happened, ("a",))
+
+
+def test_the_intercept_does_not_run_off() -> None:
+    learnt = fit([{"a": 0.99}] * 19 + [{"a": 0.01}], [False] * 19 + [True], ("a",))
+    assert abs(learnt.intercept) < 3
+    nearly = fit([{"a": 0.5}] * 2000, [True] * 1999 + [False], ("a",))
+    assert nearly.intercept < 7.2  # the odds alone would say 7.6

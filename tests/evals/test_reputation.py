@@ -160,10 +160,20 @@ def test_it_is_kept_as_plain_json_and_weighs_a_vote(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", '{"agreed": {"a": 2}, "asked": {"a": 1}}', '{"agreed": {"a": "x"}, "asked": {}}', "{"]
+    "text",
+    [
+        "[" * 100_000,
+        '{"agreed": {"a": Infinity}, "asked": {"a": Infinity}}',
+        '{"agreed": {"a": NaN}, "asked": {"a": NaN}}',
+        '{"agreed": {"a": 1}, "asked": {"a": 1' + "0" * 400 + "}}",
+        "[]",
+        '{"agreed": {"a": 2}, "asked": {"a": 1}}',
+        '{"agreed": {"a": "x"}, "asked": {}}',
+        "{",
+    ],
 )
 def test_a_file_that_is_no_standing_is_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "standing.json"
     file.write_text(text)
-    with pytest.raises(ConfigError, match="learn it anew"):
+    with pytest.raises(ConfigError, match=r"standing\.json: .*learn it anew"):
         read(file)

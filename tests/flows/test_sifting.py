@@ -6,6 +6,7 @@ from moa.core.agents import Agent
 from moa.core.flow import play
 from moa.core.types import Reply, user
 from moa.flows.combine import synthesise
+from moa.flows.layered import repeats
 from moa.flows.sift import distinct, leave_one_out, outsider, sifted
 from moa.flows.vote import by_vote
 
@@ -75,3 +76,28 @@ def test_it_is_found_on_whom_an_answer_hangs() -> None:
     assert play(leave_one_out(by_vote(), QUESTION, votes), []).answer == dict.fromkeys("abcde", False)
     split = tuple(Reply(text, agent=agent) for agent, text in (("a", "5"), ("b", "4"), ("c", "4")))
     assert play(leave_one_out(by_vote(), QUESTION, split), []).answer == {"a": False, "b": True, "c": True}
+
+
+WORKING = "The train travels 60 km in the first hour and 80 km in the second hour. We add the two distances. " * 3
+
+
+def test_texts_that_state_different_answers_are_no_copies_however_alike_their_working() -> None:
+    votes = tuple(
+        Reply(f"{WORKING}Answer: {number}", agent=agent) for number, agent in ((41, "a"), (42, "b"), (42, "c"))
+    )
+    assert [one.agent for one in distinct(votes)] == ["a", "b"]
+    assert [one.agent for one in distinct((*votes, Reply(WORKING, agent="d")))] == ["a", "b", "d"]
+
+
+def test_texts_that_differ_in_their_numbers_are_no_copies_unless_they_are_a_flood() -> None:
+    said = tuple(Reply(f"{WORKING}So it is {number} km.", agent=str(number)) for number in range(1000))
+    assert distinct(said[:10]) == said[:10]
+    assert distinct((*said[:3], said[1])) == said[:3]
+    assert distinct(said) == said[:1]
+    answers = tuple(Reply(f"{WORKING}Answer: {number}") for number in range(100))
+    assert distinct(answers) == answers
+
+
+def test_a_layer_that_states_another_answer_says_something_new() -> None:
+    assert not repeats(Reply(f"{WORKING}Answer: 42"), (Reply(f"{WORKING}Answer: 41"),))
+    assert repeats(Reply(f"{WORKING}Answer: 42"), (Reply(f"{WORKING} Answer: 42"),))

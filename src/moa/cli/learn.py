@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
 
@@ -47,8 +48,9 @@ def weights(
 
     from moa.evals.weights import fit
 
+    _see_out(records, out)
     found, agents = _records(records, runs, agent, answers, config)
-    learnt = _with_numpy(lambda: fit(found, agents))
+    learnt = _fitted(records, lambda: fit(found, agents))
     _write(out, asdict(learnt))
     shown = ", ".join(f"{name} {weight:.2f}" for name, weight in learnt.of.items())
     Screen().say(f"{out}: of {len(found)} questions, what a vote is worth: {shown}")
@@ -79,6 +81,10 @@ def router(
     from moa.config.find import load_here
     from moa.evals.router import Way, fit
 
+    _see_out(records, out)
+    for name, weight in (("--cost-weight", cost_weight), ("--latency-weight", latency_weight)):
+        if not isfinite(weight):
+            raise ConfigError(f"{name} {weight}: take a finite number from 0 up")
     found, agents = _records(records, runs, agent, answers, config)
     reads = embedder is not None or all(record.embedding for record in found)
     if clusters and not reads:
@@ -88,10 +94,7 @@ def router(
 
         found = embedded(found, embedder, load_here(file=config))
     way = Way(cost_weight, latency_weight, reads, clusters)
-    try:
-        learnt = _with_numpy(lambda: fit(found, agents, way))
-    except ValueError as error:
-        raise ConfigError(f"{records or '--runs'}: {error}") from None
+    learnt = _fitted(records, lambda: fit(found, agents, way))
     _write(out, {name: part for name, part in asdict(learnt).items() if part != () and part != {}})
     taken = "which is significant" if learnt.trusted else f"which is not significant, so {learnt.best} is always asked"
     Screen().say(
@@ -113,6 +116,7 @@ def pool(
     from moa.evals.graded import cases
     from moa.evals.pools import fit
 
+    _see_out(records, out)
     if kind not in ("log", "linear"):
         raise ConfigError(f"--kind {kind}: take log or linear")
     if runs or records is None:
@@ -120,7 +124,7 @@ def pool(
             "a pool is of probabilities and of what happened, which no rated run tells: name a file of records"
         )
     said, happened, agents = cases(records)
-    learnt = _with_numpy(lambda: fit(said, happened, agents, kind))  # type: ignore[arg-type]  # one of these
+    learnt = _fitted(records, lambda: fit(said, happened, agents, kind))  # type: ignore[arg-type]  # one of these
     _write(out, asdict(learnt))
     Screen().say(f"{out}: of {len(said)} cases; slope {learnt.slope:.2f}, intercept {learnt.intercept:.2f}")
 
@@ -144,11 +148,18 @@ def _records(
     return rated(((kept.events(run), rating) for run, rating in kept.ratings().items()), tuple(agents or ()), kind)
 
 
-def _with_numpy(work: Callable[[], T]) -> T:
+def _fitted(records: Path | None, work: Callable[[], T]) -> T:
     try:
         return work()
+    except ValueError as error:
+        raise ConfigError(f"{records or '--runs'}: {error}") from None
     except ModuleNotFoundError as error:
         raise ConfigError(f"learning needs {error.name}: pip install 'mixture-of-agents[eval]'") from None
+
+
+def _see_out(records: Path | None, out: Path) -> None:
+    if records is not None and records.resolve() == out.resolve():
+        raise ConfigError(f"--out {out}: these are the records; name another file")
 
 
 def _write(path: Path, learnt: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from dataclasses import replace
@@ -11,25 +10,27 @@ from functools import partial
 import msgspec
 
 from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_of
-from moa.config.learnt import learnt
+from moa.config.learnt import learnt, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
 from moa.config.spec import Gate as GateSpec
 from moa.config.spec import Mixture as MixtureSpec
 from moa.config.spec import Verify
+from moa.config.verify import own_verifier
 from moa.core.agents import FUNCTIONS, Agent
 from moa.core.errors import ConfigError
 from moa.flows.agreement import comparable
 from moa.flows.alone import alone
-from moa.flows.best_of import Verifier, matching, obeying, within
+from moa.flows.best_of import matching, obeying, within
+from moa.flows.check import Verifier
 from moa.flows.escalate import escalate
 from moa.flows.gate import Gate, gated
 from moa.flows.members import Member
 from moa.flows.modes import Mode, first_of
 from moa.flows.pool import Pool
 from moa.flows.topology import Judging, Layout, MakeFlow, topology
-from moa.flows.weigh import Weights, weighted
+from moa.flows.weigh import weighted
 
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
@@ -110,7 +111,8 @@ def _whole(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFl
     if spec.router:
         return by_learnt_router(spec, member, mode)
     layers = _layers(spec, member)
-    weights, votes = learnt("weights", spec.weights, Weights) if spec.weights else None, spec.combine == "vote"
+    weights = None if spec.weights is None else weights_of(spec.weights, [one for layer in layers for one in layer])
+    votes = spec.combine == "vote"
     made = topology(
         layers,
         member(spec.aggregator, "aggregator") if spec.aggregator else None,
@@ -147,7 +149,7 @@ def _judging(spec: MixtureSpec, member: Find) -> Judging:
     if len(agents) < len(judges):
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
-    pool = learnt("pool", spec.pool, Pool) if spec.pool else Pool()
+    pool = Pool() if spec.pool is None else learnt("pool", spec.pool, Pool)
     return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift)
 
 
@@ -163,21 +165,16 @@ def verifier_of(spec: Verify) -> Verifier:
         except re.error as error:
             raise ConfigError(f"verify.pattern: no regular expression ({error})") from None
     if spec.number is not None:
-        return within(*spec.number)
+        try:
+            return within(*spec.number)
+        except ConfigError as error:
+            raise ConfigError(f"verify.{error}") from None
     if spec.schema_ is not None:
         try:
             return obeying(problem_of(spec.schema_))
         except (ConfigError, msgspec.DecodeError) as error:
             raise ConfigError(f"verify.schema: {error}") from None
-    module, _, name = (spec.function or "").partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f'verify.function: {spec.function!r} is no "package.module:function" ({error})') from None
-    if not callable(found):
-        raise ConfigError(f"verify.function: {spec.function!r} cannot be called")
-    verifier: Verifier = found
-    return verifier
+    return own_verifier(spec.function or "")
 
 
 def _layers(spec: MixtureSpec, member: Find) -> list[list[Member]]:

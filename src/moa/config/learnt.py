@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from moa.core.agents import Agent
 from moa.core.errors import ConfigError
+from moa.flows.members import Member
+from moa.flows.weigh import Weights
 
 T = TypeVar("T")
 
@@ -19,6 +23,8 @@ def learnt(name: str, path: str, kind: type[T]) -> T:
     Raises:
         ConfigError: it cannot be read, or is none; names the place in it.
     """
+    if not path.strip():
+        raise ConfigError(f"{name}: no file is named; name one, or leave the setting out")
     found = Path(path).expanduser()
     wanted: Any = kind
     try:
@@ -26,8 +32,32 @@ def learnt(name: str, path: str, kind: type[T]) -> T:
         return value
     except OSError as error:
         raise ConfigError(f"{name}: {path}: {error.strerror}") from None
+    except RecursionError:
+        raise ConfigError(f"{name}: {path}: nested too deep to be one") from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{name}: {path}: {error}") from None
+
+
+def weights_of(path: str, members: Sequence[Member]) -> Weights:
+    """The weights of a file, for a mixture of these members.
+
+    Raises:
+        ConfigError: as `learnt`; or they name nobody of the mixture, or one is negative, or all are nothing.
+    """
+    weights = learnt("weights", path, Weights)
+    if low := [agent for agent, weight in {**weights.of, "other": weights.other}.items() if weight < 0]:
+        raise ConfigError(f"weights: {path}: what {low[0]} is worth is less than nothing; take 0 or more")
+    agents = [member.name for member in members if isinstance(member, Agent)]
+    if len(agents) < len(members):  # a mixture answers under its own agents' names
+        return weights
+    named = {*weights.of, *(agent for more in weights.more.values() for agent in more)}
+    if named and not named & set(agents):
+        raise ConfigError(
+            f"weights: {path}: it names {', '.join(sorted(named)[:5])} and no member of this mixture ({', '.join(agents[:5])})"
+        )
+    if not any(weights.weight(agent, category) for agent in agents for category in ("", *weights.more)):
+        raise ConfigError(f"weights: {path}: no member of this mixture is worth anything; give one of them more than 0")
+    return weights
 
 
 @lru_cache(maxsize=16)

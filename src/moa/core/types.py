@@ -192,9 +192,9 @@ class Reply:
             self.logprobs, self.others, saw,
         )  # fmt: skip
 
-    def noted(self, note: str) -> Reply:
-        """The same reply with one more note."""
-        return replace(self, notes=(*self.notes, note))
+    def noted(self, *notes: str) -> Reply:
+        """The same reply with more notes."""
+        return replace(self, notes=(*self.notes, *notes)) if notes else self
 
 
 Replies: TypeAlias = tuple[Reply, ...]

@@ -11,6 +11,10 @@ ENOUGH = 500
 """Labels from which on each agent has a weight of its own; with fewer, equal weights are better."""
 HELD = 1.0
 """How strongly slope and weights are held: a ridge on their distance from where they begin."""
+HELD_FIRST = 0.1
+"""The ridge of the intercept, so that it cannot run off where nearly all, or nothing, has happened."""
+FEWEST = 20
+"""So many cases in which somebody gave a probability are needed."""
 STEPS = 50
 Said = Mapping[str, float | None]
 
@@ -21,11 +25,19 @@ def fit(said: Sequence[Said], happened: Sequence[bool], agents: Sequence[str], k
     The linear pool's weights stay equal: its fitted ones are no logistic regression, and gain little.
 
     Raises:
-        ValueError: nothing to learn from, or not as many cases as outcomes.
+        ValueError: too little to learn from, or not as many cases as outcomes.
     """
     if not said or len(said) != len(happened):
         raise ValueError(
             f"{len(said)} cases and {len(happened)} outcomes: a pool is fitted to one outcome for each of some cases"
+        )
+    told = [
+        outcome for case, outcome in zip(said, happened, strict=True) if any(one is not None for one in case.values())
+    ]
+    if len(told) < FEWEST or len(set(told)) < 2:
+        raise ValueError(
+            f"{len(told)} cases with a probability among the answers, in {sum(told)} of which it happened: a pool is fitted to "
+            f"{FEWEST} or more, of which some happened and some did not"
         )
     weights = _weights(said, happened, agents) if kind == "log" and len(said) >= ENOUGH else {}
     plain = Pool(kind, weights)
@@ -53,12 +65,12 @@ def _weights(said: Sequence[Said], happened: Sequence[bool], agents: Sequence[st
 
 
 def _logistic(rows: Sequence[tuple[tuple[float, ...], bool]], start: tuple[float, ...]) -> tuple[float, ...]:
-    """Logistic regression by Newton's method, held to where it starts (but for the intercept)."""
+    """Logistic regression by Newton's method, held to where it starts (the intercept less than the others)."""
     import numpy as np
 
     features = np.array([row for row, _ in rows])
     outcomes, begin = np.array([outcome for _, outcome in rows], float), np.array(start)
-    held = np.diag([1e-9] + [HELD] * (len(start) - 1))
+    held = np.diag([HELD_FIRST] + [HELD] * (len(start) - 1))
     values = begin.copy()
     for _ in range(STEPS):
         chances = 1 / (1 + np.exp(-(features @ values)))

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from statistics import median
 
@@ -18,7 +19,7 @@ from moa.core.errors import ConfigError
 from moa.core.events import CallFinished, CallStarted, Event, RunFailed, RunFinished
 from moa.evals.records import Record
 from moa.flows.answers import Kind, answer_of
-from moa.flows.best_of import Verifier
+from moa.flows.check import Verifier, checked
 from moa.flows.weigh import Weights
 
 FADES = 0.995
@@ -109,7 +110,7 @@ class Listening:
                 answers = self._answers(event.run)
                 if self.verifier is None:
                     self.standing = self.standing.after(by_others(answers))
-                elif self.verifier(reply.text) > 0:
+                elif checked(self.verifier, [reply.text])[0][0] > 0:
                     self.standing = self.standing.after(by_verified(answers, answer_of(reply.text, self.kind)))
                 self._forget(event.run)
             case RunFailed():
@@ -145,9 +146,11 @@ def read(path: str | Path) -> Standing:
     try:
         found = json.loads(Path(path).read_text("utf-8"))
         parts = [{str(agent): float(count) for agent, count in found[name].items()} for name in ("agreed", "asked")]
+        if not all(isfinite(count) for part in parts for count in part.values()):
+            raise ValueError("a count is not finite")
     except FileNotFoundError:
         return Standing()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ConfigError(f"{path}: this is no standing ({error!r}); learn it anew, or remove the file") from None
     if any(not 0 <= parts[0].get(agent, 0.0) <= count for agent, count in parts[1].items()):
         raise ConfigError(f"{path}: an agent agreed more often than it was asked; learn it anew, or remove the file")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 STEPS, RATE = 200, 0.05
 CLOSE, CLOSE_BY_CATEGORY = 1.0, 30.0
 """How strongly weights are held to their mean, and those of a category to the agent's own."""
+FEWEST = 20
+"""So many records are needed."""
 Fit = Callable[[Sequence[Record], Sequence[str]], Weights]
 
 
@@ -27,7 +29,14 @@ def fit(records: Sequence[Record], agents: Sequence[str], inner: int = 5) -> Wei
     Each way is fitted on four fifths of the records and tried on the fifth. The logit (with categories where there are some)
     is taken instead of plurality where it is better by more than one standard error, and a vote instead of the best single
     agent where it is better at all: among equals a vote gains, under a leader it loses.
+
+    Raises:
+        ValueError: there are fewer than FEWEST records, or no answers in them.
     """
+    if not any(answer is not None for record in records for answer in record.answers.values()):
+        raise ValueError("no record has an answer, without which there is no vote; write what each agent answered")
+    if len(records) < FEWEST:
+        raise ValueError(f"{len(records)} records: what votes are worth is learnt from {FEWEST} or more")
     parts = folds(records, inner)
     plain, learnt, alone = (_tried(one, parts, agents) for one in (equal, logit, single))
     way, vote = (logit, learnt) if sum(learnt) > sum(plain) + _noise(learnt, plain) else (equal, plain)
@@ -102,7 +111,10 @@ def logit(records: Sequence[Record], agents: Sequence[str]) -> Weights:
         _climb(own, pull.sum(0) - CLOSE * (own - own.mean()), speeds[0], step)
         if len(categories) > 1:
             _climb(more, by_kind - CLOSE_BY_CATEGORY * more, speeds[1], step)
-    learnt = {name: dict(zip(agents, map(float, more[place]), strict=True)) for name, place in categories.items()}
+    worth, own = np.maximum(own + more, 0), np.maximum(own, 0)  # no vote is worth less than nothing
+    learnt = {
+        name: dict(zip(agents, map(float, worth[place] - own), strict=True)) for name, place in categories.items()
+    }
     return Weights(
         dict(zip(agents, map(float, own), strict=True)), learnt if len(categories) > 1 else {}, float(own.mean())
     )

@@ -18,4 +18,5 @@ orders.py      orders to other models, taken out          spelling.py    how a s
 acting.py      the call that acts: tools, schema, sampling  answers.py     what the answer of a text is
 agreement.py   how far they agree, and of whom that says something
 members.py     who can stand in a layer                   topology.py    how a mixture is put together from its parts
+check.py       what a verifier says, whatever it does
 """

@@ -76,9 +76,13 @@ def comparable(members: Iterable[object], what: str, *, all_of_them: bool = Fals
     """See that some two of the members see the same parts (or all of them do), so that their agreement says something.
 
     Raises:
-        ConfigError: they do not; begins with `what`.
+        ConfigError: they do not, or there are no two of them; begins with `what`.
     """
     views = Counter(tuple(sorted(one.view)) if isinstance(one, Agent) else () for one in members)
+    if not all_of_them and sum(views.values()) < 2:
+        raise ConfigError(
+            f"{what}: one by itself agrees with itself; name several, or take 2 or more samples of an agent"
+        )
     if (all_of_them and len(views) > 1) or (sum(views.values()) > 1 and max(views.values()) < 2):
         raise ConfigError(
             f"{what}: its members see different parts of the question (view), so that their agreement is no measure of confidence; "

@@ -31,18 +31,18 @@ def answer_of(text: str, kind: Kind = "auto") -> str | None:
     else the whole text; a number among these is compared as a number.
     """
     if kind == "number":
-        return _number(_stated(text).rpartition("=")[2]) or _number(text, last=True)
+        return _number(stated(text).rpartition("=")[2]) or _number(text, last=True)
     if kind == "choice":
         return _choice(text)
     if kind == "json":
         return _json(text)
     if kind == "text":
         return _exact(text)
-    stated = _stated(text)
-    return _auto(stated) if stated else _json(text, whole=True) or _auto(text)
+    said = stated(text)
+    return _auto(said) if said else _json(text, whole=True) or _auto(text)
 
 
-def _stated(text: str) -> str:
+def stated(text: str) -> str:
     """What the text itself calls its answer; empty where it does not."""
     found = _LABEL.findall(text) or _BOXED.findall(text)
     return str(found[-1]).strip() if found else ""
@@ -69,9 +69,9 @@ def _number(text: str, *, last: bool = False) -> str | None:
 
 def _choice(text: str) -> str | None:
     """A letter from A to J: the one stated as the answer, else the last one marked as a choice; "A" and "I" are also words."""
-    stated = _STATED_CHOICE.match(_stated(text))
-    if stated:
-        return stated.group(1).upper()
+    named = _STATED_CHOICE.match(stated(text))
+    if named:
+        return named.group(1).upper()
     found = [next(filter(None, groups)) for groups in _CHOICE.findall(text)]
     return str(found[-1]).upper() if found else None
 

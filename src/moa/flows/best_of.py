@@ -5,33 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import TypeAlias
+from math import isnan
 
-from moa.core.errors import NotEnoughReplies
+from moa.core.errors import ConfigError, NotEnoughReplies
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import Kind, answer_of
+from moa.flows.check import Verifier, checked
 from moa.flows.vote import plurality
-
-Verifier: TypeAlias = Callable[[str], float]
-"""How good a text is: 0 or less has failed (True and False do as well)."""
 
 
 def best_of(verifier: Verifier, kind: Kind = "auto") -> Combine:
     """The proposal that the verifier gives most, word for word; among equals the answer that most of them give.
 
-    Where none passes, the answer that most give stands in, and the reply says so in its notes. No call is made.
+    Where none passes, the answer that most give stands in, and the reply says so in its notes, as it does where the verifier
+    raises or gives no number. No call is made.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
         if not references:
             raise NotEnoughReplies(0, 1, label="best of")
-        scores = [float(verifier(reference.text)) for reference in references]
+        scores, problems = checked(verifier, [reference.text for reference in references])
         best = max(scores)
         if best <= 0:
-            return plurality(references, kind).noted("fallback: no proposal passed the verifier")
-        passed = tuple(one for one, score in zip(references, scores, strict=True) if score == best)
-        return plurality(passed, kind)
+            problems = ("fallback: no proposal passed the verifier", *problems)
+        passed = tuple(one for one, score in zip(references, scores, strict=True) if best <= 0 or score == best)
+        return plurality(passed, kind).noted(*problems)
 
     return combine
 
@@ -43,7 +42,15 @@ def matching(pattern: str) -> Verifier:
 
 
 def within(low: float | None, high: float | None) -> Verifier:
-    """A text passes where its answer is a number from `low` to `high` (None: without end)."""
+    """A text passes where its answer is a number from `low` to `high` (None: without end).
+
+    Raises:
+        ConfigError: there is no number from `low` to `high`.
+    """
+    if any(end is not None and isnan(end) for end in (low, high)) or (
+        low is not None and high is not None and low > high
+    ):
+        raise ConfigError(f"number: there is none from {low} to {high}; write the least one first, then the greatest")
 
     def check(text: str) -> float:
         answer = answer_of(text, "number")

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from moa.core.errors import CallError
 from moa.core.flow import Flow
-from moa.core.types import Conversation, Replies, Reply
+from moa.core.types import Conversation, Reply
 from moa.flows.agreement import comparable, confidence
 from moa.flows.answers import Kind
-from moa.flows.best_of import Verifier
+from moa.flows.check import Verifier, checked
 from moa.flows.members import Member, ask_members
 from moa.flows.vote import plurality
 
@@ -29,7 +29,8 @@ async def escalate(
     """The answer of the `first`, where a share of `agree` of them gives the same one (a single one: where the verifier passes
     it), else that of the `full` mixture, which does not see theirs: a wrong draft would hold it back.
 
-    With a verifier an answer on which they agree must pass it, too.
+    With a verifier an answer on which they agree must pass it, too; one that raises passes nothing, and the reply says so in its
+    notes. Who does not answer agrees with nobody.
 
     Raises (from the flow):
         ConfigError: the first see different parts of the question, so that their agreement would be no confidence.
@@ -39,14 +40,11 @@ async def escalate(
         replies = await ask_members(first, conversation, (), "", {"label": "first", "steps": 2})
     except CallError:
         replies = ()
-    if replies and settled(replies, len(first), agree, kind, verifier):
-        return plurality(replies, kind)
-    return await full(conversation)
-
-
-def settled(replies: Replies, asked: int, agree: float, kind: Kind = "auto", verifier: Verifier | None = None) -> bool:
-    """Whether what came back of so many that were asked can stand. Who did not answer agrees with nobody."""
-    if asked == 1:
-        return verifier is not None and verifier(replies[0].text) > 0
-    share = confidence(replies, kind) * len(replies) / asked
-    return share >= agree and (verifier is None or verifier(plurality(replies, kind).text) > 0)
+    problems: tuple[str, ...] = ()
+    if replies and (len(first) == 1 or confidence(replies, kind) * len(replies) / len(first) >= agree):
+        reply = plurality(replies, kind)
+        scores, problems = ([float(len(first) > 1)], ()) if verifier is None else checked(verifier, [reply.text])
+        if scores[0] > 0:
+            return reply
+    reply = await full(conversation)
+    return reply.noted(*(problem for problem in problems if problem not in reply.notes))

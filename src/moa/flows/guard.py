@@ -5,51 +5,73 @@ Synthesis can lose what a proposal had (selection beats it 0.81 to 0.18 in arXiv
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, quiet
 from moa.core.prompts import SELECT
 from moa.core.types import Conversation, Replies, Reply
-from moa.flows.best_of import Verifier
+from moa.flows.check import Verifier, checked
 from moa.flows.combine import place_picked
 from moa.flows.rank import as_given
 from moa.flows.vote import plurality
 
+Verdict: TypeAlias = Literal["one", "other", "place", "unread"]
+_SAYS: dict[Verdict, str] = {
+    "one": "guard: the judge prefers the best proposal to the synthesis, in both orders",
+    "place": "guard: the judge says otherwise in the other order, so the synthesis stands",
+    "unread": "guard: the judge could not be read, so the synthesis stands unguarded",
+}
+
 
 def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | None = None) -> Combine:
-    """The same way to combine, its answer held against an anchor: the proposal whose answer most give, the first of equals.
+    """The same way to combine, its answer held against an anchor: the proposal whose answer most give, the first of equals; with a
+    verifier, of those that pass it.
 
-    With a verifier the synthesis stands unless it fails where the anchor passes; with a judge, unless the judge prefers the
-    anchor in both orders. Else the anchor is returned as it is, and the reply says so in its notes. What the judge does not
-    decide, or where it fails, the synthesis stands.
+    A synthesis that fails the verifier where a proposal passes is replaced by the anchor, and so is one to which the judge prefers
+    the anchor in both orders. Where nothing passes, or the judge does not decide, or cannot be read, the synthesis stands. The
+    reply says in its notes which of these it was.
     """
 
     async def guarded(conversation: Conversation, references: Replies) -> Reply:
         if not references or (judge is None and verifier is None):
             return await combine(conversation, references)
         reply, anchor = await quiet(combine(conversation, references)), plurality(references)
-        if reply.text == anchor.text:
-            return reply
-        if verifier is not None and verifier(reply.text) <= 0 < verifier(anchor.text):
-            return anchor.noted("guard: the best proposal passes the verifier, the synthesis does not")
-        preferred = False if judge is None else await prefers(judge, conversation, anchor, reply)
-        if preferred:
-            return anchor.noted("guard: the judge prefers the best proposal to the synthesis, in both orders")
-        if preferred is None:
-            return reply.noted("guard: the judge says otherwise in the other order, so the synthesis stands")
-        return reply
+        problems: tuple[str, ...] = ()
+        if verifier is not None:
+            scores, problems = checked(verifier, [reply.text, *(one.text for one in references)])
+            passing = tuple(one for one, score in zip(references, scores[1:], strict=True) if score > 0)
+            if scores[0] <= 0:
+                return _instead(reply, passing).noted(*problems)
+            anchor = plurality(passing) if passing else reply  # what fails is not held against what passes
+        if judge is None or reply.text == anchor.text:
+            return reply.noted(*problems)
+        verdict = await prefers(judge, conversation, anchor, reply)
+        notes = problems if verdict == "other" else (_SAYS[verdict], *problems)
+        return (anchor if verdict == "one" else reply).noted(*notes)
 
     return guarded
 
 
-async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply) -> bool | None:
-    """Whether a judge prefers one reply to another in both orders; None where it goes by their places."""
+def _instead(failed: Reply, passing: Replies) -> Reply:
+    """What stands where the synthesis has failed the verifier."""
+    if passing:
+        return plurality(passing).noted("guard: the best proposal passes the verifier, the synthesis does not")
+    return failed.noted("guard: neither the synthesis nor a proposal passes the verifier, so the synthesis stands")
+
+
+async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply) -> Verdict:
+    """Which of two replies a judge prefers in both orders: "place" where it goes by their places, "unread" where it fails, or
+    picks none in one of the orders."""
     calls = tuple(
         as_given(judge.call(conversation, shown, task=SELECT, role="judge")) for shown in ((one, other), (other, one))
     )
     try:
         verdicts = (await Ask(calls, label="guard", least=2, steps=1)).replies
     except CallError:
-        return False
+        return "unread"
     picked = [place_picked(verdict.text, call.references) for verdict, call in zip(verdicts, calls, strict=True)]
-    return None if picked in ([0, 0], [1, 1]) else picked == [0, 1]
+    if None in picked:
+        return "unread"
+    return "place" if picked[0] == picked[1] else "one" if picked[0] == 0 else "other"

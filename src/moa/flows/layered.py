@@ -11,7 +11,7 @@ from moa.core.prompts import REFINE
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.medoid import similarity
 from moa.flows.members import Member, ask_members
-from moa.flows.sift import distinct
+from moa.flows.sift import distinct, same_answer
 
 ALIKE = 0.95
 """The similarity from which on one text repeats another."""
@@ -58,8 +58,8 @@ async def layered(
 
 
 def repeats(reply: Reply, others: Replies) -> bool:
-    """Whether one of the others says the same, word for word or nearly."""
-    return any(similarity(reply.text, other.text) >= ALIKE for other in others)
+    """Whether one of the others says the same, word for word or nearly, and states no other answer."""
+    return any(same_answer(reply, other) and similarity(reply.text, other.text) >= ALIKE for other in others)
 
 
 async def alone(conversation: Conversation, combine: Combine, failure: CallError) -> Reply:

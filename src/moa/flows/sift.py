@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
-from moa.flows.answers import answer_of
+from moa.flows.answers import answer_of, stated
 from moa.flows.medoid import bag_of, cosine
 from moa.flows.weigh import Weights
 
-_WORD = re.compile(r"\w+")
+_WORD, _DIGITS = re.compile(r"\w+"), re.compile(r"\d+")
 COPY, LONG = 0.97, 200
 """From this similarity on, a text of at least so many characters is a copy: short answers may well be the same by themselves."""
 FEW = 32
 """So many references are first looked at by their words alone."""
+FLOOD = 16
+"""So many texts that differ in their numbers alone, and state no answer, are copies all the same."""
 FEWEST = 4
 """References from which on one can stand outside."""
 CLOSE, FAR = 0.5, 0.25
@@ -56,20 +59,37 @@ def trusted(references: Replies, trust: Weights) -> Replies:
 
 
 def distinct(references: Replies) -> Replies:
-    """The references without long copies of earlier ones.
+    """The references without long copies of earlier ones: texts that state different answers are none, however alike their words;
+    nor, unless they are a FLOOD, texts that state none and differ in their numbers.
 
     Two texts whose cosine is COPY or more share one of the rarest words of either, those that make up more than 1 - COPY² of it.
     Only such pairs are compared (prefix filtering, Bayardo et al., WWW 2007): thousands cost little more than each by itself.
     """
-    long = [one for one in references if len(one.text) >= LONG]
+    where = [at for at, one in enumerate(references) if len(one.text) >= LONG]
+    long = [references[at] for at in where]
     if len(long) < 2 or (len(long) <= FEW and not _some_alike(long)):
         return references
-    bags = [bag_of(one.text) for one in long]
+    said = [_said(one.text) for one in long]
+    places, bags = range(len(long)), [bag_of(one.text) for one in long]
     often = Counter(word for bag in bags for word in bag)
-    among: dict[str, list[int]] = {}
-    copies = {place for place in range(len(long)) if _copies_one(place, bags, often, among)}
-    gone = {id(long[place]) for place in copies}
-    return tuple(one for one in references if id(one) not in gone) if gone else references
+    copies = set(_copies(places, said, bags, often))
+    unstated = [place for place in places if place not in copies and said[place][0] == ""]
+    if len(unstated) > FLOOD:
+        alike = _copies(unstated, [("", "")] * len(long), bags, often)
+        crowds = Counter(alike.values())
+        copies |= {place for place, first in alike.items() if crowds[first] >= FLOOD}
+    gone = {where[place] for place in copies}
+    return tuple(one for at, one in enumerate(references) if at not in gone) if gone else references
+
+
+def _said(text: str) -> tuple[str, str]:
+    """The answer that a text states; of one that states none the numbers."""
+    return (answer_of(text) or "", "") if stated(text) else ("", " ".join(_DIGITS.findall(text)))
+
+
+def same_answer(one: Reply, other: Reply) -> bool:
+    """Whether two replies state the same answer, or none."""
+    return _said(one.text)[0] == _said(other.text)[0]
 
 
 def _some_alike(long: list[Reply]) -> bool:
@@ -78,20 +98,34 @@ def _some_alike(long: list[Reply]) -> bool:
     return any(2 * len(one & two) >= max(len(one), len(two)) for one, two in combinations(words, 2))
 
 
-def _copies_one(place: int, bags: list[Counter[str]], often: Counter[str], among: dict[str, list[int]]) -> bool:
-    """Whether a text is a copy of one before it; else its rarest words are put `among` those that later ones are looked for by."""
+def _copies(
+    places: Iterable[int], said: Sequence[tuple[str, str]], bags: Sequence[Counter[str]], often: Counter[str]
+) -> dict[int, int]:
+    """The texts that are copies, each with the earlier one that says the same and that it copies."""
+    among: dict[tuple[str, str], dict[str, list[int]]] = {}
+    found = {}
+    for place in places:
+        first = _copied(place, bags, often, among.setdefault(said[place], {}))
+        if first is not None:
+            found[place] = first
+    return found
+
+
+def _copied(place: int, bags: Sequence[Counter[str]], often: Counter[str], among: dict[str, list[int]]) -> int | None:
+    """The text before it that a text copies; else its rarest words are put `among` those that later ones are looked for by."""
     bag = bags[place]
     rarest = sorted(bag, key=often.__getitem__)
-    before = {other for word in bag for other in among.get(word, ())}
-    if any(cosine(bag, bags[other]) >= COPY for other in before):
-        return True
+    before = sorted({other for word in bag for other in among.get(word, ())})
+    first = next((other for other in before if cosine(bag, bags[other]) >= COPY), None)
+    if first is not None:
+        return first
     left = (1 - COPY * COPY) * sum(count * count for count in bag.values())
     for word in rarest:
         among.setdefault(word, []).append(place)
         left -= bag[word] * bag[word]
         if left < 0:
             break
-    return False
+    return None
 
 
 def outsider(references: Replies) -> Reply | None:

@@ -14,7 +14,8 @@ from moa.core.types import Conversation, Reply
 from moa.flows.adaptive import SURE, adaptive
 from moa.flows.agreement import comparable
 from moa.flows.answers import Kind
-from moa.flows.best_of import Verifier, best_of
+from moa.flows.best_of import best_of
+from moa.flows.check import Verifier
 from moa.flows.combine import select, synthesise
 from moa.flows.consortium import consortium
 from moa.flows.council import council
@@ -38,6 +39,7 @@ MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
 Shape: TypeAlias = Literal["layered", "sparse", "tree", "debate", "refine", "consortium"]
 ASK_NOBODY = ("vote", "fields", "medoid", "best", "pool")
 """Ways to combine that make no call: they need no aggregator."""
+_DONE = {"select": "picked", "fusion": "written", "rank": "judged"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def combiner(
         return synthesise(aggregator, window)
     if how == "council" and judges:
         return council(judges, aggregator)
+    if how in ("select", "fusion", "rank") and not isinstance(aggregator, Agent):
+        raise ConfigError(f"aggregator: {how} is {_DONE[how]} by an agent, not a mixture")
     if how in ("select", "fusion") and isinstance(aggregator, Agent):
         return select(aggregator) if how == "select" else fusion(aggregator, judges[0])
     known = '"synthesise", "select", "rank", "council", "fusion" (these by agents), "vote", "fields", "medoid", "best", "pool"'

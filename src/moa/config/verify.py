@@ -1,0 +1,36 @@
+"""A verifier that is a function of yours, found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+from moa.core.errors import ConfigError
+from moa.flows.check import Verifier
+
+
+def own_verifier(path: str) -> Verifier:
+    """The function that "package.module:function" names.
+
+    Raises:
+        ConfigError: there is none, its module cannot be imported, or it is no function that takes one text and returns a score.
+    """
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it does
+        kind = "" if isinstance(error, ImportError | AttributeError | ValueError) else f"{type(error).__name__}: "
+        raise ConfigError(f'verify.function: {path!r} is no "package.module:function" ({kind}{error})') from None
+    if not callable(found):
+        raise ConfigError(f"verify.function: {path!r} cannot be called")
+    for one in (found, type(found).__call__, getattr(found, "func", None)):
+        if inspect.iscoroutinefunction(one) or inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one):
+            raise ConfigError(f"verify.function: {path!r} is async or yields; write a plain def that returns a score")
+    try:
+        inspect.signature(found).bind("")
+    except TypeError:
+        raise ConfigError(f"verify.function: {path!r} does not take one argument, the text") from None
+    except ValueError:
+        pass  # a builtin may not tell what it takes
+    verifier: Verifier = found
+    return verifier
