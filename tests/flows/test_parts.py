@@ -193,7 +193,9 @@ def test_a_panel_that_cannot_be_compared_is_refused_where_agreement_decides() ->
     topology([[LABS, OTHER_LABS, SIGHT]], AGG, "synthesise", layout=Layout("consortium"))
     with pytest.raises(ConfigError, match="first: its members see different parts"):
         play(escalate(ASKED, [LABS, LABS, SIGHT], topology([[ALL]], AGG, "synthesise")), echo)
-    comparable([LABS], "proposers")
+    comparable([LABS], "first", all_of_them=True)
+    with pytest.raises(ConfigError, match="proposers: one by itself agrees with itself"):
+        comparable([LABS], "proposers")
 
 
 def test_an_escalation_of_one_view_stops_where_it_agrees() -> None:
