@@ -29,14 +29,15 @@ async def escalate(
     """The answer of the `first`, where a share of `agree` of them gives the same one (a single one: where the verifier passes
     it), else that of the `full` mixture, which does not see theirs: a wrong draft would hold it back.
 
-    With a verifier an answer on which they agree must pass it, too.
+    With a verifier an answer on which they agree must pass it, too. Where the caller asks for a form (tools, a schema …) the first
+    are not asked: the answer is of the call that acts, in the full mixture.
 
     Raises (from the flow):
         ConfigError: the first see different parts of the question, so that their agreement would be no confidence.
     """
     comparable(first, "first", all_of_them=True)
     try:
-        replies = await ask_members(first, conversation, (), "", {"label": "first", "steps": 2})
+        replies = await ask_members(first, conversation, (), "", {"label": "first", "steps": 2, "instead": True})
     except CallError:
         replies = ()
     if replies and settled(replies, len(first), agree, kind, verifier):

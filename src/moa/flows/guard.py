@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
-from moa.core.flow import Ask, Combine, quiet
+from moa.core.flow import Ask, Combine, Outcomes, held, mapped
 from moa.core.prompts import SELECT
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.best_of import Verifier
@@ -21,14 +21,22 @@ def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | 
 
     With a verifier the synthesis stands unless it fails where the anchor passes; with a judge, unless the judge prefers the
     anchor in both orders. Else the anchor is returned as it is, and the reply says so in its notes. What the judge does not
-    decide, or where it fails, the synthesis stands.
+    decide, or where it fails, the synthesis stands. So it does where the caller asks for a form (tools, a schema …), which no
+    proposal has.
     """
 
     async def guarded(conversation: Conversation, references: Replies) -> Reply:
         if not references or (judge is None and verifier is None):
             return await combine(conversation, references)
-        reply, anchor = await quiet(combine(conversation, references)), plurality(references)
-        if reply.text == anchor.text:
+        formed = False
+
+        def heard(ask: Ask, outcomes: Outcomes) -> Outcomes:
+            nonlocal formed
+            formed = formed or outcomes.formed
+            return outcomes
+
+        reply, anchor = await mapped(combine(conversation, references), held, heard), plurality(references)
+        if formed or reply.text == anchor.text:
             return reply
         if verifier is not None and verifier(reply.text) <= 0 < verifier(anchor.text):
             return anchor.noted("guard: the best proposal passes the verifier, the synthesis does not")
