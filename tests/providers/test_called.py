@@ -329,7 +329,7 @@ def test_a_function_that_cancels_itself_or_gives_no_text_fails_its_call_and_is_n
     assert proposing.degraded
     failed = proposing.view.calls[1]
     assert (failed.agent, failed.state) == (function.__name__, "failed")
-    assert why in str(failed.error)
+    assert why in failed.problem
     aggregating = asked(labs, aggregator=function)
     assert str(aggregating) == "labs: K 6.8"
     assert any(why in note for note in aggregating.notes)
