@@ -228,8 +228,8 @@ class Mixture:
             yield watching
 
     def plan(self, question: Question = "What is 347 + 85?") -> Plan:
-        """The steps that would run, how many calls, and what they cost at most. No call is made."""
-        return plan(self._flow, conversation_of(question), self.rig.price)
+        """The steps that would run, how many calls, and what they cost at most, over all routes it has. No call is made."""
+        return plan(self._flow, conversation_of(question), self.rig.price, routes=True)
 
     def check(self, question: Question = "What is 347 + 85?") -> None:
         """See that every model of it can be called. No call is made.

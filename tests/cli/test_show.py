@@ -56,3 +56,14 @@ def test_all_lists_every_mixture_and_marks_the_default(tmp_path: Path) -> None:
     assert {"vote", "fusion", "council", "robust"} <= set(names)
     assert listed[-1].split()[1] == "default"
     assert len(json.loads(moa_says("show", "--all", "--json", home=tmp_path).out)) == len(names)
+
+
+def test_every_route_is_counted_and_named(tmp_path: Path) -> None:
+    fake_config(tmp_path, '[mixtures.m]\nproposers = ["fake:a"]\naggregator = "fake:b"\n'
+                'routes = [{ to = "fake:quick", shorter = 9 }, { to = "large", words = ["contract"] }]\n'
+                '[mixtures.large]\nagent = "fake:c"\nsamples = 9\naggregator = "fake:d"\n')  # fmt: skip
+    shown = moa_says("show", "m", home=tmp_path).out
+    assert "calls: 1 to 10" in shown
+    assert "routes: fake:quick, large" in shown
+    told = json.loads(moa_says("show", "m", "--json", home=tmp_path).out)
+    assert (told["least_calls"], told["most_calls"], told["routes"]) == (1, 10, ["fake:quick", "large"])

@@ -126,7 +126,7 @@ def test_a_router_of_a_mixture_and_rules_before_it(tmp_path: Path) -> None:
         ("solo", AUTO, ["agg"]),
         ("auto", 'aggregator = "agg"', ["a", "b"]),
         ("auto", 'combine = "vote"', ["a", "b"]),
-        ("auto", 'aggregator = "agg"\nverify = { number = [0, 9] }', ["a", "b"]),
+        ("auto", 'aggregator = "agg"\nmode = "full"\nverify = { number = [0, 9] }', ["a", "b"]),
         (None, 'aggregator = "agg"\nfirst = ["c", "b"]', ["c", "b"]),
         ("full", 'aggregator = "agg"\nfirst = ["c", "b"]', ["a", "b", "c", "agg"]),
         ("solo", 'aggregator = "agg"\nfirst = ["c", "b"]\nroutes = [{ to = "b", longer = 1 }]', ["agg"]),
@@ -254,3 +254,34 @@ def test_what_a_route_leads_to_is_checked_before_it_is_taken(
 def test_what_is_no_wish_is_no_argument() -> None:
     with pytest.raises(TypeError, match="dedline"):
         Mixture([["fake:a"]], "fake:b").ask_sync("Which city?", dedline=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("mixture", "problem"),
+    [
+        (PANEL + 'aggregator = "agg"\nroutes = [{ to = "a", words = [] }]', "words"),
+        (PANEL + 'aggregator = "agg"\nroutes = [{ to = "a", words = ["law", " "] }]', "words"),
+        (PANEL + 'aggregator = "agg"\nroutes = [{ to = "a", longer = 100, shorter = 50 }]', "longer than 100"),
+        (PANEL + 'aggregator = "agg"\nroutes = [{ to = "a", longer = 4, shorter = 5 }]', "longer than 4"),
+        (PANEL + 'aggregator = "agg"\nclassifier = { agent = "c", categories = ["x", "y"] }', "classifier"),
+        (PANEL + 'combine = "vote"\njudges = ["a"]', "judges"),
+        (PANEL + 'aggregator = "agg"\nverify = { number = [0, 1] }', "verify"),
+        ('agent = "a"\naggregator = "agg"\nrounds = 2', "rounds"),
+    ],
+)
+def test_what_would_have_no_effect_or_always_one_is_refused(tmp_path: Path, mixture: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        config(tmp_path, mixture)
+
+
+@pytest.mark.parametrize(
+    "mixture",
+    [
+        PANEL + 'aggregator = "agg"\nroutes = [{ to = "a", longer = 4, shorter = 6 }]',
+        PANEL + 'combine = "vote"\njudges = ["a"]\nguard = "anchor"',
+        PANEL + 'combine = "vote"\njudges = ["a"]\ntopology = "sparse"',
+        PANEL + 'aggregator = "agg"\nverify = { number = [0, 1] }\nguard = "anchor"',
+    ],
+)
+def test_what_has_an_effect_is_not_refused(tmp_path: Path, mixture: str) -> None:
+    flow_of(config(tmp_path, mixture), "m")

@@ -12,6 +12,7 @@ from moa.core.tokens import IMAGE_TOKENS
 from moa.core.types import Call, Conversation, Image, Reply, Usage, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import layered
+from moa.flows.sparse import sparse
 from moa.flows.vote import vote
 
 QUESTION = (user("What is 2 + 2?"),)
@@ -143,3 +144,11 @@ def test_tokens_read_from_and_written_to_a_cache_have_prices_of_their_own() -> N
 def test_the_worst_case_of_a_call_may_write_all_its_input_to_a_cache() -> None:
     call = Call("h:m", (user("x" * 1000),))
     assert worst_cost(call, Price(1.0, 0.0, written=1.25)) == pytest.approx(1.25 * worst_cost(call, Price(1.0, 0.0)))
+
+
+def test_a_judge_that_may_end_the_rounds_makes_the_fewest_calls_fewer() -> None:
+    async def thinned(conversation: Conversation) -> Reply:
+        return await sparse(conversation, [AGENTS] * 3, synthesise(Agent("x:agg")), Agent("x:judge"))
+
+    planned = plan(thinned, QUESTION, lambda model: FREE)
+    assert (planned.least_calls, planned.most_calls) == (6, 16)

@@ -8,8 +8,12 @@ import pytest
 
 from moa.core.agents import Agent
 from moa.core.flow import play
+from moa.core.plan import ASSUMED_MAX_TOKENS, plan
+from moa.core.prices import FREE, Price
 from moa.core.types import Conversation, Image, Message, Text, ToolResult, assistant, user
 from moa.flows.alone import alone
+from moa.flows.combine import synthesise
+from moa.flows.layered import layered
 from moa.flows.route import Rule, routed, script_of
 
 A, B, C = (partial(alone, member=Agent(f"x:{name}", name=name)) for name in "abc")
@@ -56,3 +60,19 @@ def test_the_first_rule_that_holds_decides_else_the_other_flow() -> None:
     flow = routed([Rule(A, shorter=5), Rule(B, shorter=9)], C)
     for text, agent in (("hi", "a"), ("hello!", "b"), ("good morning", "c")):
         assert play(flow((user(text),)), lambda call: call.agent).answer.text == agent
+
+
+def test_a_plan_of_all_routes_counts_each_and_another_only_the_one_taken() -> None:
+    dear = partial(layered, layers=[[Agent("x:d")] * 5], combine=synthesise(Agent("x:d")))
+    flow = routed((Rule(dear, words=("contract",), name="dear"), Rule(A, shorter=3, name="a")), B)
+    both = partial(layered, layers=[[flow, flow]], combine=synthesise(Agent("x:e")))
+    asked = (user("What is this?"),)
+
+    def price(model: str) -> Price:
+        return Price(0, 1e6) if model == "x:d" else FREE
+
+    every, taken = plan(flow, asked, price, routes=True), plan(flow, asked, price)
+    assert (every.least_calls, every.most_calls, every.routes) == (1, 6, ("dear", "a"))
+    assert every.worst_cost == 6 * ASSUMED_MAX_TOKENS
+    assert (taken.most_calls, taken.worst_cost, taken.routes) == (1, 0.0, ())
+    assert plan(both, asked, price, routes=True).most_calls == 13

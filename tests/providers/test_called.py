@@ -312,3 +312,40 @@ def test_pictures_reach_a_function_by_their_name() -> None:
 
     picture = Image("data:image/png;base64,AAAA")
     assert str(asked(sight, question={"scan": picture})) == "scan data:image/png;base64,AAAA"
+
+
+async def cancels(conversation: Conversation) -> str:
+    raise asyncio.CancelledError
+
+
+async def textless(conversation: Conversation) -> Reply:
+    return Reply(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("function", "why"), [(cancels, "CancelledError"), (textless, "NoneType")])
+def test_a_function_that_cancels_itself_or_gives_no_text_fails_its_call_and_is_named(function: Any, why: str) -> None:
+    proposing = asked(labs, function)
+    assert str(proposing) == "labs: K 6.8"
+    assert proposing.degraded
+    failed = proposing.view.calls[1]
+    assert (failed.agent, failed.state) == (function.__name__, "failed")
+    assert why in failed.problem
+    aggregating = asked(labs, aggregator=function)
+    assert str(aggregating) == "labs: K 6.8"
+    assert any(why in note for note in aggregating.notes)
+
+
+async def sleeps(conversation: Conversation) -> str:
+    await asyncio.sleep(60)
+    return "late"
+
+
+def test_a_function_that_is_cancelled_by_others_is_cancelled() -> None:
+    async def cancelled() -> None:
+        asking = asyncio.create_task(Mixture([[labs]], Agent(sleeps)).ask(QUESTION))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(cancelled())

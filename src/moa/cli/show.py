@@ -63,6 +63,7 @@ def _plain(mixture: Mixture, planned: Plan, attempts: int, description: str) -> 
             {"label": step.label, "streams": step.streams, "calls": [_call(call) for call in step.calls]}
             for step in planned.steps
         ],
+        "routes": list(planned.routes),
         "streams": _streams(planned),
         "least_calls": planned.least_calls,
         "most_calls": planned.most_calls,
@@ -99,6 +100,10 @@ def _written(name: str, planned: Plan, attempts: int, description: str) -> list[
             settings = ", ".join(f"{key} {value}" for key, value in _settings(call).items())
             lines.append(f"   {call.agent:<{wide}}  {call.model}{f'  ({settings})' if settings else ''}")
     least, most = planned.least_calls, planned.most_calls
+    if planned.routes:
+        lines.append(
+            f"\nroutes: {', '.join(planned.routes)} (the way with the most calls is shown; what is below holds for all)"
+        )
     lines.append(f"\ncalls: {most}" if least == most else f"\ncalls: {least} to {most}")
     lines.append(f"streams: {'yes' if _streams(planned) else 'no (the answer comes whole)'}")
     return [*lines, f"worst cost: {_cost(planned, attempts)}"]

@@ -90,4 +90,4 @@ def by_itself(member: Member) -> MakeFlow:
 
 
 def _rule(route: Route, to: Member) -> Rule:
-    return Rule(by_itself(to), **route.model_dump(exclude={"to"}))
+    return Rule(by_itself(to), **route.model_dump(exclude={"to"}), name=route.to)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from moa.core.plan import MOST_CHOICES
+from moa.core.ways import MOST_CHOICES
 from moa.flows.route import SCRIPTS
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
@@ -36,6 +36,10 @@ class Route(BaseModel):
             raise ValueError(
                 "a route says when it is taken: words, longer, shorter, code, images, tools, script, tag or category"
             )
+        if "words" in self.model_fields_set and not (self.words and all(map(str.strip, self.words))):
+            raise ValueError("words: name at least one, and none that is empty")
+        if self.longer is not None and self.shorter is not None and self.shorter <= self.longer + 1:
+            raise ValueError(f"no turn is both longer than {self.longer} and shorter than {self.shorter} characters")
         return self
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from moa.config.idle import idle
 from moa.config.routes import Classifier, Route
 from moa.flows.adaptive import SURE
 from moa.flows.modes import Mode
@@ -184,8 +185,6 @@ class Mixture(_Strict):
             raise ValueError("rounds goes with proposers; with layers, write a layer once for each round")
         if "samples" in self.model_fields_set and not self.agent:
             raise ValueError("samples goes with agent; to sample a proposer, name it as often")
-        if self.classifier is None and any(route.category is not None for route in self.routes):
-            raise ValueError("routes: a category is told by a classifier; name its agent and its categories")
         if unknown := {one.category for one in self.routes if self.classifier} - {None, *self._categories}:
             raise ValueError(f"routes: the classifier knows no category {min(map(str, unknown))!r}")
         if self.router:
@@ -193,6 +192,8 @@ class Mixture(_Strict):
                 raise ValueError(f"router: it chooses one agent, so {min(odd)} has no use beside it")
         else:
             self._goes_together()
+        if problem := idle(self):
+            raise ValueError(problem)
         return self
 
     @property

@@ -38,6 +38,8 @@ class Outcomes(tuple[Outcome, ...]):
     """One outcome per call, in the order asked. `late` holds replies that came after an earlier step had closed."""
 
     late: Replies = ()
+    formed: bool = False
+    """Whether the caller asks for a form, so that nobody's answer but that of the call that acts may be the answer."""
 
     @property
     def replies(self) -> Replies:
@@ -72,11 +74,20 @@ class Ask:
     """Stragglers are cancelled; or kept, and their replies come as `.late` of the flow's next Ask."""
     final: bool = False
     """Its text is the answer: streamed to the client."""
+    held: Callable[[Reply], Reply] | None = None
+    """Its text is the answer, and not streamed, since this looks at it before it leaves."""
+    instead: bool = False
+    """What comes may be the answer without a call that acts: where the caller asks for a form it is not asked, and fails."""
     label: str = ""
     steps: int | None = None
     """Steps still expected, this one included: its share of the time left is 1/steps (None: half)."""
     extra: bool = False
     """Worth having, and not needed: where money or time for its calls is out, they fail, and the run does not end."""
+
+    @property
+    def acts(self) -> bool:
+        """Whether its text is the answer: it is under the form that the caller asks for."""
+        return self.final or self.held is not None
 
     def __await__(self) -> Generator[Ask, Outcomes, Outcomes]:
         return (yield self)
@@ -96,6 +107,7 @@ class Fork(Generic[T]):
     least: int = 1
     label: str = ""
     steps: int | None = None
+    instead: bool = False
 
     def __await__(self) -> Generator[Fork[T], tuple[T | CallError | None, ...], tuple[T | CallError | None, ...]]:
         return (yield self)
@@ -213,8 +225,9 @@ async def mapped(
     flow: Flow[T],
     change: Callable[[Ask], Ask],
     heard: Callable[[Ask, Outcomes], Outcomes] = lambda ask, outcomes: outcomes,
+    forked: Callable[[Fork[Any]], Fork[Any]] = lambda fork: fork,
 ) -> T:
-    """The same flow with every Ask changed on its way out, and what comes back as `heard` has it."""
+    """The same flow with every Ask changed on its way out, every Fork as `forked` has it, and what comes back as `heard` has it."""
     step = advance(flow)
     while not isinstance(step, Returned):
         outcome: object
@@ -222,7 +235,9 @@ async def mapped(
             if isinstance(step, Ask):
                 outcome = heard(step, await change(step))
             else:
-                outcome = await replace(step, flows=tuple(mapped(child, change, heard) for child in step.flows))
+                fork = forked(step)
+                flows = tuple(mapped(child, change, heard, forked) for child in step.flows)
+                outcome = await replace(fork, flows=flows)
         except CallError as error:
             outcome = error
         step = advance(flow, outcome)
@@ -230,5 +245,23 @@ async def mapped(
 
 
 def quiet(flow: Flow[T]) -> Flow[T]:
-    """The same flow with `final` taken off every Ask: guards and checks wrap in it, and pass on the chosen text as one."""
-    return mapped(flow, lambda ask: replace(ask, final=False))
+    """The same flow as one that only advises: none of its calls acts, whatever form the caller asks for."""
+
+    def unformed(ask: Ask, outcomes: Outcomes) -> Outcomes:
+        outcomes.formed = False
+        return outcomes
+
+    return mapped(
+        flow,
+        lambda ask: replace(ask, final=False, held=None, instead=False),
+        unformed,
+        lambda fork: replace(fork, instead=False),
+    )
+
+
+def held(ask: Ask, look: Callable[[Reply], Reply] = lambda reply: reply) -> Ask:
+    """The same, its text not streamed where it is the answer, but looked at before it leaves, by guards and checks."""
+    if not ask.acts:
+        return ask
+    inner = ask.held
+    return replace(ask, final=False, held=look if inner is None else lambda reply: look(inner(reply)))

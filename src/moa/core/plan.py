@@ -13,6 +13,7 @@ from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import REPAIR, render
 from moa.core.tokens import most_form, most_input
 from moa.core.types import Call, Conversation, Reply, Usage
+from moa.core.ways import every_way, way
 
 ASSUMED_MAX_TOKENS = 4096
 """Output tokens a call is taken to use at most where its agent sets no max_tokens."""
@@ -40,7 +41,8 @@ class Plan:
     same without the steps that are extra.
 
     `worst_cost` is None where the price of a model in `unpriced` is unknown. `assumed` is set where a call without
-    max_tokens was taken to write at most ASSUMED_MAX_TOKENS.
+    max_tokens was taken to write at most ASSUMED_MAX_TOKENS. `acts`: every answer there may be is of a call that acts. `routes` are
+    those met, of which a question takes one.
     """
 
     steps: tuple[PlannedStep, ...]
@@ -50,15 +52,26 @@ class Plan:
     unpriced: tuple[str, ...]
     assumed: bool
     needed_cost: float | None = None
+    acts: bool = False
+    routes: tuple[str, ...] = ()
 
 
 def plan(
-    flow: Callable[[Conversation], Flow[Reply]], conversation: Conversation, price: Callable[[str], Price | None]
+    flow: Callable[[Conversation], Flow[Reply]],
+    conversation: Conversation,
+    price: Callable[[str], Price | None],
+    *,
+    routes: bool = False,
 ) -> Plan:
-    """Play a flow with placeholders that agree, disagree and fail, and that choose each way there is, and sum up what it asked."""
-    plays = [_asked(flow(conversation), answer) for answer in (_agreeing, _disagreeing(), _failing)]
-    if any(call.role in CHOOSING for asked in plays for ask in asked for call in ask.calls):
-        plays += [_asked(flow(conversation), _choosing(n)) for n in range(MOST_CHOICES)]
+    """Play a flow with placeholders that agree, disagree, fail and find nothing to mend, and that choose each way there is, and sum
+    up what it asked. With `routes` those are played, too, that this conversation does not take."""
+    ways = [
+        way
+        for answers in (lambda: _agreeing, _disagreeing, lambda: _failing, *_CONTENT)
+        for way in every_way(partial(_asked, flow, conversation, answers), routes=routes)
+    ]
+    plays = [asked for (asked, _), _ in ways]
+    answered = [any(ask.acts for ask in asked) for (asked, ended), _ in ways if ended]
     longest = max(plays, key=lambda asked: sum(len(ask.calls) for ask in asked))
     played = [[call for ask in asked for call in ask.calls] for asked in plays]
     models = dict.fromkeys(model for calls in played for call in calls for model in (call.model, *call.fallbacks))
@@ -76,6 +89,8 @@ def plan(
         unpriced=unpriced,
         assumed=any(call.sampling.max_tokens is None for calls in played for call in calls),
         needed_cost=least,
+        acts=bool(answered) and all(answered),
+        routes=tuple(dict.fromkeys(name for _, met in ways for name in met)),
     )
 
 
@@ -152,13 +167,18 @@ MOST_CALLS = 1000
 """A play ends after this many calls: a flow that loops until it likes an answer never likes a placeholder's."""
 
 
-def _asked(flow: Flow[Reply], answer: Callable[[Call], Outcome]) -> list[Ask]:
-    """What a flow asks of replies that `answer` makes, up to its end or its error: a flow may well choke on placeholders.
+def _asked(
+    flow: Callable[[Conversation], Flow[Reply]],
+    conversation: Conversation,
+    answers: Callable[[], Callable[[Call], Outcome]],
+) -> tuple[list[Ask], bool]:
+    """What a flow asks of replies as `answers` makes them, up to its end or its error (a flow may well choke on placeholders), and
+    whether it came to an answer.
 
     Everybody answers, also who sees none of the parts of this question: the next one may have them.
     """
     asked: list[Ask] = []
-    left = iter(range(MOST_CALLS))
+    answer, left = answers(), iter(range(MOST_CALLS))
 
     def answered(call: Call) -> Outcome:
         if next(left, None) is None:
@@ -171,9 +191,12 @@ def _asked(flow: Flow[Reply], answer: Callable[[Call], Outcome]) -> list[Ask]:
             return ask
         return replace(ask, calls=tuple(replace(call, manner=replace(call.manner, view=())) for call in ask.calls))
 
+    ended = False
+    made = flow(conversation)
     with suppress(Exception):
-        play(mapped(flow, seeing), answered)
-    return asked
+        play(mapped(made, seeing), answered)
+        ended = True
+    return asked, ended
 
 
 class _Enough(Exception):
@@ -193,23 +216,17 @@ def _disagreeing() -> Callable[[Call], Outcome]:
     return lambda call: _placeholder(call, f"Answer: {next(count)}")
 
 
-CHOOSING = ("classifier", "embedder")
-"""Roles of calls by whose reply a flow chooses what it asks next."""
-MOST_CHOICES = 32
-"""Among how many ways such a flow may choose."""
+def _content(verdict: str) -> Callable[[Call], Outcome]:
+    """Placeholders that agree, and judges that want no more."""
+    return lambda call: _placeholder(call, verdict) if call.role == "judge" else _agreeing(call)
 
 
-def _choosing(n: int) -> Callable[[Call], Outcome]:
-    """Placeholders that disagree, but for those by which the n-th way is chosen."""
-    disagreeing = _disagreeing()
-    return lambda call: _placeholder(call, str(n)) if call.role in CHOOSING else disagreeing(call)
+_CONTENT = (partial(_content, "Keep: 1\nStop"), partial(_content, "No faults"))
 
 
 def pretended(reply: Reply, ways: int) -> int | None:
     """Which of so many ways a plan's placeholder chooses; None where the reply is a real one, or chooses none."""
-    if reply.model != PLACEHOLDER or not reply.text.isdigit():
-        return None
-    return int(reply.text) % ways
+    return None if reply.model != PLACEHOLDER else way(ways)
 
 
 def _failing(call: Call) -> Outcome:

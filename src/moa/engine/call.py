@@ -139,6 +139,11 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
             reply = await run.provider.send(request, scope)
         except MoaError:
             raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise broken(f"it raised {error!r}, though nobody had cancelled it", call) from error
         except Exception as error:  # a provider is foreign code: one that breaks its word fails its call, not the run
             raise broken(repr(error), call) from error
         reply = _usable(reply, call, ask, run, span)
@@ -169,6 +174,8 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     """
     if not isinstance(reply, Reply):
         raise broken(f"it returned {type(reply).__name__}, not a Reply", call)
+    if not isinstance(reply.text, str):
+        raise broken(f"it returned a Reply whose text is of type {type(reply.text).__name__}", call)
     spent = reply.cost
     if spent is None and (price := run.price(call.model)) is not None:
         spent = sensible(cost(reply.usage, price))
@@ -176,7 +183,7 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
         reply, strange = offered(reply, call)
         if strange:
             run.emit(span, Noted("tool", strange))
-    if (problem := no_answer(reply, call, final=ask.final)) is not None:
+    if (problem := no_answer(reply, call, final=ask.acts)) is not None:
         run.emit(span, Wasted(reply.usage, spent))
         raise problem
     run.usage += reply.usage

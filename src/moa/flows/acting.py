@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import lru_cache, partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from moa.core.errors import ConfigError
-from moa.core.flow import Ask, Flow, mapped
+from moa.core.errors import CallError, ConfigError
+from moa.core.flow import Ask, Flow, Fork, Outcomes, mapped
 from moa.core.plan import plan
 from moa.core.prompts import up_to_last_turn
 from moa.core.types import PLAIN, Call, Conversation, Form, Message, Part, Reply, Sampling, Text, ToolCall, ToolResult
@@ -35,15 +35,31 @@ def _acting(
         return made
 
     def changed(ask: Ask) -> Ask:
-        change = partial(_final, form=form, sampling=sampling) if ask.final else partial(_advising, advise_on=advise_on)
+        _see_it_may_answer(ask, form)
+        change = partial(_final, form=form, sampling=sampling) if ask.acts else partial(_advising, advise_on=advise_on)
         return replace(ask, calls=tuple(change(call) for call in ask.calls))
 
-    return mapped(made, changed)
+    def heard(ask: Ask, outcomes: Outcomes) -> Outcomes:
+        outcomes.formed = form != PLAIN
+        return outcomes
+
+    def forked(fork: Fork[Any]) -> Fork[Any]:
+        _see_it_may_answer(fork, form)
+        return fork
+
+    return mapped(made, changed, heard, forked)
 
 
-def acts(flow: MakeFlow, conversation: Conversation) -> bool:
-    """Whether a flow has a call that acts: one that votes, or picks among proposals, has none."""
-    return any(step.streams for step in plan(flow, conversation, lambda model: None).steps)
+def _see_it_may_answer(step: Ask | Fork[Any], form: Form) -> None:
+    if step.instead and form != PLAIN:
+        for flow in step.flows if isinstance(step, Fork) else ():
+            flow.close()
+        raise CallError("it is not asked: an answer in the form that the caller asks for is of the call that acts")
+
+
+def acts(flow: MakeFlow, conversation: Conversation, form: Form) -> bool:
+    """Whether every answer of a flow is of a call that acts: one that votes, or picks among proposals, has none."""
+    return plan(acting(flow, form), conversation, lambda model: None).acts
 
 
 def must_act(flow: MakeFlow, conversation: Conversation, form: Form) -> None:
@@ -52,7 +68,7 @@ def must_act(flow: MakeFlow, conversation: Conversation, form: Form) -> None:
     Raises:
         ConfigError: the flow has no call that acts; its `param` names what asks for one.
     """
-    if form == PLAIN or acts(flow, conversation):
+    if form == PLAIN or acts(flow, conversation, form):
         return
     wanted = {
         "tools": form.tools,

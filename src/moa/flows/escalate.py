@@ -30,14 +30,15 @@ async def escalate(
     it), else that of the `full` mixture, which does not see theirs: a wrong draft would hold it back.
 
     With a verifier an answer on which they agree must pass it, too; one that raises passes nothing, and the reply says so in its
-    notes. Who does not answer agrees with nobody.
+    notes. Who does not answer agrees with nobody. Where the caller asks for a form (tools, a schema …) the first are not asked: the
+    answer is of the call that acts, in the full mixture.
 
     Raises (from the flow):
         ConfigError: the first see different parts of the question, so that their agreement would be no confidence.
     """
     comparable(first, "first", all_of_them=True)
     try:
-        replies = await ask_members(first, conversation, (), "", {"label": "first", "steps": 2})
+        replies = await ask_members(first, conversation, (), "", {"label": "first", "steps": 2, "instead": True})
     except CallError:
         replies = ()
     problems: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
-from moa.core.flow import Ask, Outcome, Outcomes, mapped
+from moa.core.flow import Ask, Outcome, Outcomes, held, mapped
 from moa.core.prompts import own_words
 from moa.core.seen import seen
 from moa.core.types import Choice, Conversation, Reply, ToolCall, system
@@ -128,11 +128,14 @@ async def _gated(flow: MakeFlow, gate: Gate, conversation: Conversation) -> Repl
     def heard(ask: Ask, outcomes: Outcomes) -> Outcomes:
         prompts.update({call.manner.instructions: None for call in ask.calls if call.manner.instructions})
         looked = Outcomes([looked_at(one, call.role) for call, one in zip(ask.calls, outcomes, strict=True)])
+        looked.formed = outcomes.formed
         looked.late = tuple([one for late in outcomes.late if isinstance(one := looked_at(late), Reply)])
         return looked
 
-    quieted = mapped(flow(conversation), lambda ask: replace(ask, final=False), heard)
-    reply = gate.checked(await quieted, whole())
+    def look(reply: Reply) -> Reply:
+        return gate.checked(reply, whole())
+
+    reply = look(await mapped(flow(conversation), partial(held, look=look), heard))
     for note in found:
         reply = reply.noted(note)
     return reply

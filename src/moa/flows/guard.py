@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
-from moa.core.flow import Ask, Combine, quiet
+from moa.core.flow import Ask, Combine, Outcomes, held, mapped
 from moa.core.prompts import SELECT
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.check import Verifier, checked
@@ -31,13 +31,23 @@ def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | 
 
     A synthesis that fails the verifier where a proposal passes is replaced by the anchor, and so is one to which the judge prefers
     the anchor in both orders. Where nothing passes, or the judge does not decide, or cannot be read, the synthesis stands. The
-    reply says in its notes which of these it was.
+    reply says in its notes which of these it was. It stands, too, where the caller asks for a form (tools, a schema …), which
+    no proposal has.
     """
 
     async def guarded(conversation: Conversation, references: Replies) -> Reply:
         if not references or (judge is None and verifier is None):
             return await combine(conversation, references)
-        reply, anchor = await quiet(combine(conversation, references)), plurality(references)
+        formed = False
+
+        def heard(ask: Ask, outcomes: Outcomes) -> Outcomes:
+            nonlocal formed
+            formed = formed or outcomes.formed
+            return outcomes
+
+        reply, anchor = await mapped(combine(conversation, references), held, heard), plurality(references)
+        if formed:
+            return reply
         problems: tuple[str, ...] = ()
         if verifier is not None:
             scores, problems = checked(verifier, [reply.text, *(one.text for one in references)])

@@ -17,14 +17,16 @@ async def refine(conversation: Conversation, author: Member, reviser: Agent, cri
     """The author's answer (which may be a whole mixture's), criticised and revised up to `rounds` times, by the critic and the
     reviser.
 
-    It ends where the critic finds no faults. Where the critic or the reviser fails, the answer stands, and says so in its notes.
+    It ends where the critic finds no faults, unless the caller asks for a form (tools, a schema …), which only the reviser's
+    answer has. Where the critic or the reviser fails, the answer stands, and says so in its notes.
     """
     reply = await ask_member(author, conversation, (), "", "proposer")
     for number in range(1, rounds + 1):
         call = critic.call(conversation, (reply,), task=CRITIQUE, role="judge")
         try:
-            critique = (await Ask((call,), label=f"critique {number}", steps=2 * (rounds - number) + 2)).replies[0]
-            if re.fullmatch(r"(?i)\W*no faults\W*", critique.text):
+            asked = await Ask((call,), label=f"critique {number}", steps=2 * (rounds - number) + 2)
+            critique = asked.replies[0]
+            if re.fullmatch(r"(?i)\W*no faults\W*", critique.text) and not asked.formed:
                 return reply
             shown = as_given(reviser.call(conversation, (reply, critique), task=REVISE, role="aggregator"))
             revised = await Ask(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from moa.core.flow import Flow
 from moa.core.prompts import up_to_last_turn
 from moa.core.types import Conversation, Image, Reply, ToolCall, ToolResult
+from moa.core.ways import route
 
 MakeFlow = Callable[[Conversation], Flow[Reply]]
 _CODE = re.compile(
@@ -27,6 +28,7 @@ class Rule:
     turn. `code`: it holds program text. `images` and `tools`: there are any in the whole conversation. `script`: most of its
     letters are of this one ("latin", "cyrillic", "greek", "arabic", "hebrew", "han", "kana", "hangul", "devanagari", "thai").
     `tag` is what the caller calls the question, `category` what a classifier does: a conversation does not tell, so both are given.
+    `name` is what a plan calls the route.
     """
 
     to: MakeFlow
@@ -39,6 +41,7 @@ class Rule:
     script: str | None = None
     tag: str | None = None
     category: str | None = None
+    name: str = ""
 
     def holds(self, conversation: Conversation, tag: str = "", category: str = "") -> bool:
         """Whether every condition that is set holds."""
@@ -58,9 +61,14 @@ class Rule:
 
 
 def routed(rules: Sequence[Rule], otherwise: MakeFlow, tag: str = "", category: str = "") -> MakeFlow:
-    """The flow of the first rule that holds for a question of that tag and category, else the other one."""
+    """The flow of the first rule that holds for a question of that tag and category, else the other one. A plan may play each."""
+    if not rules:
+        return otherwise
+    names, flows = [*(one.name for one in rules), ""], [*(one.to for one in rules), otherwise]
 
     def choose(conversation: Conversation) -> Flow[Reply]:
+        if (place := route(names)) is not None:
+            return flows[place](conversation)
         return next((one.to for one in rules if one.holds(conversation, tag, category)), otherwise)(conversation)
 
     return choose

@@ -16,9 +16,10 @@ from typing import Any, Literal, TypeAlias
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Flow
-from moa.core.plan import MOST_CHOICES, pretended
+from moa.core.plan import pretended
 from moa.core.prompts import up_to_last_turn
 from moa.core.types import Conversation, Reply, user
+from moa.core.ways import MOST_CHOICES
 
 NEIGHBOURS, FEWEST = 40, 5
 """How many records are asked about a question: a tenth of them, but not more and not fewer than so many."""

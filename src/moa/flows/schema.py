@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias
 
 from moa.core.errors import BadReply
-from moa.core.flow import Ask, mapped
+from moa.core.flow import Ask, held, mapped
 from moa.core.prompts import REPAIR
 from moa.core.types import Call, Choice, Conversation, Reply, assistant, user
 from moa.flows.topology import MakeFlow
@@ -31,19 +31,23 @@ def under_schema(flow: MakeFlow, problem: Problem) -> MakeFlow:
 
 
 async def _under_schema(flow: MakeFlow, problem: Problem, conversation: Conversation) -> Reply:
-    acting: list[Call] = []
+    acting: list[Ask] = []
 
-    def quieted(ask: Ask) -> Ask:
-        if ask.final:
-            acting[:] = ask.calls
-        return replace(ask, final=False)
+    def unstreamed(ask: Ask) -> Ask:
+        if ask.acts:
+            acting[:] = [ask]
+        return held(ask)
 
-    reply = await mapped(flow(conversation), quieted)
+    reply = await mapped(flow(conversation), unstreamed)
     wrong = _wrong(reply, problem)
-    if wrong is None or not acting:
+    if wrong is None:
         return reply
-    asked = _repair(acting[0], reply, wrong)
+    if not acting:
+        raise BadReply(f"the answer does not obey the schema, which no call was asked to: {wrong}")
+    asked, look = _repair(acting[0].calls[0], reply, wrong), acting[0].held
     repaired = (await Ask((asked,), label="repair", steps=1)).replies[0]
+    if look is not None:  # what a gate looks at it looks at again
+        repaired = look(repaired)
     wrong = _wrong(repaired, problem)
     if wrong is not None:
         raise BadReply(f"the answer does not obey the schema, nor did it when asked again: {wrong}", model=asked.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from collections.abc import Awaitable
@@ -29,10 +30,14 @@ class Called:
         if call.function is None:
             raise _broke(call, "no function of this name is here: an agent that is a function is made in Python")
         try:
-            said = await _asked(call, call.function)
-            reply = _reply(said)
+            reply = _reply(await _asked(call, call.function))
         except CallError:
             raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise _broke(call, "it raised CancelledError, though nobody had cancelled it") from error
         except Exception as error:
             raise _broke(call, f"it raised {type(error).__name__}: {error}") from error
         if reply is None:
@@ -54,6 +59,8 @@ def takes(function: Function) -> int:
 
 
 def _reply(said: object) -> Reply | None:
+    if isinstance(said, Reply) and not isinstance(said.text, str):
+        raise TypeError(f"a Reply has a text, not {type(said.text).__name__}")
     if said is None or isinstance(said, Reply):
         return said
     return Reply(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, allow_nan=False))

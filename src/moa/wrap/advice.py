@@ -52,6 +52,6 @@ class Advised:
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider."""
-        if scope.final:
+        if scope.final or request.call.form.tools:
             return await self.inner.send(request, scope)
         return await Cache(self.inner, self.kept).send(request, scope)
