@@ -30,8 +30,10 @@ _TAG = re.compile(
     r"<([a-z][\w:-]{0,30}+)((?:[^<>=]++|=\s{0,9}+(?:\"[^\"]{0,4000}+\"|'[^']{0,4000}+')|=)*+)>?", re.IGNORECASE
 )
 _ATTRIBUTE = re.compile(r"(?<![\w:-])([a-z:-]{1,30}+)\s{0,9}+=\s{0,9}+(\"[^\"]*\"|'[^']*'|[^\s\"']+)", re.IGNORECASE)
-_LOADS = frozenset("src srcset data poster action formaction background ping style content xlink:href href".split())
-_NO_HANDLER = re.compile(r"\{(?:[\w.]{1,80}\}|\(?[\w, ]{0,80}\)?\s{0,9}=?$)")
+_LOADS = (
+    "src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "style", "content", "xlink:href", "href",
+)  # fmt: skip
+_NO_HANDLER = re.compile(r"\{(?:[\w.]{1,80}\}(?=\s|/?$)|\(?[\w, ]{0,80}\)?\s{0,9}=?$)")
 """What JSX writes behind a handler's name; a browser runs none of it."""
 
 
@@ -47,12 +49,10 @@ def host_of(address: str) -> str:
 
 
 def _host(address: str) -> str:
-    slashed = re.sub(r"%3a", ":", address[:20], flags=re.IGNORECASE) + address[20:]
-    slashed = re.sub(r"%2f", "/", slashed[:30], flags=re.IGNORECASE) + slashed[30:] if "%" in slashed[:30] else slashed
-    slashed = slashed.replace("\\", "/")
-    if slashed[:7].lower() == "mailto:":
-        return slashed[7:].partition("?")[0].rpartition("@")[2].lower()
-    scheme = re.match(r"(?:https?|ftps?|sftp|wss?|git|ssh|smb|nfs|ldaps?|gopher|telnet|rtsp):", slashed, re.IGNORECASE)
+    slashed = re.sub(r"(?i)^([a-z]{1,10})(?::|%3a)((?:[/\\]|%2f)*+)", r"\1://", address).replace("\\", "/")
+    if slashed[:9].lower() == "mailto://":
+        return slashed[9:].partition("?")[0].rpartition("@")[2].lower()
+    scheme = re.match(r"(?!data:|blob:|file:|javascript:|vbscript:)[a-z]{1,10}:", slashed, re.IGNORECASE)
     rest = slashed[scheme.end() :] if scheme else slashed
     if not scheme and not re.match(r"//|www\.", rest, re.IGNORECASE):
         return ""
@@ -87,7 +87,11 @@ def _active(tag: str, body: str, known: frozenset[str]) -> bool:
     """Whether a tag loads from a host that is not known, or has a handler."""
     for match in _ATTRIBUTE.finditer(body):
         name, value = match[1].lower(), unescape(match[2].strip("\"'"))
-        if name.startswith("on") and len(name) > 4 and not _NO_HANDLER.match(body[match.start(2) : match.start(2) + 100]):
+        if (
+            name.startswith("on")
+            and len(name) > 4
+            and not _NO_HANDLER.match(body[match.start(2) : match.start(2) + 100])
+        ):
             return True
         if name not in _LOADS or (name == "href" and tag in ("a", "area") and value == match[2].strip("\"'")):
             continue
@@ -105,7 +109,9 @@ def _foreign(address: str, known: frozenset[str], *, bare: bool = False) -> bool
         return host_of(address) not in known
     if scheme := re.match(r"[a-z][a-z0-9+.-]{1,20}://", address, re.IGNORECASE):
         return _host("//" + address[scheme.end() :]) not in known
-    named = re.match(r"((?:[\w-]{1,63}\.){1,9}[a-z]{2,20})" + (r"(?:$|[/?#:])" if bare else "/"), address, re.IGNORECASE)
+    named = re.match(
+        r"((?:[\w-]{1,63}\.){1,9}[a-z]{2,20})" + (r"(?:$|[/?#:])" if bare else "/"), address, re.IGNORECASE
+    )
     return named is not None and named[1].lower() not in known
 
 

@@ -52,7 +52,7 @@ def plainly(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _plain(sign: str) -> str:
     same = unicodedata.normalize("NFKC", sign).lower()
-    first, *rest = unicodedata.normalize("NFD", same) or sign
+    first, *rest = list(unicodedata.normalize("NFD", same) or sign)
     same = first if not any(map(str.isalnum, rest)) else sign  # without its accents
     return _LOOKS.get(same, same)
 
