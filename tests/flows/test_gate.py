@@ -140,6 +140,9 @@ def test_code_logs_and_footnotes_are_no_addresses(text: str) -> None:
         "<svg onload={a}alert(1)>",
         "<img alt='>' src=x onerror=fetch(1)>",
         "<base href=evil.example>",
+        "<svg/onload" + " " * 99 + "= alert(1)>",
+        f"<img alt='{'x' * 9000}>' src=x onerror=fetch(1)>",
+        "[x]:  http:&#47;&#47;evil.example/x",
         "<img src=h&#116;tp://evil.example/x>",
         "<a href='h&#116;tp&colon;&sol;&sol;evil.example'>x</a>",
         "[x](http:&#47;&#47;evil.example/x)",
@@ -158,7 +161,9 @@ def test_code_logs_and_footnotes_are_no_addresses(text: str) -> None:
 )
 def test_what_loads_runs_or_leads_away_goes(text: str) -> None:
     cleaned, found = GATE.cleaned(f"See {text} now", ASKED)
-    assert not re.search(r"evil\.example[/?\\>]|on(load|error)=|data:|file:|evil\.example'", cleaned)
+    assert not re.search(
+        r"evil\.example[/?\\>]|on(load|error) *=|evil\.example$|&#47;evil|data:|file:|evil\.example'", cleaned
+    )
     assert found
 
 

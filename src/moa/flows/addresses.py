@@ -24,12 +24,10 @@ _URL = re.compile(
     r")",
     re.IGNORECASE,
 )
-_IMAGE = re.compile(r"!\[([^\[\]]{0,500}+)\]\(\s{0,9}+<?([^()\s<>]{1,4000}+)(?:[^()\[\]\n]{0,500}+\))?")
-_LINK = re.compile(r"(?<=\]\()(\s{0,9}+<?)([^()\s<>]{1,4000}+)")
-_TAG = re.compile(
-    r"<([a-z][\w:-]{0,30}+)((?:[^<>=]++|=\s{0,9}+(?:\"[^\"]{0,4000}+\"|'[^']{0,4000}+')|=)*+)>?", re.IGNORECASE
-)
-_ATTRIBUTE = re.compile(r"(?<![\w:-])([a-z:-]{1,30}+)\s{0,9}+=\s{0,9}+(\"[^\"]*\"|'[^']*'|[^\s\"']+)", re.IGNORECASE)
+_IMAGE = re.compile(r"!\[([^\[\]]{0,500}+)\]\(\s*+<?([^()\s<>]{1,4000}+)(?:[^()\[\]\n]{0,500}+\))?")
+_LINK = re.compile(r"(?<=\]\(|\]:)(\s*+<?)([^()\s<>]{1,4000}+)")
+_TAG = re.compile(r"<([a-z][\w:-]{0,30}+)((?:[^<>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')|=)*+)>?", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"(?<![\w:-])([a-z:-]{1,30}+)\s*+=\s*+(\"[^\"]*\"|'[^']*'|[^\s\"']+)", re.IGNORECASE)
 _LOADS = (
     "src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "style", "content", "xlink:href", "href",
 )  # fmt: skip
