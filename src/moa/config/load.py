@@ -171,7 +171,7 @@ def _explained(sources: tuple[Source, ...], problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{where}: is missing"
     message = _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
-    secret = location[-1:] == ("key",) or isinstance(problem["input"], dict)
+    secret = location[-1:] == ("key",) or "secrets" in location or isinstance(problem["input"], dict)
     shown = "" if secret else f" (it is {problem['input']!r})"
     return f"{where}: {message[0].lower()}{message[1:]}{shown}"
 

@@ -103,8 +103,8 @@ class Gate(_Strict):
     @field_validator("secrets")
     @classmethod
     def _only_references(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
-        if wrong := [one for one in secrets if not one.startswith("env:")]:
-            raise ValueError(f'secrets are named, never written down: use "env:NAME", not {wrong[0]!r}')
+        if not all(one.startswith("env:") for one in secrets):
+            raise ValueError('secrets are named, never written down: use "env:NAME"')
         return secrets
 
 

@@ -8,15 +8,15 @@ that the user did not bring: the ways in which injected text sends data away (OW
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import unquote, urlsplit
 
 from moa.core.flow import Ask, Outcome, Outcomes, held, mapped
 from moa.core.prompts import own_words
 from moa.core.seen import seen
 from moa.core.types import Choice, Conversation, Reply, ToolCall, system
+from moa.flows.addresses import hosts_in, without_addresses, without_loading
 from moa.flows.orders import without_orders
 from moa.flows.spelling import without_secrets
 from moa.flows.topology import MakeFlow
@@ -24,15 +24,8 @@ from moa.flows.topology import MakeFlow
 REMOVED = "[removed]"
 WORDS = 10
 """So many words in a row of a system prompt are no chance."""
-_IMAGE = re.compile(
-    r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)[^)]*\)|<(?:img|iframe|script|link|object|embed|video|audio|source)\b[^>]*>",
-    re.IGNORECASE,
-)
-_REFERENCE = re.compile(r"^[ \t]*\[[^\]]+\]:[ \t]*<?(\S+?)>?(?:[ \t].*)?$", re.MULTILINE)
-_URL = re.compile(
-    r"\b(?:https?|ftp|data|javascript|blob|file)(?::|%3a)(?://|\\\\)?[^\s<>\"')\]]+|(?<![\w:])//[\w.-]+\.\w{2,}[^\s<>\"')\]]*",
-    re.IGNORECASE,
-)
+WHOLE = 4
+"""A system prompt of fewer words than that in a row is taken out where it stands in full, if it has so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +76,15 @@ class Gate:
 
     def cleaned(self, text: str, conversation: Conversation) -> tuple[str, tuple[str, ...]]:
         """The text as it may leave, and what was taken out of it."""
-        theirs = "\n".join(message.text for message in conversation if message.role == "system")
+        theirs = [message.text for message in conversation if message.role == "system"]
         said = own_words(conversation)
-        known = frozenset(map(str.lower, self.hosts)) | frozenset(filter(None, map(_host, _URL.findall(said))))
+        known = frozenset(map(str.lower, self.hosts)) | hosts_in(said)
         steps = (
             ("invisible characters", seen),
-            ("a foreign image", partial(_without_images, known=known)),
-            ("a foreign address", partial(_without_addresses, known=known)),
+            ("a foreign image", partial(without_loading, known=known)),
+            ("a foreign address", partial(without_addresses, known=known)),
             ("a secret", partial(without_secrets, secrets=self.secrets, instead=REMOVED)),
-            ("a piece of the system prompt", partial(_without_prompt, system=theirs, said=said)),
+            ("a piece of the system prompt", partial(_without_prompt, prompts=theirs, said=said)),
         )
         found = []
         for what, step in steps:
@@ -141,61 +134,28 @@ async def _gated(flow: MakeFlow, gate: Gate, conversation: Conversation) -> Repl
     return reply
 
 
-def _host(address: str) -> str:
-    """The host of an address, in small letters; empty where it has none."""
-    try:
-        return (urlsplit(unquote(address).replace("\\", "/")).hostname or "").lower()
-    except ValueError:
-        return ""
-
-
-def _without_images(text: str, known: frozenset[str]) -> str:
-    def kept(match: re.Match[str]) -> str:
-        return match[0] if match[2] and _host(match[2]) in known else match[1] or ""
-
-    return _IMAGE.sub(kept, text)
-
-
-def _without_addresses(text: str, known: frozenset[str]) -> str:
-    text = _REFERENCE.sub(lambda match: match[0] if _host(match[1]) in known else "", text)
-    return _URL.sub(lambda match: match[0] if _host(match[0]) in known else _told(match[0]), text)
-
-
-def _told(address: str) -> str:
-    """What stands for an address: its host, which says what was meant, and leads nowhere."""
-    host = _host(address)
-    plain = host if re.fullmatch(r"[a-z0-9.-]{1,40}", host) and not _loaded(host) else ""
-    return f"[{plain.replace('.', '. ')}: address removed]" if plain else "[address removed]"
-
-
-def _loaded(host: str) -> bool:
-    """Whether a host's name itself may carry data: a long or odd label."""
-    labels = host.split(".")
-    return len(labels) > 3 or any(len(label) > 16 or sum(sign.isdigit() for sign in label) > 3 for label in labels)
-
-
-def _without_prompt(text: str, system: str, said: str) -> str:
-    """The text without WORDS words in a row that only the system prompt has."""
-    theirs = _words(system)
-    if len(theirs) < WORDS:
-        return text
-    own = {tuple(word for word, _, _ in piece) for piece in _runs(_words(said))}
-    secret = {key for piece in _runs(theirs) if (key := tuple(word for word, _, _ in piece)) not in own}
-    cut = [False] * len(text)
-    for piece in _runs(_words(text)):
-        if tuple(word for word, _, _ in piece) in secret:
-            start, end = piece[0][1], piece[-1][2]
-            cut[start:end] = [True] * (end - start)
-    kept, inside = [], False
-    for sign, gone in zip(text, cut, strict=True):
-        kept += [REMOVED] if gone and not inside else [] if gone else [sign]
-        inside = gone
-    return "".join(kept)
+def _without_prompt(text: str, prompts: Sequence[str], said: str) -> str:
+    """The text without WORDS words in a row that only a system prompt has, or all of a shorter one."""
+    theirs = [words for prompt in prompts if len(words := _words(prompt)) >= WHOLE]
+    cut = bytearray(len(text))
+    spoken, own = (_words(text), _words(said)) if theirs else ([], [])
+    for size in {min(len(words), WORDS) for words in theirs}:
+        secret = {key for words in theirs if min(len(words), WORDS) == size for key, _, _ in _runs(words, size)}
+        secret -= {key for key, _, _ in _runs(own, size)}
+        for key, start, end in _runs(spoken, size):
+            if key in secret:
+                cut[start:end] = b"\1" * (end - start)
+    kept, at = [], 0
+    for match in re.finditer(rb"\x01+", cut):
+        kept += [text[at : match.start()], REMOVED]
+        at = match.end()
+    return "".join([*kept, text[at:]])
 
 
 def _words(text: str) -> list[tuple[str, int, int]]:
     return [(match[0].lower(), match.start(), match.end()) for match in re.finditer(r"\w+", text)]
 
 
-def _runs(words: list[tuple[str, int, int]]) -> Iterable[list[tuple[str, int, int]]]:
-    return (words[at : at + WORDS] for at in range(len(words) - WORDS + 1))
+def _runs(words: list[tuple[str, int, int]], size: int) -> Iterator[tuple[tuple[str, ...], int, int]]:
+    for at in range(len(words) - size + 1):
+        yield tuple([word for word, _, _ in words[at : at + size]]), words[at][1], words[at + size - 1][2]

@@ -13,7 +13,7 @@ _ORDER = re.compile(
     rf"|\b(?:repeat|copy|include|reproduce|forward|append|pass|hand|spread|tell)\b[^.!?\n]{{0,80}}\b(?:next|other|every|each|following|all)\s+{_WHOM}"
     r"|\b(?:repeat|copy|include|reproduce|append)\b[^.!?\n]{0,40}\b(?:this|these|message|text|sentence|paragraph)\b[^.!?\n]{0,60}"
     r"\b(?:your|every|each)\s+(?:answer|response|reply|output|message)s?\b"
-    r"|<\|[^|\n<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?INFORMATION>|\#{2,}\s*\(?system(?:[_ ]message)?\)?"
+    r"|<\|[^|\n<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?INFORMATION>|(?<!\#)\#{2,}+\s{0,9}+\(?system(?:[_ ]message)?\)?"
     r"|\bbefore you (?:can )?solve the task\b",
     re.IGNORECASE,
 )
@@ -28,8 +28,8 @@ def without_orders(text: str) -> str:
     kept, place = [], 0
     for match in _SENTENCE.finditer(text):
         start, end = match.span()
-        if not any(first < end and last > start for first, last in cuts[place:]):
-            kept.append(match[0])
-        while place < len(cuts) and cuts[place][1] <= end:
+        while place < len(cuts) and cuts[place][1] <= start:
             place += 1
+        if place == len(cuts) or cuts[place][0] >= end:
+            kept.append(match[0])
     return "".join(kept).strip()

@@ -4,6 +4,7 @@ in letters that look alike, in pieces. What needs a key, or a reader's wit (a rh
 from __future__ import annotations
 
 import base64
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -13,10 +14,23 @@ LEAST = 6
 """A secret of fewer characters stands in honest texts by chance."""
 PIECE, PIECES = 4, 4
 """A secret in pieces: at most so many, each of at least so many characters."""
-_BETWEEN = str.maketrans("", "", " \t\n\r\v\f-_.,:;|/\\*+'\"`~()[]<>")
-"""Signs that may stand between any two of a secret's."""
-_LOOKS = dict(zip("аеорсухкмтнвіјѕԁԛԝһьαορνικυτ", "aeopcyxkmthbijsdqwhbaopvikut", strict=True))
-"""Small Cyrillic and Greek letters, and the Latin ones that they look like."""
+_LOOKS = dict(zip("аеорсухкмтнвіјѕԁԛԝһьαορνικυτ", "aeopcyxkmthbijsdqwhbaopvikut", strict=True)) | dict(
+    zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True)
+)
+"""Small Cyrillic and Greek letters and small capitals, and the Latin letters that they look like."""
+_SIGNS = "".join(chr(code) for code in range(128) if not chr(code).isalnum())
+_BETWEEN = str.maketrans("", "", _SIGNS)
+_ESCAPE = re.compile(
+    r"&#x0{0,9}([0-9a-f]{1,6});?|&#0{0,9}([0-9]{1,7});?|\\u\{0{0,9}([0-9a-f]{1,6})\}|\\u0000([0-9a-f]{4})|(?:\\u|u\+)([0-9a-f]{4})"
+    r"|\\([0-7]{3})|(?:\\x|0x|[%=])([0-9a-f]{2})|</?[a-z!][^<>]{0,500}+>|&[a-z]{2,8};"
+)
+_BASES = (16, 10, 16, 16, 16, 8, 16)
+_PAD = "\0"
+
+
+def findable(secret: str) -> bool:
+    """Whether a secret has letters and digits enough to be told from chance."""
+    return len(_bare(plainly(secret))) >= LEAST
 
 
 def without_secrets(text: str, secrets: Sequence[str], instead: str) -> str:
@@ -24,6 +38,7 @@ def without_secrets(text: str, secrets: Sequence[str], instead: str) -> str:
     for secret in secrets:
         if len(secret) >= LEAST:
             text = _cut(text, _places(secret, plainly(text)), instead)
+            text = _cut(text, _places(secret, _unescaped(plainly(text))), instead)
             text = _cut(text, _pieces(secret, plainly(text)), instead)
     return text
 
@@ -37,8 +52,27 @@ def plainly(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _plain(sign: str) -> str:
     same = unicodedata.normalize("NFKC", sign).lower()
-    same = same if len(same) == 1 else sign
+    first, *rest = list(unicodedata.normalize("NFD", same) or sign)
+    same = first if not any(map(str.isalnum, rest)) else sign  # without its accents
     return _LOOKS.get(same, same)
+
+
+def _bare(text: str) -> str:
+    """Its letters and digits: any other sign may stand between two of a secret's."""
+    return text.translate(_BETWEEN) if text.isascii() else "".join(filter(str.isalnum, text))
+
+
+def _unescaped(text: str) -> str:
+    """A plain text of the same length without tags, and with the letters that its escapes stand for, each filled up."""
+
+    def letter(match: re.Match[str]) -> str:
+        if match.lastindex is None:
+            return " " * len(match[0])
+        code = int(match[match.lastindex], _BASES[match.lastindex - 1])
+        sign = chr(code) if 32 < code < 0x110000 else " "
+        return plainly(sign).ljust(len(match[0]), _PAD)
+
+    return _ESCAPE.sub(letter, text)
 
 
 def _cut(text: str, spans: Iterable[tuple[int, int]], instead: str) -> str:
@@ -51,14 +85,16 @@ def _cut(text: str, spans: Iterable[tuple[int, int]], instead: str) -> str:
 
 def _places(secret: str, text: str) -> list[tuple[int, int]]:
     """Where a secret stands in a plain text, whatever signs are between its own."""
-    bare = text.translate(_BETWEEN)
+    bare = _bare(text)
     found = sorted((at, at + len(form)) for form in _spellings(secret) for at in _each(form, bare))
     if not found:
         return []
-    place = [number for number, sign in enumerate(text) if ord(sign) not in _BETWEEN]
+    place = [number for number, sign in enumerate(text) if sign.isalnum()]
     apart: list[tuple[int, int]] = []
     for first, last in found:
         start, end = place[first], place[last - 1] + 1
+        while text[end : end + 1] == _PAD:
+            end += 1
         if apart and start < apart[-1][1]:
             apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
         else:
@@ -70,22 +106,27 @@ def _each(form: str, text: str) -> Iterator[int]:
     at = text.find(form)
     while at >= 0:
         yield at
-        at = text.find(form, at + 1)
+        at = text.find(form, at + len(form))
 
 
 @lru_cache(maxsize=64)
 def _spellings(secret: str) -> tuple[str, ...]:
     """A secret as it is, backwards, and in other alphabets that need no key; each without the signs that may stand between."""
-    raw, back = secret.encode(), secret[::-1].encode()
+    raw, back, wide = secret.encode(), secret[::-1].encode(), (secret.encode("utf-16-le"), secret.encode("utf-16-be"))
     plain = plainly(secret)
-    forms = [plain, plain[::-1], quote(secret, safe=""), raw.hex(), *(_shifted(plain, by) for by in range(1, 26))]
-    coded = [*_base64_of(raw), *_base64_of(back), *_base64_of(base64.b64encode(raw).rstrip(b"="))]
-    forms += [*coded, *(one[::-1] for one in coded), *_base32_of(raw), raw.hex()[::-1], back.hex()]
-    forms += ["".join(f"\\u{ord(sign):04x}" for sign in secret), "".join(f"\\x{byte:02x}" for byte in raw)]
-    forms += ["".join(f"&#{ord(sign)};" for sign in secret), "".join(f"&#x{ord(sign):x};" for sign in secret)]
-    forms += [mark.join(str(byte) for byte in raw) for mark in " ,"]
-    forms += ["".join(f"%{byte:02x}" for byte in raw), " ".join(f"{byte:08b}" for byte in raw)]
-    bare = (form.lower().translate(_BETWEEN) for form in forms)
+    turned = "".join(chr(219 - ord(sign)) if "a" <= sign <= "z" else sign for sign in plain)  # atbash
+    forms = [plain, quote(secret, safe=""), turned, turned[::-1], raw.hex(), raw.hex()[::-1], back.hex()]
+    forms += [plain[::-1], *(_shifted(one, by) for one in (plain, plain[::-1]) for by in range(1, 26))]
+    once = list(_base64_of(raw))
+    coded = [*once, *_base64_of(back), *_base64_of(base64.b64encode(raw).rstrip(b"="))]
+    forms += [*coded, *(one[::-1] for one in coded), *_base32_of(raw), *(_shifted(one.lower(), 13) for one in once)]
+    forms += [one.encode().hex() for one in once]
+    for inner in (*wide, raw.hex().encode(), raw.hex().upper().encode()):
+        forms += _base64_of(inner)
+    forms += [one.hex() for one in wide]
+    for numbers in ("{}", "{:03}", "{:o}", "{:03o}", "{:08b}", "{:07b}"):
+        forms.append("".join(map(numbers.format, raw)))
+    bare = (_bare(plainly(form)) for form in forms)
     return tuple(dict.fromkeys(form for form in bare if len(form) >= LEAST))
 
 
@@ -128,7 +169,9 @@ def _pieces(secret: str, text: str) -> list[tuple[int, int]]:
 
 def _longest(left: str, text: str, at: int) -> int:
     """How much of the beginning of what is left stands in the text; not so much that too little is left for a piece."""
-    for size in range(len(left), PIECE - 1, -1):
-        if (size == len(left) or len(left) - size >= PIECE) and text.find(left[:size], at) >= 0:
-            return size
-    return 0
+    low, high = 0, len(left)
+    while low < high:  # if so much stands there, less does, too
+        size = (low + high + 1) // 2
+        low, high = (size, high) if text.find(left[:size], at) >= 0 else (low, size - 1)
+    low = low if low == len(left) else min(low, len(left) - PIECE)
+    return low if low >= PIECE else 0
