@@ -26,9 +26,10 @@ from moa.wrap.continued import Continued
 from moa.wrap.fallback import Fallback
 from moa.wrap.fit import Fit
 from moa.wrap.limit import Limit
+from moa.wrap.obey import Obey
 from moa.wrap.timeout import Timeout
 from moa.wrap.turns import Turns
-from wrap import test_fit, test_turns
+from wrap import test_fit, test_obey, test_turns
 
 
 def through(self: Any, request: Request, scope: Scope) -> Any:
@@ -97,6 +98,7 @@ GUARDS: dict[str, tuple[str, Any, Any, str, tuple[Any, ...]]] = {
         ("`top_p` is not supported", None, "top_p"),
     ),
     "continued": (f"{WRAPS}continued.Continued.send", through, faults, "f11_an_answer_cut", ()),
+    "obey": (f"{WRAPS}obey.Obey.send", through, test_obey, "one_that_does_not", ()),
     "turns": (f"{WRAPS}turns.Turns.send", through, test_turns, "calls_of_one_model", ()),
     "room": ("moa.engine.call.with_room", fits_nothing, HERE, "references_that_do_not_fit", ()),
     "no answer": ("moa.engine.call.no_answer", anything_goes, faults, "f12_what_is", (Script(""),)),
@@ -123,7 +125,7 @@ def test_without_the_budget_money_is_spent_that_is_not_there(tmp_path: Path, mon
 
 
 def test_every_wrap_is_a_guard_here() -> None:
-    wraps = {Attempts, Budget, Cache, Circuit, Continued, Fallback, Fit, Limit, Timeout, Turns}
+    wraps = {Attempts, Budget, Cache, Circuit, Continued, Fallback, Fit, Limit, Obey, Timeout, Turns}
     guarded = {place.split(".")[3] for place, *_ in GUARDS.values() if place.startswith("moa.wrap.")} | {"Budget"}
     assert {wrap.__name__ for wrap in wraps} <= guarded
     files = {path.stem for path in Path(__file__).parent.parent.parent.joinpath("src/moa/wrap").glob("*.py")}

@@ -634,5 +634,5 @@ def test_llama_cpps_server_obeys_a_schema(served, wire: str, want_deltas: bool) 
 
 def test_the_hosts_that_speak_another_wire_are_in_the_table() -> None:
     assert {name: host.wire for name, host in HOSTS.items() if host.wire != "chat"} == {
-        "openai-responses": "responses", "anthropic": "anthropic", "gemini": "gemini",
+        "openai-responses": "responses", "anthropic": "anthropic", "gemini": "gemini", "openai-embeddings": "embeddings",
     }  # fmt: skip

@@ -43,8 +43,8 @@ class Rule:
     category: str | None = None
     name: str = ""
 
-    def holds(self, conversation: Conversation, tag: str = "", category: str = "") -> bool:
-        """Whether every condition that is set holds."""
+    def holds(self, conversation: Conversation) -> bool:
+        """Whether every condition on the conversation that is set holds."""
         turn = up_to_last_turn(conversation)[-1].text if conversation else ""
         found: tuple[tuple[object, Callable[[], bool]], ...] = (
             (self.words or None, lambda: re.search(_any_of(self.words), turn) is not None),
@@ -54,14 +54,13 @@ class Rule:
             (self.images, lambda: _has(conversation, Image) is self.images),
             (self.tools, lambda: (_has(conversation, ToolCall) or _has(conversation, ToolResult)) is self.tools),
             (self.script, lambda: script_of(turn) == self.script),
-            (self.tag, lambda: tag == self.tag),
-            (self.category, lambda: category == self.category),
         )
         return all(holds() for condition, holds in found if condition is not None)
 
 
 def routed(rules: Sequence[Rule], otherwise: MakeFlow, tag: str = "", category: str = "") -> MakeFlow:
     """The flow of the first rule that holds for a question of that tag and category, else the other one. A plan may play each."""
+    rules = [one for one in rules if one.tag in (None, tag) and one.category in (None, category)]
     if not rules:
         return otherwise
     names, flows = [*(one.name for one in rules), ""], [*(one.to for one in rules), otherwise]
@@ -69,7 +68,7 @@ def routed(rules: Sequence[Rule], otherwise: MakeFlow, tag: str = "", category: 
     def choose(conversation: Conversation) -> Flow[Reply]:
         if (place := route(names)) is not None:
             return flows[place](conversation)
-        return next((one.to for one in rules if one.holds(conversation, tag, category)), otherwise)(conversation)
+        return next((one.to for one in rules if one.holds(conversation)), otherwise)(conversation)
 
     return choose
 
