@@ -122,7 +122,7 @@ def started(gateway: Gateway, served: Upstream, seconds: float = 120.0, sampled:
         command, more = command_of(gateway, served, Path(folder))
         if sampled:
             command[1:3] = [str(HERE / "_where.py"), str(sampled)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MOA_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MOA_", "PYTHONDONTWRITE"))}
         began = time.monotonic()
         with pinned(1):
             process = subprocess.Popen(command, env=kept | more, stdout=words, stderr=words, cwd=folder)

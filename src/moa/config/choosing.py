@@ -32,8 +32,9 @@ class Told:
 
     def within(self, spec: Spec) -> Told:
         """The same, without a tag that no route looks at: there are only so many that make a difference."""
-        tags = {route.tag for mixture in spec.mixtures.values() for route in mixture.routes}
-        return self if self.tag in tags or not self.tag else Told(self.mode)
+        if not self.tag or any(self.tag == route.tag for mixture in spec.mixtures.values() for route in mixture.routes):
+            return self
+        return Told(self.mode)
 
 
 UNTOLD = Told()

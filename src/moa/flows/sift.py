@@ -18,7 +18,7 @@ from moa.flows.answers import answer_of, stated
 from moa.flows.medoid import bag_of, cosine
 from moa.flows.weigh import Weights
 
-_WORD, _DIGITS = re.compile(r"\w+"), re.compile(r"\d+")
+_DIGITS = re.compile(r"\d+")
 COPY, LONG = 0.97, 200
 """From this similarity on, a text of at least so many characters is a copy: short answers may well be the same by themselves."""
 FEW = 32
@@ -65,6 +65,11 @@ def distinct(references: Replies) -> Replies:
     Two texts whose cosine is COPY or more share one of the rarest words of either, those that make up more than 1 - COPY² of it.
     Only such pairs are compared (prefix filtering, Bayardo et al., WWW 2007): thousands cost little more than each by itself.
     """
+    firsts: dict[str, int] = {}
+    for at, one in enumerate(references):
+        if len(one.text) >= LONG:
+            firsts.setdefault(one.text, at)
+    references = tuple([one for at, one in enumerate(references) if firsts.get(one.text, at) == at])
     where = [at for at, one in enumerate(references) if len(one.text) >= LONG]
     long = [references[at] for at in where]
     if len(long) < 2 or (len(long) <= FEW and not _some_alike(long)):
@@ -94,7 +99,7 @@ def same_answer(one: Reply, other: Reply) -> bool:
 
 def _some_alike(long: list[Reply]) -> bool:
     """Whether two of a few texts share half of their words, as copies do: a look that costs little, since honest ones rarely do."""
-    words = [frozenset(_WORD.findall(one.text.lower())) for one in long]
+    words = [frozenset(one.text.split()) for one in long]
     return any(2 * len(one & two) >= max(len(one), len(two)) for one, two in combinations(words, 2))
 
 
