@@ -104,7 +104,8 @@ def command_of(gateway: Gateway, served: Upstream, folder: Path) -> tuple[list[s
         file.write_text(json.dumps({"model_list": [{"model_name": "single", "litellm_params": one}]}), encoding="utf-8")
         python = installed(LITELLM)
         return [str(python.parent / "litellm"), "--config", str(file), "--port", str(gateway.port)], {
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True"
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
         }
     python = installed(OPTILLM)
     return [str(python.parent / "optillm"), "--port", str(gateway.port), "--base-url", url], {"OPENAI_API_KEY": "none"}
