@@ -21,12 +21,12 @@ def refused(folder: Path, gate: str) -> str:
 
 
 @pytest.mark.parametrize("value", ["ab1c2", "a-b-c-1-2", "!§$%&/()="])
-def test_a_secret_that_could_not_be_found_is_refused_by_its_name(
+def test_a_secret_that_could_not_be_found_is_refused_by_its_place(
     value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_CANARY", value)
     said = refused(tmp_path, '{ secrets = ["env:MY_CANARY"] }')
-    assert "MY_CANARY holds has fewer than 6 letters and digits" in said
+    assert "gate.secrets[0]: it has fewer than 6 letters and digits" in said
     assert value not in said
 
 

@@ -9,7 +9,7 @@ import pytest
 from moa import Agent, Mixture
 from moa.config.flows import flow_of
 from moa.config.load import load
-from moa.core.flow import Outcomes, play
+from moa.core.flow import play
 from moa.core.ports import Scope
 from moa.core.types import Call, Reply, Request, user
 from moa.flows.combine import select, synthesise
@@ -39,7 +39,7 @@ JUDGE = Agent("x:judge", name="judge")
 def test_a32_a_claim_of_agreement_is_one_vote() -> None:
     assert plurality(PANEL).agent == "a"
     assert agreement(PANEL).same_input == 0.75
-    assert decided(Outcomes((*PANEL[:1], PANEL[3]))) is False
+    assert not decided((PANEL[0], PANEL[3]), out=0)
     two = (PANEL[3], Reply("Answer: 4", agent="a"), Reply("Answer: 4", agent="b"))
     assert play(by_vote()(QUESTION, two), []).answer.agent == "a"
 

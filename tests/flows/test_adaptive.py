@@ -1,4 +1,4 @@
-"""A vote that asks a few at a time: until it is decided, all have been asked, or money or time is out."""
+"""A vote that asks a few at a time: until it is settled, all have been asked, or money or time is out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from moa.core.flow import play
 from moa.core.plan import plan
 from moa.core.prices import FREE
 from moa.core.types import Reply, user
-from moa.flows.adaptive import adaptive, chance, decided
+from moa.flows.adaptive import adaptive, chance, settled
 from moa.flows.vote import plurality
 from moa.providers.fake import Script
 
@@ -37,7 +37,7 @@ def test_how_likely_the_leader_is_to_stay_ahead_is_that_of_an_even_prior(
     assert chance(first, second) == likely
 
 
-def test_samples_are_added_only_until_the_vote_is_decided() -> None:
+def test_samples_are_added_only_until_the_vote_is_settled() -> None:
     assert asked(["4"] * 12) == ("4", [3, 3])
     assert asked(["4"] * 12, sure=0.9) == ("4", [3])
     assert asked(["4", "4", "5", *["4"] * 9]) == ("4", [3, 3, 3])
@@ -46,9 +46,9 @@ def test_samples_are_added_only_until_the_vote_is_decided() -> None:
 
 def test_with_sure_1_it_stops_only_where_no_answer_still_to_come_can_change_it() -> None:
     assert asked(["4"] * 12, batch=1, sure=1.0) == ("4", [1] * 7)
-    assert not decided((Reply("4"),) * 6, 6, sure=1.0)
-    assert decided((Reply("4"),) * 7, 5, sure=1.0)
-    assert not decided((Reply("no number here"),) * 9, 3, "number")
+    assert not settled((Reply("4"),) * 6, 6, sure=1.0)
+    assert settled((Reply("4"),) * 7, 5, sure=1.0)
+    assert not settled((Reply("no number here"),) * 9, 3, "number")
 
 
 @pytest.mark.parametrize("seed", range(40))

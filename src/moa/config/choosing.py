@@ -40,7 +40,7 @@ class Told:
 UNTOLD = Told()
 
 
-def mode_of(spec: Mixture, told: Told) -> Mode:
+def mode_in(spec: Mixture, told: Told) -> Mode:
     """How much of a mixture works."""
     return told.mode or spec.mode or ("auto" if spec.first else "full")
 

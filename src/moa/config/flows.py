@@ -9,27 +9,23 @@ from functools import partial
 
 import msgspec
 
-from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_of
+from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in
 from moa.config.learnt import learnt, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
 from moa.config.spec import Gate as GateSpec
 from moa.config.spec import Mixture as MixtureSpec
-from moa.config.spec import Verify
-from moa.config.verify import own_verifier
+from moa.config.verify import verifier_of
 from moa.core.agents import FUNCTIONS, Agent
 from moa.core.errors import ConfigError
 from moa.flows.agreement import comparable
 from moa.flows.alone import alone
-from moa.flows.best_of import matching, obeying, within
-from moa.flows.check import Verifier
 from moa.flows.escalate import escalate
 from moa.flows.gate import Gate, gated
 from moa.flows.members import Member
 from moa.flows.modes import Mode, first_of
 from moa.flows.pool import Pool
-from moa.flows.spelling import LEAST, findable
 from moa.flows.topology import Judging, Layout, MakeFlow, topology
 from moa.flows.weigh import weighted
 
@@ -84,7 +80,7 @@ def flow_of(
                 raise _Placed(str(error)) from None
         return known[text]
 
-    where, mode = config.where(f"mixtures.{name}"), mode_of(spec, told)
+    where, mode = config.where(f"mixtures.{name}"), mode_in(spec, told)
     try:
         if mode == "solo" and not spec.router:
             made = _solo(spec, member)
@@ -133,15 +129,13 @@ def _gate(spec: GateSpec, where: str) -> Gate:
     names = [one.removeprefix("env:") for one in spec.secrets]
     if missing := [name for name in names if not os.environ.get(name)]:
         raise ConfigError(f"{where}.gate.secrets: {missing[0]} is not set in the environment")
-    if short := [name for name in names if not findable(os.environ[name])]:
-        raise ConfigError(
-            f"{where}.gate.secrets: what {short[0]} holds has fewer than {LEAST} letters and digits, and stands in honest texts "
-            "by chance: use a longer secret"
-        )
     for host in spec.hosts:
         if not re.fullmatch(r"[\w-]+(?:\.[\w-]+)*|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*", host, re.IGNORECASE):
             raise ConfigError(f"{where}.gate.hosts: {host!r} is no host{_host_in(host)}")
-    return Gate(tuple(os.environ[name] for name in names), spec.hosts)
+    try:
+        return Gate(tuple(os.environ[name] for name in names), spec.hosts)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.gate.{error}") from None
 
 
 def _host_in(text: str) -> str:
@@ -167,30 +161,6 @@ def _judging(spec: MixtureSpec, member: Find) -> Judging:
     verifier = verifier_of(spec.verify) if spec.verify else None
     pool = Pool() if spec.pool is None else learnt("pool", spec.pool, Pool)
     return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift)
-
-
-def verifier_of(spec: Verify) -> Verifier:
-    """What a configuration says of a right answer, as code.
-
-    Raises:
-        ConfigError: it cannot be used; names the place.
-    """
-    if spec.pattern is not None:
-        try:
-            return matching(spec.pattern)
-        except re.error as error:
-            raise ConfigError(f"verify.pattern: no regular expression ({error})") from None
-    if spec.number is not None:
-        try:
-            return within(*spec.number)
-        except ConfigError as error:
-            raise ConfigError(f"verify.{error}") from None
-    if spec.schema_ is not None:
-        try:
-            return obeying(problem_of(spec.schema_))
-        except (ConfigError, msgspec.DecodeError) as error:
-            raise ConfigError(f"verify.schema: {error}") from None
-    return own_verifier(spec.function or "")
 
 
 def _layers(spec: MixtureSpec, member: Find) -> list[list[Member]]:

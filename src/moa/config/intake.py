@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from moa.config.budget import affordable, payers
 from moa.config.build import Rig
-from moa.config.reach import behind_routes
 from moa.config.schema import problem_of
 from moa.core.errors import ConfigError, Overloaded
 from moa.core.money import Account
@@ -100,14 +99,8 @@ class Intake:
         if self._checked:
             return
         config = self._rig.config
-        spec = config.spec
-        asked = [call for step in plan(self._flow, conversation, lambda model: None).steps for call in step.calls]
-        models = [(call.agent, model) for call in asked for model in (call.model, *call.fallbacks)]
-        for name in behind_routes(spec, self._name):
-            one = spec.agents.get(name)
-            models += [(name, model) for model in ((one.model, *one.fallback) if one else (name,))]
-        for agent, model in dict.fromkeys(models):
-            where = config.where(f"agents.{agent}.model") if agent in spec.agents else f"agent {agent}"
+        for agent, model in plan(self._flow, conversation, lambda model: None, routes=True).models:
+            where = config.where(f"agents.{agent}.model") if agent in config.spec.agents else f"agent {agent}"
             self._rig.wires.check(model, where)
         self._checked = True
 

@@ -122,10 +122,10 @@ class Mixture(_Strict):
     `routes` whose conditions hold answers in the mixture's place; the `classifier` says of which category a question is. A `router`
     (a file, in place of layers) chooses one of the agents it has learnt of, by a question's words, or by what an `embedder` makes
     of them. `mode` is how much works where the caller does not say. With `sift` copies of long proposals count once in a vote, too,
-    and who stands far outside is left out. `first` answer before all others,
-    and the mixture only where less than a share of `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers
-    `keep` proposals are passed on; a "tree" has groups of `group`; a "consortium" asks again until a share of `confidence` agrees.
-    `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard.
+    and who stands far outside is left out. `first` answer before all others, and the mixture only where less than a share of
+    `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed on; a "tree" has groups
+    of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots` are of combine = "rank",
+    `verify` of "best" and of the guard.
     """
 
     description: str = ""

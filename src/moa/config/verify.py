@@ -1,15 +1,45 @@
-"""A verifier that is a function of yours, found by its name."""
+"""What a configuration says of a right answer, as code: a pattern, a range, a schema, or a function of yours."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import re
 
+import msgspec
+
+from moa.config.schema import problem_of
+from moa.config.spec import Verify
 from moa.core.errors import ConfigError
+from moa.flows.best_of import matching, obeying, within
 from moa.flows.check import Verifier
 
 
-def own_verifier(path: str) -> Verifier:
+def verifier_of(spec: Verify) -> Verifier:
+    """What a configuration says of a right answer, as code.
+
+    Raises:
+        ConfigError: it cannot be used; names the place.
+    """
+    if spec.pattern is not None:
+        try:
+            return matching(spec.pattern)
+        except re.error as error:
+            raise ConfigError(f"verify.pattern: no regular expression ({error})") from None
+    if spec.number is not None:
+        try:
+            return within(*spec.number)
+        except ConfigError as error:
+            raise ConfigError(f"verify.{error}") from None
+    if spec.schema_ is not None:
+        try:
+            return obeying(problem_of(spec.schema_))
+        except (ConfigError, msgspec.DecodeError) as error:
+            raise ConfigError(f"verify.schema: {error}") from None
+    return _own(spec.function or "")
+
+
+def _own(path: str) -> Verifier:
     """The function that "package.module:function" names.
 
     Raises:

@@ -1,8 +1,8 @@
 """A flow asks, it does not do: `async def` without asyncio.
 
-A flow is a coroutine that awaits nothing but `Ask` (calls at once) and `Fork` (flows at once), and returns the answer. It
-does no I/O, keeps no clock and knows no event loop, so that one and the same flow is run by the engine, drawn before it
-runs, replayed from a store, and tested with a list:
+A flow is a coroutine that awaits nothing but `Ask` (calls at once), `Fork` (flows at once) and `Choose` (which of several ways
+it goes on), and returns the answer. It does no I/O, keeps no clock and knows no event loop, so that one and the same flow is run
+by the engine, drawn before it runs, replayed from a store, and tested with a list:
 
     >>> played = play(vote(agents, question), ["4", "4", "5"])
     >>> played.answer.text, len(played.asked)
@@ -28,7 +28,7 @@ Outcome: TypeAlias = Reply | CallError | Late
 """What became of a Call."""
 
 Flow: TypeAlias = Coroutine[Any, Any, T]
-"""A coroutine that awaits only Ask, Fork and other flows."""
+"""A coroutine that awaits only Ask, Fork, Choose and other flows."""
 
 Combine: TypeAlias = Callable[[Conversation, Replies], Flow[Reply]]
 """An aggregator: makes one answer of many."""
@@ -114,28 +114,44 @@ class Fork(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Choose:
+    """Which of several ways a flow goes on; awaiting it gives the place of the way `taken`. A plan plays the others, too.
+
+    `names` are those of the ways, empty for one that has none. `told`: the question alone says which, as a rule does, so that the
+    plan of one question knows.
+    """
+
+    taken: int
+    names: tuple[str, ...]
+    told: bool = False
+
+    def __await__(self) -> Generator[Choose, int, int]:
+        return (yield self)
+
+
+@dataclass(frozen=True, slots=True)
 class Returned(Generic[T_co]):
     """A flow has ended with this value."""
 
     value: T_co
 
 
-def advance(flow: Flow[T], outcome: object = None) -> Ask | Fork[Any] | Returned[T]:
+def advance(flow: Flow[T], outcome: object = None) -> Ask | Fork[Any] | Choose | Returned[T]:
     """Give a flow what it waits for (an exception is thrown into it) and return what it asks next.
 
     Raises:
-        ConfigError: the flow awaited something that is neither Ask nor Fork.
+        ConfigError: the flow awaited something that is none of Ask, Fork and Choose.
     """
     try:
         step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
     except StopIteration as stop:
         return Returned(stop.value)
-    if isinstance(step, Ask | Fork):
+    if isinstance(step, Ask | Fork | Choose):
         return step
     flow.close()
     raise ConfigError(
-        f"flow {getattr(flow, '__qualname__', flow)!r} awaited {type(step).__name__!r}; a flow may await only Ask, Fork and other "
-        "flows. It does no I/O and keeps no clock: put I/O into a Provider and await Ask((call,)) instead"
+        f"flow {getattr(flow, '__qualname__', flow)!r} awaited {type(step).__name__!r}; a flow may await only Ask, Fork, "
+        "Choose and other flows. It does no I/O and keeps no clock: put I/O into a Provider and await Ask((call,)) instead"
     )
 
 
@@ -160,6 +176,7 @@ class _Script:
 
     source: Callable[[Call], Outcome | str] | Iterator[Outcome | str]
     asked: list[Ask]
+    choose: Callable[[Choose], int]
 
     def outcome(self, call: Call) -> Outcome:
         if (error := blind(call)) is not None:
@@ -178,23 +195,33 @@ class _Script:
 
 
 def play(
-    flow: Flow[T], replies: Callable[[Call], Outcome | str] | Iterable[Outcome | str], asked: list[Ask] | None = None
+    flow: Flow[T],
+    replies: Callable[[Call], Outcome | str] | Iterable[Outcome | str],
+    asked: list[Ask] | None = None,
+    choose: Callable[[Choose], int] = lambda choice: choice.taken,
 ) -> Played[T]:
     """Run a flow without loop, clock or provider, with the outcomes given (a plain string becomes a Reply).
 
     Who has none of the parts it looks at is not asked, and a reply that abstains is none, as in a real run.
     All replies count as coming at once, in the order asked: `need` without grace and `until` leave the later ones Late.
-    What is asked is also added to `asked`, where one is given: it holds the asks of a flow that ends in an error.
+    What is asked is also added to `asked`, where one is given: it holds the asks of a flow that ends in an error. Where the flow
+    chooses a way, `choose` may take another.
     """
-    script = _Script(replies if callable(replies) else iter(replies), [] if asked is None else asked)
+    script = _Script(replies if callable(replies) else iter(replies), [] if asked is None else asked, choose)
     return Played(_play(flow, script), tuple(script.asked))
 
 
 def _play(flow: Flow[T], script: _Script) -> T:
     step = advance(flow)
     while not isinstance(step, Returned):
-        step = advance(flow, _answer(step, script) if isinstance(step, Ask) else _branches(step, script))
+        step = advance(flow, _answered(step, script))
     return step.value
+
+
+def _answered(step: Ask | Fork[Any] | Choose, script: _Script) -> object:
+    if isinstance(step, Choose):
+        return script.choose(step)
+    return _answer(step, script) if isinstance(step, Ask) else _branches(step, script)
 
 
 def _answer(ask: Ask, script: _Script) -> Outcomes | CallError:
@@ -234,6 +261,8 @@ async def mapped(
         try:
             if isinstance(step, Ask):
                 outcome = heard(step, await change(step))
+            elif isinstance(step, Choose):
+                outcome = await step
             else:
                 fork = forked(step)
                 flows = tuple(mapped(child, change, heard, forked) for child in step.flows)

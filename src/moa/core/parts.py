@@ -11,7 +11,7 @@ from moa.core.values import quickly_made
 @quickly_made
 @dataclass(frozen=True, slots=True, repr=False)
 class Text:
-    """A run of text. One with a `name` is a part of the task that only some agents may see (`core/parts.py`)."""
+    """A run of text. One with a `name` is a part of the task that only some agents may see (`core/named.py`)."""
 
     text: str
     name: str = ""

@@ -13,7 +13,7 @@ from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import REPAIR, render
 from moa.core.tokens import most_form, most_input
 from moa.core.types import Call, Conversation, Reply, Usage
-from moa.core.ways import every_way, way
+from moa.core.ways import Chooser, every_way
 
 ASSUMED_MAX_TOKENS = 4096
 """Output tokens a call is taken to use at most where its agent sets no max_tokens."""
@@ -42,7 +42,7 @@ class Plan:
 
     `worst_cost` is None where the price of a model in `unpriced` is unknown. `assumed` is set where a call without
     max_tokens was taken to write at most ASSUMED_MAX_TOKENS. `acts`: every answer there may be is of a call that acts. `routes` are
-    those met, of which a question takes one.
+    those met, of which a question takes one, `models` whoever may be asked, each as agent and model.
     """
 
     steps: tuple[PlannedStep, ...]
@@ -54,6 +54,7 @@ class Plan:
     needed_cost: float | None = None
     acts: bool = False
     routes: tuple[str, ...] = ()
+    models: tuple[tuple[str, str], ...] = ()
 
 
 def plan(
@@ -65,21 +66,23 @@ def plan(
 ) -> Plan:
     """Play a flow with placeholders that agree, disagree, fail and find nothing to mend, and that choose each way there is, and sum
     up what it asked. With `routes` those are played, too, that this conversation does not take."""
-    ways = [
-        way
+    found = [
+        one
         for answers in (lambda: _agreeing, _disagreeing, lambda: _failing, *_CONTENT)
-        for way in every_way(partial(_asked, flow, conversation, answers), routes=routes)
+        for one in every_way(partial(_asked, flow, conversation, answers), routes=routes)
     ]
-    plays = [asked for (asked, _), _ in ways]
-    answered = [any(ask.acts for ask in asked) for (asked, ended), _ in ways if ended]
+    plays = [asked for (asked, _), _ in found]
+    answered = [any(ask.acts for ask in asked) for (asked, ended), _ in found if ended]
     longest = max(plays, key=lambda asked: sum(len(ask.calls) for ask in asked))
     played = [[call for ask in asked for call in ask.calls] for asked in plays]
-    models = dict.fromkeys(model for calls in played for call in calls for model in (call.model, *call.fallbacks))
-    unpriced = tuple(model for model in models if price(model) is None)
+    asked_of = dict.fromkeys(
+        (call.agent, model) for calls in played for call in calls for model in (call.model, *call.fallbacks)
+    )
+    unpriced = tuple(model for model in dict.fromkeys(model for _, model in asked_of) if price(model) is None)
     needed = [[call for ask in asked if not ask.extra for call in ask.calls] for asked in plays]
     worst, least = (
-        None if unpriced else max(sum(_worst_of_all(call, price) for call in calls) for calls in ways)
-        for ways in (played, needed)
+        None if unpriced else max(sum(_worst_of_all(call, price) for call in calls) for calls in each)
+        for each in (played, needed)
     )
     return Plan(
         steps=tuple(PlannedStep(ask.label, ask.calls, ask.final) for ask in longest),
@@ -90,7 +93,8 @@ def plan(
         assumed=any(call.sampling.max_tokens is None for calls in played for call in calls),
         needed_cost=least,
         acts=bool(answered) and all(answered),
-        routes=tuple(dict.fromkeys(name for _, met in ways for name in met)),
+        routes=tuple(dict.fromkeys(name for _, met in found for name in met)),
+        models=tuple(asked_of),
     )
 
 
@@ -171,6 +175,7 @@ def _asked(
     flow: Callable[[Conversation], Flow[Reply]],
     conversation: Conversation,
     answers: Callable[[], Callable[[Call], Outcome]],
+    choose: Chooser,
 ) -> tuple[list[Ask], bool]:
     """What a flow asks of replies as `answers` makes them, up to its end or its error (a flow may well choke on placeholders), and
     whether it came to an answer.
@@ -194,7 +199,7 @@ def _asked(
     ended = False
     made = flow(conversation)
     with suppress(Exception):
-        play(mapped(made, seeing), answered)
+        play(mapped(made, seeing), answered, choose=choose)
         ended = True
     return asked, ended
 
@@ -222,11 +227,6 @@ def _content(verdict: str) -> Callable[[Call], Outcome]:
 
 
 _CONTENT = (partial(_content, "Keep: 1\nStop"), partial(_content, "No faults"))
-
-
-def pretended(reply: Reply, ways: int) -> int | None:
-    """Which of so many ways a plan's placeholder chooses; None where the reply is a real one, or chooses none."""
-    return None if reply.model != PLACEHOLDER else way(ways)
 
 
 def _failing(call: Call) -> Outcome:

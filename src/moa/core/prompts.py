@@ -110,9 +110,14 @@ def render(call: Call, nonce: str) -> Conversation:
     return headed(messages)
 
 
+def repair_turns(text: str, problem: str) -> Conversation:
+    """An answer that does not obey its schema, and what is said of it."""
+    return assistant(text), user(REPAIR.format(problem=problem))
+
+
 def repairing(request: Request, reply: Reply, problem: str) -> Request:
     """The same request, made once more behind a reply that does not obey its schema, with what is wrong with that."""
-    turns = (assistant(reply.text), user(REPAIR.format(problem=problem)))
+    turns = repair_turns(reply.text, problem)
     call = replace(request.call, conversation=(*request.call.conversation, *turns))
     return Request(call, (*request.messages, *turns), request.nonce)
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from moa.core.errors import CallError, DeadlinePassed, TimedOut
 from moa.core.events import StepFinished, StepStarted
-from moa.core.flow import Ask, Flow, Fork, Outcome, Outcomes, Returned, advance, enough
+from moa.core.flow import Ask, Choose, Flow, Fork, Outcome, Outcomes, Returned, advance, enough
 from moa.core.types import Late, Reply
 from moa.engine.call import RUN_ENDED, Run, Step, carry
 
@@ -36,7 +36,10 @@ async def drive(flow: Flow[T], run: Run, deadline: float | None = None, parent: 
     try:
         step = advance(flow)
         while not isinstance(step, Returned):
-            step = advance(flow, await _carry_out(step, run, deadline, parent, late))
+            if isinstance(step, Choose):
+                step = advance(flow, step.taken)
+            else:
+                step = advance(flow, await _carry_out(step, run, deadline, parent, late))
         return step.value
     finally:
         flow.close()

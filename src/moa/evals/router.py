@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from moa.evals.records import Record, accuracy, best_single, folds, rest
-from moa.flows.router import SURE, Router, bag_of, mean_and_error, unit, words_of
+from moa.flows.router import SURE, Router, mean_and_error, tf_idf, unit, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,7 @@ def _words(records: Sequence[Record]) -> tuple[Mapping[str, float], Mapping[str,
     rarity = {word: math.log(len(records) / count) for word, count in seen.items() if count > 1}
     where: dict[str, list[tuple[int, float]]] = {}
     for place, record in enumerate(records):
-        for word, weight in bag_of(record.question, rarity).items():
+        for word, weight in tf_idf(record.question, rarity).items():
             where.setdefault(word, []).append((place, weight))
     return rarity, {word: tuple(places) for word, places in where.items()}
 
@@ -117,19 +117,12 @@ def clustered(
     for _ in range(ROUNDS):
         for place in range(len(held)):
             if (mine := points[nearest == place]).size:
-                held[place] = _unit(mine.mean(axis=0))
+                held[place] = unit(mine.mean(axis=0))
         moved = np.argmax(points @ held.T, axis=1)
         if (moved == nearest).all():
             break
         nearest = moved
     return tuple(tuple(map(float, centre)) for centre in held), tuple(map(int, nearest))
-
-
-def _unit(vector: Array) -> Array:
-    import numpy as np
-
-    length: Array = vector / (np.linalg.norm(vector) or 1.0)
-    return length
 
 
 def by_category(records: Sequence[Record], agents: Sequence[str]) -> dict[str, str]:

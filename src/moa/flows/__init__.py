@@ -15,6 +15,7 @@ fields.py      JSON, voted on field by field              pool.py        probabi
 guard.py       never worse than the best proposal         sift.py        copies count once; who stands outside
 gate.py        what must not leave in an answer           schema.py      an answer that must obey a schema
 orders.py      orders to other models, taken out          spelling.py    how a secret may be spelt
+addresses.py   what would be loaded, where a click leads
 acting.py      the call that acts: tools, schema, sampling  answers.py     what the answer of a text is
 agreement.py   how far they agree, and of whom that says something
 members.py     who can stand in a layer                   topology.py    how a mixture is put together from its parts

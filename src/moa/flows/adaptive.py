@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from math import comb
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError, NotEnoughReplies
 from moa.core.flow import Ask, Outcomes
-from moa.core.types import Conversation, Late, Replies, Reply
-from moa.flows.answers import Kind, answer_of
+from moa.core.types import Conversation, Replies, Reply
+from moa.flows.answers import Kind
 from moa.flows.members import numbered
-from moa.flows.vote import plurality
+from moa.flows.vote import decided, leaders, plurality, still_out
 
 SURE = 0.95
 
@@ -33,8 +32,7 @@ async def adaptive(
         group, left = calls[at : at + batch], -(-(len(calls) - at) // batch)
 
         def enough(outcomes: Outcomes, had: Replies = replies, out: int = len(calls) - at - len(group)) -> bool:
-            late = sum(isinstance(outcome, Late) for outcome in outcomes)
-            return decided(had + outcomes.replies, out + late, kind, 1.0)
+            return decided(had + outcomes.replies, out + still_out(outcomes), kind)
 
         try:
             label = f"batch {at // batch + 1}"
@@ -45,23 +43,22 @@ async def adaptive(
             failure: CallError = error
             continue
         replies += outcomes.replies
-        if decided(replies, len(calls) - at - len(group), kind, sure):
+        if settled(replies, len(calls) - at - len(group), kind, sure):
             break
     if not replies:
         raise failure
     return plurality(replies, kind)
 
 
-def decided(replies: Replies, out: int, kind: Kind = "auto", sure: float = SURE) -> bool:
+def settled(replies: Replies, out: int, kind: Kind = "auto", sure: float = SURE) -> bool:
     """Whether the leading answer stays ahead: certainly, however the `out` calls still to come turn out; or, with `sure` below 1,
     as likely as that.
 
     The chance is that of Adaptive-Consistency: the leader's share of the votes for it and for the second is above a half, as the
     votes so far and an even prior (a Beta distribution) have it. Four that agree are enough for 0.95, three for 0.9.
     """
-    votes = Counter(answer for reply in replies if (answer := answer_of(reply.text, kind)) is not None)
-    first, second = ([count for _, count in votes.most_common(2)] + [0, 0])[:2]
-    return first > second + out or (sure < 1 and first > second and chance(first, second) >= sure)
+    first, second = leaders(replies, kind)
+    return decided(replies, out, kind) or (sure < 1 and first > second and chance(first, second) >= sure)
 
 
 def chance(first: int, second: int) -> float:

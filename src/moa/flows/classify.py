@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
-from moa.core.flow import Ask, Flow
-from moa.core.plan import pretended
+from moa.core.flow import Ask, Choose, Flow
 from moa.core.prompts import CLASSIFY, up_to_last_turn
 from moa.core.types import Conversation, Reply, user
 
@@ -32,9 +31,8 @@ class Classifier:
             reply = (await Ask((call,), label="classify", steps=3)).replies[0]
         except CallError:
             return ""
-        if (place := pretended(reply, len(self.categories))) is not None:
-            return self.categories[place]
-        return named(reply.text, self.categories)
+        ways = (*self.categories, "")
+        return ways[await Choose(ways.index(named(reply.text, self.categories)), ways)]
 
 
 def named(text: str, categories: tuple[str, ...]) -> str:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from moa.core.errors import ConfigError
 from moa.core.flow import Ask, Outcome, Outcomes, held, mapped
 from moa.core.prompts import own_words
 from moa.core.seen import seen
 from moa.core.types import Choice, Conversation, Reply, ToolCall, system
 from moa.flows.addresses import hosts_in, without_addresses, without_loading
 from moa.flows.orders import without_orders
-from moa.flows.spelling import without_secrets
+from moa.flows.spelling import LEAST, findable, without_secrets
 from moa.flows.topology import MakeFlow
 
 REMOVED = "[removed]"
@@ -31,10 +32,22 @@ WHOLE = 4
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What must not leave: `secrets` (canaries, keys), besides what system messages say (the agents' own, too). Addresses are
-    let through whose host the user's turns name, or that are among `hosts`."""
+    let through whose host the user's turns name, or that are among `hosts`.
+
+    Raises:
+        ConfigError: a secret is too short to be found; says which by its place, and not the secret.
+    """
 
     secrets: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for place, secret in enumerate(self.secrets):
+            if not findable(secret):
+                raise ConfigError(
+                    f"secrets[{place}]: it has fewer than {LEAST} letters and digits, and stands in honest texts by chance: use a "
+                    "longer one"
+                )
 
     def checked(self, reply: Reply, conversation: Conversation) -> Reply:
         """The reply as it may leave, a call of a tool not at all where something would be taken out of it; what was taken out is

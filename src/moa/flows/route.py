@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from moa.core.flow import Flow
+from moa.core.flow import Choose, Flow
 from moa.core.prompts import up_to_last_turn
 from moa.core.types import Conversation, Image, Reply, ToolCall, ToolResult
-from moa.core.ways import route
 
 MakeFlow = Callable[[Conversation], Flow[Reply]]
 _CODE = re.compile(
@@ -63,14 +62,13 @@ def routed(rules: Sequence[Rule], otherwise: MakeFlow, tag: str = "", category: 
     rules = [one for one in rules if one.tag in (None, tag) and one.category in (None, category)]
     if not rules:
         return otherwise
-    names, flows = [*(one.name for one in rules), ""], [*(one.to for one in rules), otherwise]
+    names, flows = (*(one.name for one in rules), ""), (*(one.to for one in rules), otherwise)
 
-    def choose(conversation: Conversation) -> Flow[Reply]:
-        if (place := route(names)) is not None:
-            return flows[place](conversation)
-        return next((one.to for one in rules if one.holds(conversation)), otherwise)(conversation)
+    async def chosen(conversation: Conversation) -> Reply:
+        holds = next((place for place, one in enumerate(rules) if one.holds(conversation)), len(rules))
+        return await flows[await Choose(holds, names, told=True)](conversation)
 
-    return choose
+    return chosen
 
 
 def _any_of(words: Sequence[str]) -> str:

@@ -15,8 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
-from moa.core.flow import Ask, Flow
-from moa.core.plan import pretended
+from moa.core.flow import Ask, Choose, Flow
 from moa.core.prompts import up_to_last_turn
 from moa.core.types import Conversation, Reply, user
 from moa.core.ways import MOST_CHOICES
@@ -95,7 +94,7 @@ class Router:
 
     def _near_words(self, question: str) -> list[tuple[int, float]]:
         likeness: dict[int, float] = {}
-        for word, weight in bag_of(question, self.rarity).items():
+        for word, weight in tf_idf(question, self.rarity).items():
             for place, other in self.where.get(word, ()):
                 likeness[place] = likeness.get(place, 0.0) + weight * other
         return nlargest(self._neighbours, likeness.items(), key=lambda one: one[1])
@@ -148,7 +147,7 @@ def mean_and_error(gaps: Sequence[float]) -> tuple[float, float]:
     return mean, math.sqrt(spread / len(gaps))
 
 
-def bag_of(text: str, rarity: Mapping[str, float]) -> Bag:
+def tf_idf(text: str, rarity: Mapping[str, float]) -> Bag:
     """The words of a text by how often they stand in it and how rare they are, of length 1."""
     counts = Counter(words_of(text))
     weights = {word: (1 + math.log(count)) * rarity[word] for word, count in counts.items() if word in rarity}
@@ -186,19 +185,20 @@ async def by_router(
     """The answer of the agent that the router chooses by the last turn, which the `embedder` is asked about where embeddings are
     read. Where it fails, the best single agent answers, and the reply says so in its notes."""
     turn = up_to_last_turn(conversation)[-1].text
-    if router.reads == "words" or embedder is None:
-        return await members[router.choose(turn)](conversation)
     if not router.trusted:
         return await members[router.best](conversation)
+    if router.reads == "words" or embedder is None:
+        place = await Choose(router.agents.index(router.choose(turn)), router.agents, told=True)
+        return await members[router.agents[place]](conversation)
     try:
         asked = embedder.call((user(turn),), role="embedder")
         reply = (await Ask((asked,), label="embed", steps=3)).replies[0]
     except CallError as error:
         return (await members[router.best](conversation)).noted(f"fallback: the embedder failed ({error})")
-    if (place := pretended(reply, len(router.agents))) is not None:
-        return await members[router.agents[place]](conversation)
     vector = embedding_of(reply.text)
-    if len(vector) != len(router.vectors[0]):
-        found = f"{len(vector)} numbers, not {len(router.vectors[0])}"
-        return (await members[router.best](conversation)).noted(f"fallback: the embedder gave {found}")
-    return await members[router.choose(vector)](conversation)
+    fits = len(vector) == len(router.vectors[0])
+    chosen = router.choose(vector) if fits else router.best
+    place = await Choose(router.agents.index(chosen), router.agents)
+    answer = await members[router.agents[place]](conversation)
+    wrong = f"{len(vector)} numbers, not {len(router.vectors[0])}"
+    return answer if fits else answer.noted(f"fallback: the embedder gave {wrong}")

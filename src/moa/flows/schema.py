@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from moa.core.errors import BadReply
 from moa.core.flow import Ask, held, mapped
-from moa.core.prompts import REPAIR
-from moa.core.types import Call, Choice, Conversation, Reply, assistant, user
+from moa.core.prompts import repair_turns
+from moa.core.types import Call, Choice, Conversation, Reply
 from moa.flows.topology import MakeFlow
 
 Problem: TypeAlias = Callable[[str], str | None]
@@ -62,5 +62,4 @@ def _wrong(reply: Reply, problem: Problem) -> str | None:
 
 
 def _repair(call: Call, reply: Reply, wrong: str) -> Call:
-    turns = (*call.conversation, assistant(reply.text), user(REPAIR.format(problem=wrong)))
-    return replace(call, conversation=turns, references=(), task="")
+    return replace(call, conversation=(*call.conversation, *repair_turns(reply.text, wrong)), references=(), task="")

@@ -36,10 +36,9 @@ def findable(secret: str) -> bool:
 def without_secrets(text: str, secrets: Sequence[str], instead: str) -> str:
     """The text with `instead` in the place of each secret, in whatever spelling it stands there."""
     for secret in secrets:
-        if len(secret) >= LEAST:
-            text = _cut(text, _places(secret, plainly(text)), instead)
-            text = _cut(text, _places(secret, _unescaped(plainly(text))), instead)
-            text = _cut(text, _pieces(secret, plainly(text)), instead)
+        text = _cut(text, _places(secret, plainly(text)), instead)
+        text = _cut(text, _places(secret, _unescaped(plainly(text))), instead)
+        text = _cut(text, _pieces(secret, plainly(text)), instead)
     return text
 
 

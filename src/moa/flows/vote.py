@@ -17,7 +17,9 @@ async def vote(conversation: Conversation, agents: Sequence[Agent], kind: Kind =
     """The reply whose answer most agents give; stops asking as soon as no answer still out could change it."""
     members = ((n, member) for n, member in numbered(agents) if isinstance(member, Agent))
     calls = tuple(agent.call(conversation, sample=n) for n, agent in members)
-    outcomes = await Ask(calls, until=lambda outcomes: decided(outcomes, kind), label="vote", steps=1)
+    outcomes = await Ask(
+        calls, until=lambda outcomes: decided(outcomes.replies, still_out(outcomes), kind), label="vote", steps=1
+    )
     return plurality(outcomes.replies, kind)
 
 
@@ -48,9 +50,19 @@ def plurality(replies: Replies, kind: Kind = "auto") -> Reply:
     return replies[answers.index(winner)]
 
 
-def decided(outcomes: Outcomes, kind: Kind = "auto") -> bool:
-    """Whether the leading answer stays ahead however the calls still under way turn out."""
-    votes = Counter(answer for reply in outcomes.replies if (answer := answer_of(reply.text, kind)) is not None)
-    out = sum(isinstance(outcome, Late) for outcome in outcomes)
-    ranked = [count for _, count in votes.most_common(2)] + [0, 0]
-    return ranked[0] > ranked[1] + out
+def decided(replies: Replies, out: int, kind: Kind = "auto") -> bool:
+    """Whether the leading answer stays ahead however the `out` calls still to come turn out."""
+    first, second = leaders(replies, kind)
+    return first > second + out
+
+
+def leaders(replies: Replies, kind: Kind = "auto") -> tuple[int, int]:
+    """How many give the most frequent answer, and how many the second."""
+    votes = Counter(answer for reply in replies if (answer := answer_of(reply.text, kind)) is not None)
+    first, second, *_ = [count for _, count in votes.most_common(2)] + [0, 0]
+    return first, second
+
+
+def still_out(outcomes: Outcomes) -> int:
+    """How many calls are still under way."""
+    return sum(isinstance(outcome, Late) for outcome in outcomes)
