@@ -8,13 +8,12 @@ import re
 _WHOM = r"(?:agents?|models?|assistants?|llms?|ais?|bots?|layers?|readers?)"
 _ORDER = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b[^.!?\n]{0,40}?"
-    r"\b(?:(?:previous|prior|above|earlier|other|your|all)\s+(?:instructions?|iunstructions|prompts?|rules)|(?:other|previous|prior|above)"
+    r"\b(?:(?:previous|prior|above|earlier|other|your|all)\s+(?:instructions?|prompts?|rules)|(?:other|previous|prior|above)"
     r"\s+(?:responses?|answers?|questions?|tasks?))"
     rf"|\b(?:repeat|copy|include|reproduce|forward|append|pass|hand|spread|tell)\b[^.!?\n]{{0,80}}\b(?:next|other|every|each|following|all)\s+{_WHOM}"
     r"|\b(?:repeat|copy|include|reproduce|append)\b[^.!?\n]{0,40}\b(?:this|these|message|text|sentence|paragraph)\b[^.!?\n]{0,60}"
     r"\b(?:your|every|each)\s+(?:answer|response|reply|output|message)s?\b"
-    r"|<\|[^|\n<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?INFORMATION>|(?<!\#)\#{2,}+\s{0,9}+\(?system(?:[_ ]message)?\)?"
-    r"|\bbefore you (?:can )?solve the task\b",
+    r"|<\|[^|\n<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|(?<!\#)\#{2,}+\s{0,9}+\(?system(?:[_ ]message)?\)?",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+|\n|$)")

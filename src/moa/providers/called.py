@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 from collections.abc import Awaitable
@@ -33,11 +32,6 @@ class Called:
             reply = _reply(await _asked(call, call.function))
         except CallError:
             raise
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            raise _broke(call, "it raised CancelledError, though nobody had cancelled it") from error
         except Exception as error:
             raise _broke(call, f"it raised {type(error).__name__}: {error}") from error
         if reply is None:
