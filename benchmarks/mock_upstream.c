@@ -6,7 +6,7 @@
 //   tok200     number of tokens                        | itl5     ms between tokens (SSE); non-stream total = lat + tok*itl
 //   e500p5     5% HTTP 500 | e429p5 5% HTTP 429 (retry-after: ra<sec>, default 1) | ra1
 //   hangp5     5% never answered  ("hang" = 100%)      | cutp5    5% of streams cut at the middle token ("cut" = 100%)
-//   pad100     extra bytes in each token text
+//   pad100     extra bytes in each token text           | vary     words that differ from call to call
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <stdint.h>
-typedef struct { double lat, sigma; int tok; double itl; double p500,p429,phang,pcut; int ra, pad, n; } Spec;
+typedef struct { double lat, sigma; int tok; double itl; double p500,p429,phang,pcut; int ra, pad, n, vary; } Spec;
 typedef struct Conn { int fd; char *in; int inlen, incap; char *out; int outlen, outoff, outcap; int state; /*0 reading,1 busy*/
   int stream, sent, closing, cutat; Spec sp; uint64_t gen; double due; double next; char model[160]; int pollout; int code; } Conn;
 typedef struct { double t; Conn *c; uint64_t gen; } Ev;
@@ -42,9 +42,9 @@ static void cclose(Conn*c){ if(c->fd>=0){ close(c->fd); c->fd=-1; if(c->state){i
 static int flush(Conn*c){ while(c->outoff<c->outlen){ int k=send(c->fd,c->out+c->outoff,c->outlen-c->outoff,MSG_NOSIGNAL); if(k<0){ if(errno==EAGAIN){ if(!c->pollout){struct epoll_event e={.events=EPOLLIN|EPOLLOUT,.data.ptr=c}; epoll_ctl(ep,EPOLL_CTL_MOD,c->fd,&e); c->pollout=1;} return 0;} cclose(c); return -1;} c->outoff+=k;} c->outoff=c->outlen=0; if(c->pollout){struct epoll_event e={.events=EPOLLIN,.data.ptr=c}; epoll_ctl(ep,EPOLL_CTL_MOD,c->fd,&e); c->pollout=0;} if(c->closing){cclose(c);return -1;} return 0;}
 static const char*W[16]={"alpha","river","stone","maple","orbit","cloud","delta","lemon","panda","quick","robin","sigma","tiger","ultra","vivid","zebra"};
 static char padbuf[4096];
-static int word(char*b,int i,Spec*s){ return sprintf(b," %s%.*s",W[(i*7+3)&15],s->pad,padbuf);}
+static int word(char*b,int i,Spec*s){ return s->vary?sprintf(b," %s%c%.*s",W[(i*7+3)&15],'a'+s->vary%26,s->pad,padbuf):sprintf(b," %s%.*s",W[(i*7+3)&15],s->pad,padbuf);}
 static void parse_spec(const char*m,Spec*s){ memset(s,0,sizeof*s); s->tok=10; s->ra=1; char b[160]; strncpy(b,m,159); b[159]=0; char*sv; for(char*f=strtok_r(b,"-",&sv);f;f=strtok_r(0,"-",&sv)){ double v;int a,q; 
- if(sscanf(f,"lat%lf",&v)==1)s->lat=v; else if(sscanf(f,"ln%ds%d",&a,&q)==2){s->lat=a;s->sigma=q/100.0;} else if(sscanf(f,"tok%d",&a)==1)s->tok=a; else if(sscanf(f,"itl%lf",&v)==1)s->itl=v; else if(sscanf(f,"e500p%lf",&v)==1)s->p500=v/100; else if(sscanf(f,"e429p%lf",&v)==1)s->p429=v/100; else if(sscanf(f,"hangp%lf",&v)==1)s->phang=v/100; else if(!strcmp(f,"hang"))s->phang=1; else if(sscanf(f,"cutp%lf",&v)==1)s->pcut=v/100; else if(!strcmp(f,"cut"))s->pcut=1; else if(sscanf(f,"ra%d",&a)==1)s->ra=a; else if(sscanf(f,"pad%d",&a)==1)s->pad=a>4000?4000:a; } }
+ if(sscanf(f,"lat%lf",&v)==1)s->lat=v; else if(sscanf(f,"ln%ds%d",&a,&q)==2){s->lat=a;s->sigma=q/100.0;} else if(sscanf(f,"tok%d",&a)==1)s->tok=a; else if(sscanf(f,"itl%lf",&v)==1)s->itl=v; else if(sscanf(f,"e500p%lf",&v)==1)s->p500=v/100; else if(sscanf(f,"e429p%lf",&v)==1)s->p429=v/100; else if(sscanf(f,"hangp%lf",&v)==1)s->phang=v/100; else if(!strcmp(f,"hang"))s->phang=1; else if(sscanf(f,"cutp%lf",&v)==1)s->pcut=v/100; else if(!strcmp(f,"cut"))s->pcut=1; else if(!strcmp(f,"vary"))s->vary=1+(int)(n_req%26); else if(sscanf(f,"ra%d",&a)==1)s->ra=a; else if(sscanf(f,"pad%d",&a)==1)s->pad=a>4000?4000:a; } }
 static char *memfind(char*h,int n,const char*k){ return memmem(h,n,k,strlen(k)); }
 static void done(Conn*c){ c->state=0; inflight--; c->gen=++gengen; }
 static void simple(Conn*c,int code,const char*reason,const char*extra,const char*body){ char b[1024]; int n=sprintf(b,"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\n%scontent-length: %d\r\n\r\n%s",code,reason,extra,(int)strlen(body),body); oput(c,b,n);}

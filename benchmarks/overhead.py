@@ -161,7 +161,7 @@ def _measure(contender: Contender, case: Case, served: Upstream, results: Result
             "folder": folder,
             "layers": case.layers,
             "width": WIDTH,
-            "model": f"mock-lat{args.latency}-tok{WORDS}",
+            "model": f"mock-lat{args.latency}-tok{WORDS}-vary",
             "words": WORDS,
             "streamed": case.streamed,
             "warm_up": 5,

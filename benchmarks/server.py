@@ -34,7 +34,8 @@ from _report import Figure, arguments, report, tell
 from _upstream import Upstream, pinned, upstream
 
 HERE = Path(__file__).resolve().parent
-MODEL = "mock-lat0-tok50"
+MODEL = "mock-lat0-tok50-vary"
+"""Each call is answered in other words, as by real models: long copies among proposals would be shown once."""
 QUESTION = "Which of the rivers of Europe carries the most water to the sea?"
 MOA_TOML = """
 [hosts.mock]
