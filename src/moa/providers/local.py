@@ -132,8 +132,10 @@ class _Asked:
 
     def content(self, *, stream: bool) -> Json:
         """What to ask; only a stream can be stopped. The prompt cache is off: with it the same request can give another text,
-        depending on what was asked before."""
-        return Chat().body(self._request, _HOST, stream=stream) | {"cache_prompt": False}
+        depending on what was asked before. At temperature 0 only the likeliest token is ever taken: llama.cpp is told to look at no
+        other, which spares it the sorting of them all (4 to 6 % of the time of a small model)."""
+        alone = {"top_k": 1} if self._request.call.sampling.temperature == 0 else {}
+        return Chat().body(self._request, _HOST, stream=stream) | alone | {"cache_prompt": False}
 
     def take(self, chunk: Json) -> bool:
         """Called by llama.cpp in its thread for every chunk; True stops it. It would swallow what is raised, so nothing is."""
