@@ -38,6 +38,7 @@ from benchmarks._injections import (
     leaks,
     mutations,
 )
+from benchmarks._judging import judges
 from benchmarks._recorded import texts_of
 from benchmarks._report import Figure, arguments, report, tell
 
@@ -313,7 +314,7 @@ def main() -> int:
     args = arguments(parser).parse_args()
     figures: list[Figure] = []
     parts = [deceivers, honest_texts] if args.data else []
-    for part in (*parts, calls, puppets, frames):
+    for part in (*parts, calls, judges, puppets, frames):
         started = time.perf_counter()
         figures += part(args)
         tell(args, f"({time.perf_counter() - started:.0f} s)")

@@ -184,7 +184,11 @@ def test_honest_sentences_are_no_orders(text: str) -> None:
 def test_a_judge_behind_a_gate_says_its_verdict() -> None:
     def said(call: Call) -> str:
         second = next((n for n, one in enumerate(call.references, 1) if "two" in one.text), 0)
-        return f"I prefer response {second}, for it is right. Best: Response {second}" if second else f"It is {call.agent}."
+        return (
+            f"I prefer response {second}, for it is right. Best: Response {second}"
+            if second
+            else f"It is {call.agent}."
+        )
 
     flow = gated(lambda c: layered(c, [[Agent("x:one"), Agent("x:two")]], rank([Agent("x:judge")])), GATE)
     played = play(flow(ASKED), said)

@@ -86,6 +86,12 @@ def test_a_ranking_that_does_not_know_the_best_says_so() -> None:
     assert forth.notes == back.notes == (equal, "rank: in 2 of 6 pairs a judge says otherwise in the other order")
 
 
+def test_between_equal_answers_a_judge_that_goes_by_the_place_is_no_doubt() -> None:
+    same = (Reply("Surely.\nAnswer: Rome", agent="a"), Reply("I looked it up.\nAnswer: Rome", agent="b"))
+    played = play(rank([JUDGE])(QUESTION, same), lambda call: "Best: Response 1")
+    assert (played.answer.agent, played.answer.notes) == ("a", ())
+
+
 def test_copeland_counts_pairs_and_borda_verdicts() -> None:
     """Three of five judges prefer Rome to either other, narrowly; all prefer Paris to Oslo."""
     judges = [Agent(f"x:{number}", name=str(number)) for number in range(5)]

@@ -17,6 +17,7 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes
 from moa.core.prompts import RANK, SELECT, display_order
 from moa.core.types import Call, Conversation, Replies, Reply
+from moa.flows.answers import answer_of
 from moa.flows.combine import instead, place_picked
 from moa.flows.members import ask_member
 
@@ -48,11 +49,11 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
             return instead(references, error)
         turned = 0
         if pairs:
-            points, turned = _points_of_pairs(outcomes, calls, pairs, len(references), count)
+            points, turned = _points_of_pairs(outcomes, calls, pairs, references, count)
         else:
             ballots = [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)]
             points = borda(ballots, len(references))
-        return references[points.index(max(points))].noted(*_doubts(points, turned, len(calls) // 2))
+        return references[points.index(max(points))].noted(*_doubts(references, points, turned, len(calls) // 2))
 
     return combine
 
@@ -82,21 +83,23 @@ def _answered(outcomes: Outcomes, calls: tuple[Call, ...]) -> list[tuple[Reply, 
 
 
 def _points_of_pairs(
-    outcomes: Outcomes, calls: tuple[Call, ...], pairs: Sequence[tuple[int, int]], among: int, count: Count
+    outcomes: Outcomes, calls: tuple[Call, ...], pairs: Sequence[tuple[int, int]], references: Replies, count: Count
 ) -> tuple[list[float], int]:
-    """What each proposal has won, and how often a judge picked the same place in both orders of a pair. A verdict that picks none of
-    the two is half a point for both."""
+    """What each proposal has won, and how often a judge picked the same place in both orders of a pair that give different answers.
+    A verdict that picks none of the two is half a point for both."""
     picked = [
         place_picked(outcome.text, call.references) if isinstance(outcome, Reply) else None
         for outcome, call in zip(outcomes, calls, strict=True)
     ]
+    answers = [answer_of(one.text) for one in references]
     won, turned = dict.fromkeys(pairs, 0.0), 0  # of a pair, how much more the first one was preferred
     for number, verdicts in enumerate(zip(picked[::2], picked[1::2], strict=True)):
+        one, two = pairs[number % len(pairs)]
         for order, place in enumerate(verdicts):
             if place is not None:
-                won[pairs[number % len(pairs)]] += 1.0 if place == order else -1.0
-        turned += verdicts in ((0, 0), (1, 1))
-    points = [0.0] * among
+                won[one, two] += 1.0 if place == order else -1.0
+        turned += verdicts in ((0, 0), (1, 1)) and answers[one] != answers[two]
+    points = [0.0] * len(references)
     for (one, two), lead in won.items():
         share = lead if count == "borda" else (lead > 0) - (lead < 0)
         points[one] += share
@@ -104,12 +107,14 @@ def _points_of_pairs(
     return points, turned
 
 
-def _doubts(points: Sequence[float], turned: int, of: int) -> list[str]:
-    """What a reader should know of a ranking: where it decides nothing, or less than it seems to."""
-    best = points.count(max(points))
-    if best == len(points):
+def _doubts(references: Replies, points: Sequence[float], turned: int, of: int) -> list[str]:
+    """What a reader should know of a ranking: where it decides nothing, or less than it seems to. Between equal answers there is
+    nothing to decide."""
+    best = [one for one, own in zip(references, points, strict=True) if own == max(points)]
+    undecided = len({answer_of(one.text) for one in best}) > 1
+    if undecided and len(best) == len(references):
         return ["rank: the judges prefer none, or go by the place; this is the first one"]
-    equals = [f"rank: {best} proposals are equal; this is the first of them"] if best > 1 else []
+    equals = [f"rank: {len(best)} proposals are equal; this is the first of them"] if undecided else []
     return equals + ([f"rank: in {turned} of {of} pairs a judge says otherwise in the other order"] if turned else [])
 
 
