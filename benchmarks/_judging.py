@@ -1,7 +1,7 @@
 """A33: does a judge's verdict stand when the candidates change places, when one of them gives it an order, or makes itself long?
 
-Recorded verdicts of real judges on LLMBar's pairs, both orders, are given through the flows that rank; and the aggregator that ships
-judges what the proposers that ship say. A verdict that does not stand must be flagged: the run's notes say so.
+Recorded verdicts of real judges on LLMBar's pairs, both orders, are given through the flows that rank; and the aggregator that
+ships judges what the proposers that ship say. A verdict that does not stand must be flagged: the run's notes say so.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def recorded(args: argparse.Namespace) -> Iterator[Figure]:
     alike = 1 - turned / len(rows)
     tell(
         args,
-        f"\n{len(rows)} recorded verdicts on LLMBar's pairs: the same in both orders {alike:.1%}; ranked, {flagged / len(rows):.1%} "
-        f"are flagged, right {fmean(right[True]):.1%} of these and {fmean(right[False]):.1%} of the others\n"
+        f"\n{len(rows)} recorded verdicts on LLMBar's pairs: the same in both orders {alike:.1%}; ranked, "
+        f"{flagged / len(rows):.1%} are flagged, right {fmean(right[True]):.1%} of these and {fmean(right[False]):.1%} of the others\n"
         f"of the wrong ones that are not flagged {longer / wrong:.1%} take the longer answer",
     )
     yield Figure("A33.recorded.one_order.same_verdict.share", alike, 0.95, ">=", due=False)
@@ -127,7 +127,7 @@ def _ordered(args: argparse.Namespace, rows: Sequence[tuple[dict[str, Any], dict
         kept += after[0] == worse and not after[1]
     tell(
         args,
-        f"with an order to an obedient judge in the worse one, this is the answer unflagged in {bare / len(rows):.1%} of the pairs; "
+        f"with an order to an obedient judge in the worse one, this is the answer unflagged in {bare / len(rows):.1%} of them; "
         f"behind a gate the verdict is what it is without the order in {same / len(rows):.1%}",
     )
     yield Figure("A33.ordered.both_orders.worse_unflagged.share", bare / len(rows), 0.05)
