@@ -32,8 +32,22 @@ from moa.core.types import Call, Reply
 from moa.flows.gate import Gate, gated
 from moa.flows.topology import Judging, topology
 
-WORDS = ("Qwen1.5-110B-Chat", "Qwen1.5-72B-Chat", "gpt4_1106_preview", "Meta-Llama-3-70B-Instruct", "Mixtral-8x22B-Instruct-v0.1", "dbrx-instruct")  # fmt: skip
-WORTH = ("FuseChat-Qwen-2.5-7B-Instruct", "FuseChat-Llama-3.2-3B-Instruct", "gpt4_1106_preview", "claude-instant-1.2", "claude-2.1", "Mixtral-8x7B-Instruct-v0.1_concise")  # fmt: skip
+WORDS = (
+    "Qwen1.5-110B-Chat",
+    "Qwen1.5-72B-Chat",
+    "gpt4_1106_preview",
+    "Meta-Llama-3-70B-Instruct",
+    "Mixtral-8x22B-Instruct-v0.1",
+    "dbrx-instruct",
+)
+WORTH = (
+    "FuseChat-Qwen-2.5-7B-Instruct",
+    "FuseChat-Llama-3.2-3B-Instruct",
+    "gpt4_1106_preview",
+    "claude-instant-1.2",
+    "claude-2.1",
+    "Mixtral-8x7B-Instruct-v0.1_concise",
+)
 NAMES = tuple("abcdef")
 KINDS = ("absent", "poor", "order", "cut copy")
 """What becomes of the victim; where it is absent, nothing can win its answer back, so that this loss is not the deceiver's."""

@@ -102,7 +102,8 @@ def recorded(args: argparse.Namespace) -> Iterator[Figure]:
     tell(
         args,
         f"\n{len(rows)} recorded verdicts on LLMBar's pairs: the same in both orders {alike:.1%}; ranked, "
-        f"{flagged / len(rows):.1%} are flagged, right {fmean(right[True]):.1%} of these and {fmean(right[False]):.1%} of the others\n"
+        f"{flagged / len(rows):.1%} are flagged, right {fmean(right[True]):.1%} of these, and "
+        f"{fmean(right[False]):.1%} of the others\n"
         f"of the wrong ones that are not flagged {longer / wrong:.1%} take the longer answer",
     )
     yield Figure("A33.recorded.one_order.same_verdict.share", alike, 0.95, ">=", due=False)

@@ -56,8 +56,8 @@ def settled(replies: Replies, out: int, kind: Kind = "auto", sure: float = SURE)
     as likely as that.
 
     The chance is that of Adaptive-Consistency: the leader's share of the votes for it and for the second is above a half, as the
-    votes so far and an even prior (a Beta distribution) have it. Four that agree are enough for 0.95, three for 0.9. Votes of agents
-    that saw different parts of the question have no such chance: among them only certainty counts.
+    votes so far and an even prior (a Beta distribution) have it. Four that agree are enough for 0.95, three for 0.9. Votes of
+    agents that saw different parts of the question have no such chance: among them only certainty counts.
     """
     if decided(replies, out, kind):
         return True
