@@ -1,10 +1,11 @@
-"""What an attacker inside a mixture can do, and what the defences cost where there is none. No model is called.
+"""What an attacker inside a mixture can do, and what the defences cost where there is none. No model is called but those that ship.
 
     python benchmarks/defences.py --data DIR --conformance DIR     # minutes
     python benchmarks/defences.py --quick                          # seconds; without the folders what needs none of them
 
 One deceiver of six (G8) on recorded answers of real models: each model in turn is replaced by a liar that gives a lie of its own,
-or the wrong answer that most others give, always or from the middle on. No attacker (G9): points and calls that the defences cost.
+or the wrong answer that most others give, always or from the middle on; on free-form answers (_freeform.py) by one whose answer is
+worth nothing. A judge who is told what to choose (A33, _judging.py). No attacker (G9): points and calls that the defences cost.
 A puppet that obeys whatever it reads (G10): what of its secrets comes out of the gate. Hostile references (G11): how many leave
 their frame. DIR of --data is that of methods.py; of --conformance one with BIPIA's attacks. AgentDojo's wheel is fetched.
 """
@@ -26,6 +27,7 @@ from statistics import fmean
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import methods
+from benchmarks._freeform import free_form
 from benchmarks._injections import (
     ASKED,
     BEYOND,
@@ -38,6 +40,7 @@ from benchmarks._injections import (
     leaks,
     mutations,
 )
+from benchmarks._judging import judges
 from benchmarks._recorded import texts_of
 from benchmarks._report import Figure, arguments, report, tell
 
@@ -312,8 +315,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a fraction of each")
     args = arguments(parser).parse_args()
     figures: list[Figure] = []
-    parts = [deceivers, honest_texts] if args.data else []
-    for part in (*parts, calls, puppets, frames):
+    parts = [deceivers, free_form, honest_texts] if args.data else []
+    for part in (*parts, calls, judges, puppets, frames):
         started = time.perf_counter()
         figures += part(args)
         tell(args, f"({time.perf_counter() - started:.0f} s)")

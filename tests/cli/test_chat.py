@@ -27,6 +27,29 @@ def test_each_line_piped_in_is_a_turn_and_history_is_kept(tmp_path: Path) -> Non
     ]
 
 
+def test_named_parts_go_with_the_first_turn_and_are_seen_by_views_in_all_of_the_talk(tmp_path: Path) -> None:
+    (tmp_path / "labs.txt").write_text("K 6.8")
+    flags = ("--part", "labs=@labs.txt", "--part", "history=Tired.")
+    with host(a=Model("one"), judge=Model("two")) as here:
+        write_config(tmp_path, here.url, ["a"], "judge")
+        config = tmp_path / "moa.toml"
+        config.write_text(config.read_text().replace('"near:a"\n', '"near:a"\nview = ["labs"]\n'))
+        ended = moa_says("chat", *flags, home=tmp_path, stdin="first\nsecond\n/reset\nthird\n")
+    assert (ended.code, ended.out) == (0, "two\ntwo\ntwo\n")
+    seen = "\n\nlabs:\nK 6.8"
+    shown = [turn[1:] for turn in _turns(here)]  # behind the prompt, which says that it sees only a part
+    assert shown == [["first" + seen], ["first" + seen, "two", "second"], ["third" + seen]]
+    unseen = "\n\nhistory:\nTired."
+    begun = [turn[0].partition("\n\n")[0] for turn in _turns(here, "judge") if turn[0].find(seen + unseen) > 0]
+    assert begun == ["first", "first", "third"]
+
+
+def test_a_part_of_a_talk_that_is_none_is_told_before_it_begins(tmp_path: Path) -> None:
+    ended = moa_says("chat", "--part", "labs", "--no-store", home=tmp_path, stdin="first\n")
+    assert (ended.code, ended.out) == (2, "")
+    assert "write --part NAME=TEXT" in ended.err
+
+
 def test_a_failed_turn_leaves_the_history_as_it_was(tmp_path: Path) -> None:
     with host(a=Model("one"), judge=Model("two")) as here:
         write_config(tmp_path, here.url, ["a"], "judge")

@@ -7,9 +7,13 @@ from functools import partial
 import pytest
 
 from moa import Agent, ConfigError, play, user
-from moa.core.types import Conversation, Form, Message, Sampling, Text, Tool, ToolCall, ToolResult, assistant
+from moa.core.errors import CallError
+from moa.core.types import Call, Conversation, Form, Message, Sampling, Text, Tool, ToolCall, ToolResult, assistant
 from moa.flows.acting import Advise, acting, advised_on, must_act
-from moa.flows.topology import MakeFlow, topology
+from moa.flows.combine import synthesise
+from moa.flows.gate import Gate, gated
+from moa.flows.topology import Judging, Layout, MakeFlow, topology
+from moa.flows.tree import tree
 
 TOOLS = Form(tools=(Tool("weather"),))
 
@@ -70,3 +74,46 @@ def test_a_vote_cannot_act() -> None:
         with pytest.raises(ConfigError) as refused:
             must_act(partial(flow("vote")), (user("x"),), form)
         assert refused.value.param == param
+
+
+FORMS = (TOOLS, Form(schema="{}"), Form(choices=2), Form(logprobs=0))
+PANEL = [[Agent("x:a"), Agent("x:b")]]
+
+
+def dies(call: Call) -> str | CallError:
+    return CallError("down") if call.role == "aggregator" else "no faults" if call.role == "judge" else "a proposal"
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["tools", "schema", "n", "logprobs"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        topology(PANEL, Agent("x:agg"), "synthesise"),
+        topology(PANEL, Agent("x:agg"), "fusion"),
+        topology(PANEL, Agent("x:agg"), "council"),
+        topology(PANEL, Agent("x:agg"), "synthesise", judging=Judging(anchor=True)),
+        topology(PANEL, Agent("x:agg"), "synthesise", layout=Layout("refine")),
+        gated(topology(PANEL, Agent("x:agg"), "synthesise"), Gate()),
+        lambda conversation: tree(conversation, [PANEL[0], PANEL[0]], synthesise(Agent("x:agg"))),
+    ],
+    ids=["synthesise", "fusion", "council", "anchor", "refine", "gate", "tree"],
+)
+def test_no_proposal_stands_in_for_a_call_that_was_to_have_a_form(made: MakeFlow, form: Form) -> None:
+    assert play(made((user("x"),)), dies).answer.text == "a proposal"
+    with pytest.raises(CallError, match="down"):
+        play(acting(made, form)((user("x"),)), dies)
+
+
+def test_within_a_mixture_that_only_advises_a_proposal_still_stands_in() -> None:
+    inner = topology([[Agent("x:a")]], Agent("x:inner"), "synthesise")
+    outer = acting(topology([[inner]], Agent("x:agg"), "synthesise"), TOOLS)
+    played = play(outer((user("x"),)), lambda call: CallError("down") if call.agent == "x:inner" else f"{call.agent}!")
+    assert [one.text for one in played.asked[-1].calls[0].references] == ["x:a!"]
+
+
+def test_a_refinement_without_a_critic_is_no_answer_under_a_form() -> None:
+    made = topology([[Agent("x:a")]], Agent("x:agg"), "synthesise", layout=Layout("refine"))
+    down = lambda call: CallError("down") if call.role == "judge" else "a draft"  # noqa: E731
+    assert play(made((user("x"),)), down).answer.text == "a draft"
+    with pytest.raises(CallError, match="down"):
+        play(acting(made, TOOLS)((user("x"),)), down)

@@ -17,7 +17,7 @@ from moa.flows.council import council
 from moa.flows.fusion import fusion
 from moa.flows.guard import anchored
 from moa.flows.medoid import central, medoid, similarity
-from moa.flows.rank import borda, rank, ranking_of
+from moa.flows.rank import Count, borda, rank, ranking_of
 
 QUESTION: Conversation = (user("Which city?"),)
 JUDGE, OTHER = Agent("x:judge"), Agent("x:other")
@@ -60,6 +60,36 @@ def test_a_judge_that_always_takes_the_first_decides_nothing() -> None:
     played = play(rank([JUDGE])(QUESTION, CITIES), lambda call: "Best: Response 1")
     assert played.answer.text == CITIES[0].text  # all are equal, and the first came first
     assert played.answer.notes == ("rank: the judges prefer none, or go by the place; this is the first one",)
+
+
+@pytest.mark.parametrize("count", ["copeland", "borda"])
+def test_a_ranking_tells_in_how_many_pairs_a_judge_goes_by_the_place(count: Count) -> None:
+    """It knows that Paris is best, and of the others takes the first."""
+
+    def verdict(call: Call) -> str:
+        return f"Best: Response {shown(call).index('Paris') + 1 if 'Paris' in shown(call) else 1}"
+
+    played = play(rank([JUDGE], count=count)(QUESTION, CITIES), verdict)
+    assert played.answer.text == "Paris"
+    assert played.answer.notes == ("rank: in 3 of 6 pairs a judge says otherwise in the other order",)
+
+
+def test_a_ranking_that_does_not_know_the_best_says_so() -> None:
+    """Rome and Paris win against the others, and neither against the other: the first in the order they came is no verdict."""
+
+    def verdict(call: Call) -> str:
+        return f"Best: Response {max((0, 1), key=lambda place: shown(call)[place] in ('Rome', 'Paris')) + 1}"
+
+    forth, back = (play(rank([JUDGE])(QUESTION, order), verdict).answer for order in (CITIES, CITIES[::-1]))
+    assert forth.text != back.text
+    equal = "rank: 2 proposals are equal; this is the first of them"
+    assert forth.notes == back.notes == (equal, "rank: in 2 of 6 pairs a judge says otherwise in the other order")
+
+
+def test_between_equal_answers_a_judge_that_goes_by_the_place_is_no_doubt() -> None:
+    same = (Reply("Surely.\nAnswer: Rome", agent="a"), Reply("I looked it up.\nAnswer: Rome", agent="b"))
+    played = play(rank([JUDGE])(QUESTION, same), lambda call: "Best: Response 1")
+    assert (played.answer.agent, played.answer.notes) == ("a", ())
 
 
 def test_copeland_counts_pairs_and_borda_verdicts() -> None:

@@ -12,14 +12,16 @@ from moa.core.plan import plan
 from moa.core.prices import Price
 from moa.core.types import Call, Conversation, Image, Reply, user
 from moa.core.usable import abstains
+from moa.flows.adaptive import adaptive
 from moa.flows.agreement import Agreement, agreement, agreement_of, comparable, confidence
 from moa.flows.combine import synthesise
 from moa.flows.consortium import consortium
+from moa.flows.debate import debate
 from moa.flows.escalate import escalate
 from moa.flows.layered import layered
 from moa.flows.pool import Pool, pool
 from moa.flows.topology import Layout, topology
-from moa.flows.vote import vote
+from moa.flows.vote import by_vote, vote
 from moa.providers.fake import Fake
 
 SCAN = Image("https://x/y.png")
@@ -185,6 +187,31 @@ def test_a_consortium_is_not_content_with_agreement_across_parts() -> None:
     assert played.answer.notes == (
         "agreement: 50% after 2 rounds, 60% wanted; 100% across those that saw different parts",
     )
+
+
+@pytest.mark.parametrize(
+    ("panel", "rounds"),
+    [([LABS, SIGHT], 3), ([LABS, SIGHT, ALL], 3), ([LABS, OTHER_LABS, SIGHT], 1), ([ALL, Agent("x:all2")], 1)],
+    ids=["two parts", "three kinds of sight", "two that saw the same", "all saw all"],
+)
+def test_a_debate_ends_on_agreement_only_where_some_saw_the_same(panel: list[Agent], rounds: int) -> None:
+    played = play(debate(ASKED, panel, by_vote(), rounds=3), lambda call: "Answer: yes")
+    assert len(played.asked) == rounds
+
+
+def test_a_debate_goes_on_while_one_who_saw_another_part_disagrees() -> None:
+    said = {"x:labs": "Answer: yes", "x:labs2": "Answer: yes", "x:sight": "Answer: no"}
+    played = play(debate(ASKED, [LABS, OTHER_LABS, SIGHT], by_vote(), rounds=2), lambda call: said[call.agent])
+    assert len(played.asked) == 2
+
+
+def test_a_vote_is_not_sure_early_by_votes_of_those_who_saw_different_parts() -> None:
+    """Four that agree are sure enough where all saw the same; else the vote goes on until no answer could change it."""
+    alike, apart = (
+        play(adaptive(ASKED, panel, batch=2), lambda call: "Answer: yes").asked
+        for panel in ([LABS] * 10, [LABS, SIGHT] * 5)
+    )
+    assert (len(alike), len(apart)) == (2, 3)
 
 
 def test_a_panel_that_cannot_be_compared_is_refused_where_agreement_decides() -> None:

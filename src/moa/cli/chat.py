@@ -19,6 +19,7 @@ from moa.cli.options import (
     MaxCost,
     MixtureName,
     NoStore,
+    Parts,
     Quiet,
     ReplayFile,
     ShowProposals,
@@ -41,6 +42,7 @@ def chat(
     max_cost: MaxCost = None,
     file: Files = None,
     image: Images = None,
+    part: Parts = None,
     system: System = None,
     as_json: Json = False,
     no_store: NoStore = False,
@@ -51,7 +53,7 @@ def chat(
     """Talk turn by turn: /reset forgets, /exit or Ctrl-D ends, Ctrl-C stops an answer. Piped in, each line is a turn."""
     screen = Screen(quiet, as_json)
     asked = open_mixture(mixture, config, no_store=no_store, replay=replay)
-    attached = question.attached(file, image)
+    attached = question.attached(file, image, part)
     talk = _Talk(asked, Wishes(deadline, max_cost, show_proposals), screen, question.opening(system), attached)
     with asyncio.Runner() as runner:
         kept_open = opened(asked)

@@ -43,10 +43,14 @@ class ConfigError(MoaError):
 
 
 class CallError(MoaError):
-    """One branch has no answer; its step may go on without it."""
+    """One branch has no answer; its step may go on without it.
+
+    `formed`: the caller asks for a form (tools, a schema, several choices, logprobs), so that no proposal can stand in.
+    """
 
     status = 502
     code = "call_failed"
+    formed: bool = False
 
 
 class Abstained(CallError):

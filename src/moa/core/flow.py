@@ -253,8 +253,10 @@ async def mapped(
     change: Callable[[Ask], Ask],
     heard: Callable[[Ask, Outcomes], Outcomes] = lambda ask, outcomes: outcomes,
     forked: Callable[[Fork[Any]], Fork[Any]] = lambda fork: fork,
+    failed: Callable[[CallError], CallError] = lambda error: error,
 ) -> T:
-    """The same flow with every Ask changed on its way out, every Fork as `forked` has it, and what comes back as `heard` has it."""
+    """The same flow with every Ask changed on its way out, every Fork as `forked` has it, and what comes back as `heard` has it, or
+    as `failed` where it is an error."""
     step = advance(flow)
     while not isinstance(step, Returned):
         outcome: object
@@ -265,10 +267,10 @@ async def mapped(
                 outcome = await step
             else:
                 fork = forked(step)
-                flows = tuple(mapped(child, change, heard, forked) for child in step.flows)
+                flows = tuple(mapped(child, change, heard, forked, failed) for child in step.flows)
                 outcome = await replace(fork, flows=flows)
         except CallError as error:
-            outcome = error
+            outcome = failed(error)
         step = advance(flow, outcome)
     return step.value
 
@@ -280,11 +282,16 @@ def quiet(flow: Flow[T]) -> Flow[T]:
         outcomes.formed = False
         return outcomes
 
+    def failed(error: CallError) -> CallError:
+        error.formed = False
+        return error
+
     return mapped(
         flow,
         lambda ask: replace(ask, final=False, held=None, instead=False),
         unformed,
         lambda fork: replace(fork, instead=False),
+        failed,
     )
 
 

@@ -23,6 +23,12 @@ def acting(flow: MakeFlow, form: Form = PLAIN, sampling: Sampling = ANY, *, advi
 
     All other calls see tool traffic as text, since they are not shown the tools. In a tool loop they advise on the user's last
     "turn", without what came behind it, so that their advice is the same for all its steps; or anew on every "call", or every n-th.
+
+    Under a form no proposal stands in for a final call that failed: it has no tool calls, one choice, no logprobs, and obeys no
+    schema, and in a tool loop a text is the end.
+
+    Raises (from the flow):
+        CallError: the final call failed, and there is a form.
     """
     return partial(_acting, flow, form, sampling, advise_on)
 
@@ -47,7 +53,11 @@ def _acting(
         _see_it_may_answer(fork, form)
         return fork
 
-    return mapped(made, changed, heard, forked)
+    def failed(error: CallError) -> CallError:
+        error.formed = form != PLAIN
+        return error
+
+    return mapped(made, changed, heard, forked, failed)
 
 
 def _see_it_may_answer(step: Ask | Fork[Any], form: Form) -> None:

@@ -10,6 +10,7 @@ from moa.core.agents import Agent
 from moa.core.errors import CallError, NotEnoughReplies
 from moa.core.flow import Ask, Outcomes
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.agreement import alike
 from moa.flows.answers import Kind
 from moa.flows.members import numbered
 from moa.flows.vote import decided, leaders, plurality, still_out
@@ -55,10 +56,13 @@ def settled(replies: Replies, out: int, kind: Kind = "auto", sure: float = SURE)
     as likely as that.
 
     The chance is that of Adaptive-Consistency: the leader's share of the votes for it and for the second is above a half, as the
-    votes so far and an even prior (a Beta distribution) have it. Four that agree are enough for 0.95, three for 0.9.
+    votes so far and an even prior (a Beta distribution) have it. Four that agree are enough for 0.95, three for 0.9. Votes of
+    agents that saw different parts of the question have no such chance: among them only certainty counts.
     """
+    if decided(replies, out, kind):
+        return True
     first, second = leaders(replies, kind)
-    return decided(replies, out, kind) or (sure < 1 and first > second and chance(first, second) >= sure)
+    return sure < 1 and alike(replies) and first > second and chance(first, second) >= sure
 
 
 def chance(first: int, second: int) -> float:

@@ -72,6 +72,17 @@ def confidence(said: Sequence[Said], kind: Kind = "auto") -> float:
     return float(len(said) == 1 and not said[0].saw and answer_of(said[0].text, kind) is not None)
 
 
+def unanimous(said: Sequence[Said], kind: Kind = "auto") -> bool:
+    """Whether all of them give the same answer, and those that saw the same bear it out: where no two did, that all agree ends
+    nothing."""
+    return confidence(said, kind) == 1.0 and len({answer_of(one.text, kind) for one in said}) == 1
+
+
+def alike(said: Sequence[Said]) -> bool:
+    """Whether all of them saw the same, so that a count of their answers is a measure of confidence."""
+    return len({one.saw for one in said}) < 2
+
+
 def comparable(members: Iterable[object], what: str, *, all_of_them: bool = False) -> None:
     """See that some two of the members see the same parts (or all of them do), so that their agreement says something.
 

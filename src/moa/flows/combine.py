@@ -89,8 +89,8 @@ def instead(references: Replies, error: CallError) -> Reply:
     """What stands in for a failed aggregator.
 
     Raises:
-        CallError: the aggregator's own, where there is no reference.
+        CallError: the aggregator's own, where there is no reference, or the caller asks for a form, which no proposal has.
     """
-    if not references:
+    if not references or error.formed:
         raise error
     return plurality(references).noted(f"fallback: the aggregator failed, this is a proposal ({error})")

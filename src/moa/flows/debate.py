@@ -1,4 +1,6 @@
-"""Debate: each agent answers, reads what the others say, and answers again, until they agree (arXiv 2305.14325)."""
+"""Debate: each agent answers, reads what the others say, and answers again, until they agree (arXiv 2305.14325).
+
+That agents agree who saw different parts of the question ends no debate (agreement.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes
 from moa.core.prompts import DEBATE
 from moa.core.types import Call, Conversation, Reply, assistant, user
-from moa.flows.answers import Kind, answer_of
+from moa.flows.agreement import unanimous
+from moa.flows.answers import Kind
 from moa.flows.layered import alone
 from moa.flows.members import numbered
 
@@ -24,7 +27,8 @@ async def debate(
     **rules: Any,
 ) -> Reply:
     """The answer combined from what the agents say in the end. The first round is without references; each later one shows
-    every agent its own last answer and those of the others. It ends as soon as all give the same answer, and after `rounds`.
+    every agent its own last answer and those of the others. It ends as soon as all give the same answer, two of them or more having
+    seen the same input, and after `rounds`.
 
     Who fails in a round keeps its last answer. `rules` are those of Ask.
     """
@@ -42,7 +46,7 @@ async def debate(
                 break
             continue
         said |= {place: one for place, one in zip(places, outcomes, strict=True) if isinstance(one, Reply)}
-        if len(said) < 2 or len({answer_of(reply.text, kind) for reply in said.values()}) == 1:
+        if len(said) < 2 or unanimous(tuple(said.values()), kind):
             break
         calls = {
             place: _again(conversation, agent, sample, place, said)

@@ -77,10 +77,11 @@ class Gate:
         tools = tuple(filter(allowed, one.tool_calls))
         return Choice(clean(one.text), one.finish, tools, clean(one.reasoning))
 
-    def proposal(self, reply: Reply, conversation: Conversation) -> Reply:
-        """The reply as another model may read it: as it may leave, and without orders to whoever reads it."""
+    def proposal(self, reply: Reply, conversation: Conversation, *, judge: bool = False) -> Reply:
+        """The reply as another model may read it: as it may leave, and without orders to whoever reads it. A judge's keeps its
+        verdict, which is an order only where a candidate says it."""
         reply = self.checked(reply, conversation)
-        text = without_orders(reply.text)
+        text = without_orders(reply.text, judge=judge)
         return (
             reply
             if text == reply.text
@@ -126,7 +127,7 @@ async def _gated(flow: MakeFlow, gate: Gate, conversation: Conversation) -> Repl
             return outcome
         if role == "aggregator":  # what it says is the answer, or becomes one; its notes go with it
             return gate.checked(outcome, whole())
-        reply = gate.proposal(outcome, whole())
+        reply = gate.proposal(outcome, whole(), judge=role == "judge")
         who = reply.agent or reply.model or "one"
         found.update({f"{note} in what {who} said": None for note in reply.notes[len(outcome.notes) :]})
         return reply

@@ -1,5 +1,6 @@
 """Orders in what other models said: sentences that tell whoever reads them to drop its task or to hand them on (prompt infection,
-arXiv 2410.07283), and marks with which chat templates begin a turn. Told by their words alone: what is put otherwise stays."""
+arXiv 2410.07283), that tell a judge which response to take, or are a verdict in its words (JudgeDeceiver, arXiv 2403.17710), and
+marks with which chat templates begin a turn. Told by their words alone: what is put otherwise stays."""
 
 from __future__ import annotations
 
@@ -16,14 +17,20 @@ _ORDER = re.compile(
     r"|<\|[^|\n<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|(?<!\#)\#{2,}+\s{0,9}+\(?system(?:[_ ]message)?\)?",
     re.IGNORECASE,
 )
+_VERDICT = re.compile(
+    r"\b(?:choose|pick|select|prefer|favou?r|vote\s{1,9}for|rank|rate)\s{1,9}(?:only\s{1,9})?responses?\s{1,9}(?:number\s{1,9})?\d"
+    r"|\bbest\W{1,9}response\W{0,5}\d|\branking\W{1,9}(?:response\W{0,5})?\d{1,3}\s{0,9}>",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+|\n|$)")
 
 
-def without_orders(text: str) -> str:
-    """The text without the sentences that hold an order to whoever reads it."""
-    if not _ORDER.search(text):
+def without_orders(text: str, *, judge: bool = False) -> str:
+    """The text without the sentences that hold an order to whoever reads it; what a judge says of responses is none."""
+    patterns = (_ORDER,) if judge else (_ORDER, _VERDICT)
+    cuts = sorted(match.span() for pattern in patterns for match in pattern.finditer(text))
+    if not cuts:
         return text
-    cuts = [match.span() for match in _ORDER.finditer(text)]
     kept, place = [], 0
     for match in _SENTENCE.finditer(text):
         start, end = match.span()

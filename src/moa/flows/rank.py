@@ -17,6 +17,7 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes
 from moa.core.prompts import RANK, SELECT, display_order
 from moa.core.types import Call, Conversation, Replies, Reply
+from moa.flows.answers import answer_of
 from moa.flows.combine import instead, place_picked
 from moa.flows.members import ask_member
 
@@ -29,7 +30,8 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
 
     "pairwise" asks every judge about each pair in both orders: n (n - 1) short calls at once. "copeland" counts the pairs that one
     wins over both orders and all judges together, "borda" every single verdict. "listwise" asks each judge once for the whole order
-    and counts by Borda. Equals are taken in the order they came.
+    and counts by Borda. Equals are taken in the order they came. The reply's notes say where the best are equal, and in how many
+    pairs a judge went by the place: it says otherwise once the two have changed theirs.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
@@ -45,17 +47,13 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
             outcomes = await Ask(calls, label="rank", steps=1)
         except CallError as error:
             return instead(references, error)
-        points = (
-            _points_of_pairs(outcomes, calls, references, pairs, count)
-            if pairs
-            else borda(
-                [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)], len(references)
-            )
-        )
-        best = references[points.index(max(points))]
-        if len(set(points)) > 1:
-            return best
-        return best.noted("rank: the judges prefer none, or go by the place; this is the first one")
+        turned = 0
+        if pairs:
+            points, turned = _points_of_pairs(outcomes, calls, pairs, references, count)
+        else:
+            ballots = [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)]
+            points = borda(ballots, len(references))
+        return references[points.index(max(points))].noted(*_doubts(references, points, turned, len(calls) // 2))
 
     return combine
 
@@ -85,25 +83,39 @@ def _answered(outcomes: Outcomes, calls: tuple[Call, ...]) -> list[tuple[Reply, 
 
 
 def _points_of_pairs(
-    outcomes: Outcomes, calls: tuple[Call, ...], references: Replies, pairs: Sequence[tuple[int, int]], count: Count
-) -> list[float]:
-    """What each proposal has won. A verdict that picks none of the two is half a point for both."""
-    orders = [order for one, two in pairs for order in ((one, two), (two, one))]
-    won: dict[tuple[int, int], float] = dict.fromkeys(
-        pairs, 0.0
-    )  # of a pair, how much more the first one was preferred
-    for number, (outcome, call) in enumerate(zip(outcomes, calls, strict=True)):
-        order = orders[number % len(orders)]
-        picked = place_picked(outcome.text, call.references) if isinstance(outcome, Reply) else None
-        if picked is not None:
-            pair = (min(order), max(order))
-            won[pair] += 1.0 if order[picked] == pair[0] else -1.0
+    outcomes: Outcomes, calls: tuple[Call, ...], pairs: Sequence[tuple[int, int]], references: Replies, count: Count
+) -> tuple[list[float], int]:
+    """What each proposal has won, and how often a judge picked the same place in both orders of a pair that give different answers.
+    A verdict that picks none of the two is half a point for both."""
+    picked = [
+        place_picked(outcome.text, call.references) if isinstance(outcome, Reply) else None
+        for outcome, call in zip(outcomes, calls, strict=True)
+    ]
+    answers = [answer_of(one.text) for one in references]
+    won, turned = dict.fromkeys(pairs, 0.0), 0  # of a pair, how much more the first one was preferred
+    for number, verdicts in enumerate(zip(picked[::2], picked[1::2], strict=True)):
+        one, two = pairs[number % len(pairs)]
+        for order, place in enumerate(verdicts):
+            if place is not None:
+                won[one, two] += 1.0 if place == order else -1.0
+        turned += verdicts in ((0, 0), (1, 1)) and answers[one] != answers[two]
     points = [0.0] * len(references)
     for (one, two), lead in won.items():
         share = lead if count == "borda" else (lead > 0) - (lead < 0)
         points[one] += share
         points[two] -= share
-    return points
+    return points, turned
+
+
+def _doubts(references: Replies, points: Sequence[float], turned: int, of: int) -> list[str]:
+    """What a reader should know of a ranking: where it decides nothing, or less than it seems to. Between equal answers there is
+    nothing to decide."""
+    best = [one for one, own in zip(references, points, strict=True) if own == max(points)]
+    undecided = len({answer_of(one.text) for one in best}) > 1
+    if undecided and len(best) == len(references):
+        return ["rank: the judges prefer none, or go by the place; this is the first one"]
+    equals = [f"rank: {len(best)} proposals are equal; this is the first of them"] if undecided else []
+    return equals + ([f"rank: in {turned} of {of} pairs a judge says otherwise in the other order"] if turned else [])
 
 
 def ranking_of(verdict: str, call: Call) -> list[int]:

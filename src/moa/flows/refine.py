@@ -18,7 +18,7 @@ async def refine(conversation: Conversation, author: Member, reviser: Agent, cri
     reviser.
 
     It ends where the critic finds no faults, unless the caller asks for a form (tools, a schema …), which only the reviser's
-    answer has. Where the critic or the reviser fails, the answer stands, and says so in its notes.
+    answer has. Where the critic or the reviser fails, the answer stands, and says so in its notes; under a form it is that error.
     """
     reply = await ask_member(author, conversation, (), "", "proposer")
     for number in range(1, rounds + 1):
@@ -33,6 +33,8 @@ async def refine(conversation: Conversation, author: Member, reviser: Agent, cri
                 (shown,), final=number == rounds, label=f"revise {number}", steps=2 * (rounds - number) + 1
             )
         except CallError as error:
+            if error.formed:
+                raise
             return reply.noted(f"fallback: the answer was not refined ({error})")
         reply = revised.replies[0]
     return reply
