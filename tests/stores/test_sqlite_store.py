@@ -126,7 +126,9 @@ def test_damaged_pages_are_named_with_what_to_do(path: Path) -> None:
 def test_a_damaged_event_names_its_run(path: Path) -> None:
     written(path, "r1")
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE events SET data = '{}' WHERE seq = 4")
+        (data,) = database.execute("SELECT data FROM events").fetchone()
+        lines = data.split("\n")
+        database.execute("UPDATE events SET data = ?", ("\n".join([*lines[:3], "{}", *lines[4:]]),))
     with pytest.raises(ConfigError, match=r"runs\.db: run r1, event 3: damaged: .*field run: missing"):
         Sqlite(path).events("r1")
 

@@ -52,6 +52,8 @@ class ToolResult:
 
 
 Part: TypeAlias = Text | Image | ToolCall | ToolResult
+NAMED = (Text, Image)
+"""The parts that may have a name."""
 
 
 def named_part(name: str, said: str | Image) -> Part:
@@ -61,4 +63,4 @@ def named_part(name: str, said: str | Image) -> Part:
 
 def name_of(part: Part) -> str:
     """The name of a part; empty where it has none, and all agents see it."""
-    return part.name if isinstance(part, Text | Image) else ""
+    return part.name if isinstance(part, NAMED) else ""

@@ -16,6 +16,7 @@ import types
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from moa.core.errors import ConfigError
@@ -210,14 +211,14 @@ def _record(kind: type) -> _Codec:
     codecs = {field.name: _codec(hints[field.name]) for field in said}
     defaults = {field.name: field.default for field in said}
     rows = [(name, None if codec.as_is else codec.write, defaults[name]) for name, codec in codecs.items()]
+    values_of = attrgetter(*codecs) if len(codecs) > 1 else lambda value: [getattr(value, name) for name in codecs]
     readers = {name: codec.read for name, codec in codecs.items()}
     required = frozenset(name for name, default in defaults.items() if default is MISSING)
 
     def write(value: Any) -> dict[str, Any]:
         data = {}
-        for name, inner, default in rows:
-            item = getattr(value, name)
-            if item != default:
+        for (name, inner, default), item in zip(rows, values_of(value), strict=True):
+            if item is not default and item != default:
                 data[name] = item if inner is None else inner(item)
         return data
 

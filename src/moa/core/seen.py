@@ -8,6 +8,7 @@ written from right to left, joiners and selectors in emoji, and the tags of the 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _UNSEEN = re.compile(
     "\U0001f3f4\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)"
@@ -23,8 +24,9 @@ _LEFTWARD = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]")
 _EMOJI = re.compile("[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
 
 
+@lru_cache(maxsize=16)
 def seen(text: str) -> str:
-    """The text without what nobody sees."""
+    """The text without what nobody sees. (Remembered for a moment: a reference is looked at, and then shown.)"""
     if text.isascii() and len(text.encode().translate(None, _CONTROLS)) == len(text):
         return text
     return _UNSEEN.sub(_kept, text)

@@ -49,7 +49,11 @@ def most_input(message: Message) -> int:
     """The most tokens a message can be: every byte of its text one, an image IMAGE_TOKENS, and what the template adds."""
     most = TURN_MOST
     for part in message.parts:
-        most += IMAGE_TOKENS if isinstance(part, Image) else len(written(part).encode("utf-8", "replace"))
+        if isinstance(part, Image):
+            most += IMAGE_TOKENS
+        else:
+            text = part.text if isinstance(part, Text) else written(part)
+            most += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     return most
 
 

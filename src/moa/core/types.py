@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from moa.core.form import PLAIN as PLAIN
 from moa.core.form import Form as Form
 from moa.core.form import Tool as Tool
+from moa.core.parts import NAMED
 from moa.core.parts import Image as Image
 from moa.core.parts import Part as Part
 from moa.core.parts import Text as Text
@@ -56,9 +57,8 @@ def user(*parts: str | Part, **named: str | Image) -> Message:
 
 def names_of(conversation: Conversation) -> tuple[str, ...]:
     """The names of its named parts, in the order they first come."""
-    if not any(named := [name_of(part) for message in conversation for part in message.parts]):
-        return ()
-    return tuple(dict.fromkeys(filter(None, named)))
+    named = [part.name for message in conversation for part in message.parts if isinstance(part, NAMED) and part.name]
+    return tuple(dict.fromkeys(named)) if named else ()
 
 
 def assistant(*parts: str | Part) -> Message:
@@ -241,12 +241,14 @@ class Call:
         """One short digest per field that makes the key, so that two calls can be compared field by field."""
         if self._digests:
             return self._digests
-        texts = tuple([reference.text for reference in self.references]) if self.references else ()
-        told = (texts, self.told) if any(self.told) else texts
+        references: Hashable = ()
+        if self.references:
+            texts, told = tuple([reference.text for reference in self.references]), self.told
+            references = (texts, told) if any(told) else texts
         digests = (
             _digest_of("model", self.model),
             _digest_of("conversation", self.conversation),
-            _digest_of("references", told),
+            _digest_of("references", references),
             _digest_of("task", self.task),
             _digest_of("manner", self.manner),
             _digest_of("sampling", self.sampling),
@@ -260,7 +262,7 @@ class Call:
     @property
     def told(self) -> tuple[str, ...]:
         """What is said of each reference's author where it saw other parts than this call: the names of those, else nothing."""
-        if not any(reference.saw for reference in self.references):
+        if not self.references or not any(reference.saw for reference in self.references):
             return ()
         mine = set(names_of(self.conversation))
         return tuple([", ".join(one.saw) if set(one.saw) != mine else "" for one in self.references])

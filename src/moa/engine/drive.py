@@ -82,10 +82,8 @@ async def _carry_out(
         _finish(step, _results(tasks), run)
         raise
     run.forget(tasks)
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            task.result()  # a Halt or a bug ends the flow here
-    results = _results(tasks)
+    # a Halt or a bug of one ends the flow here
+    results = [task.result() if task.done() and not task.cancelled() else None for task in tasks]
     if not (isinstance(rules, Ask) and rules.keep):
         _stop(tasks, STEP_CLOSED if in_time else TIME_USED_UP)
     return _close(step, results, run, in_time)
@@ -137,6 +135,8 @@ async def _until_closed(tasks: Sequence[asyncio.Task[Any]], step: Step, run: Run
         if left is not None and not done:
             in_time = ends == grace_ends
             break
+        if everyone:
+            continue
         results = _results(tasks)
         if rules.until is not None and rules.until(_outcomes(rules, results)):
             break

@@ -39,7 +39,7 @@ class Recorder:
             return
         event = Event(fact, self.run, self._seq, self._clock(), span, parent)
         self._seq += 1
-        self.ended = isinstance(fact, TERMINAL)
+        self.ended = fact.__class__ in TERMINAL
         broken: list[tuple[Sink, str]] = []
         for sink in self._sinks:
             try:

@@ -31,12 +31,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             calls INTEGER NOT NULL DEFAULT 0
         )""",
         "CREATE INDEX runs_started ON runs (started)",
-        # the JSON of core/plain.py; deltas are not kept
+        # lines of the JSON of core/plain.py; `seq` is that of the first; deltas are not kept
         "CREATE TABLE events (id INTEGER PRIMARY KEY, run TEXT NOT NULL, seq INTEGER NOT NULL, data TEXT NOT NULL)",
         "CREATE INDEX events_run ON events (run, seq)",
     ),
     # one of the two: whether the run's answer is right (0 or 1), or the right answer
     ("CREATE TABLE ratings (run TEXT PRIMARY KEY, correct INTEGER, answer TEXT NOT NULL DEFAULT '')",),
+    (),  # events may have several lines from here on
 )
 """One tuple of statements per version, applied in order; one that was released is never changed."""
 

@@ -54,7 +54,7 @@ class Tables:
         """
         kept = [written(event, self.prompts) for event in events]
         with translated(self.path), transaction(self._own()) as database:
-            insert(database, "events (run, seq, data)", [(event.run, event.seq, line) for event, line in kept])
+            insert(database, "events (run, seq, data)", _rows(kept))
             _note_runs(database, [event for event, _ in kept])
 
     def close(self) -> None:
@@ -70,6 +70,14 @@ class Tables:
         if self._connection is None:
             self._connection, self._process = self.open(create=True), os.getpid()
         return self._connection
+
+
+def _rows(kept: Sequence[tuple[Event, str]]) -> list[tuple[str, int, str]]:
+    """A row for each run, with the lines of its events and the `seq` of the first: one costs a third of what one for each would."""
+    rows: dict[str, tuple[int, list[str]]] = {}
+    for event, line in kept:
+        rows.setdefault(event.run, (event.seq, []))[1].append(line)
+    return [(run, seq, "\n".join(lines)) for run, (seq, lines) in rows.items()]
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class SqliteLedger:
         if self._writer.closed:
             raise self._closed()
         while True:
-            short, leases = [], []
+            short, leases, own = [], [], False
             with self._memory:
                 day = self._today()
                 for account in accounts:
@@ -77,8 +77,10 @@ class SqliteLedger:
                         leases.append(lease := self._leases.get((account.name, day)) or self._lease(account, day))
                         if lease.left < amount:
                             short.append(account)
+                    else:
+                        own = True
                 if not short:
-                    if len(leases) < len(accounts):
+                    if own:
                         self.purses.take(_of_runs(accounts), amount)
                     for lease in leases:
                         lease.left, lease.reserved = lease.left - amount, lease.reserved + amount
@@ -89,18 +91,21 @@ class SqliteLedger:
         """See Ledger."""
         if self._writer.closed:
             raise self._closed()
-        paid: list[tuple[str, int]] = []
+        paid, own = list[tuple[str, int]](), self.purses.keep
         with self._memory:
             day = hold.day or self._today()
             for account in hold.accounts:
                 if not account.daily:
+                    own = True
                     continue
                 paid.append(place := (account.name, day))
                 lease = self._leases.get(place) or self._lease(account, day)
-                back = min(hold.amount, lease.reserved)  # nothing where a parent process reserved it
+                back = (
+                    hold.amount if hold.amount < lease.reserved else lease.reserved
+                )  # nothing where a parent process reserved it
                 lease.left += back - (entry.cost or 0.0)
                 lease.reserved -= back
-            if len(paid) < len(hold.accounts) or self.purses.keep:
+            if own:
                 self.purses.settle(Hold(_of_runs(hold.accounts), hold.amount), entry)
         if paid or self._lines:
             self._writer.add(Settled(entry, self._clock(), day, tuple(paid)))
@@ -156,7 +161,9 @@ class SqliteLedger:
         return self._writer.full
 
     def _today(self) -> int:
-        self._day = max(self._day, int(self._clock() // 86_400))
+        day = int(self._clock() // 86_400)
+        if day > self._day:
+            self._day = day
         return self._day
 
     def _closed(self) -> StoreFailed:

@@ -44,7 +44,7 @@ class Sqlite:
         Raises:
             StoreFailed: the store was closed.
         """
-        if isinstance(event.fact, Delta):
+        if event.fact.__class__ is Delta:
             return
         if self._writer.closed:
             raise StoreFailed(f"{self.path}: this store was closed")
@@ -59,7 +59,8 @@ class Sqlite:
         """
         with self._reading() as database:
             rows = _rows(database, "SELECT data FROM events WHERE run = ? ORDER BY seq, id", run)
-        return [event_of(data, f"{self.path}: run {run}, event {number}") for number, (data,) in enumerate(rows)]
+        lines = [line for (data,) in rows for line in data.split("\n")]
+        return [event_of(line, f"{self.path}: run {run}, event {number}") for number, line in enumerate(lines)]
 
     def runs(self, limit: int | None = 20) -> list[RunSummary]:
         """The newest runs, newest first; `None` for all. Raises as `events` does."""

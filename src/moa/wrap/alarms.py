@@ -26,12 +26,12 @@ DEAD = 64
 class Alarms:
     """The alarms of one event loop."""
 
-    __slots__ = ("_armed", "_handle", "_heap", "_live", "_loop", "_numbers")
+    __slots__ = ("_armed", "_dead", "_handle", "_heap", "_live", "_loop", "_numbers")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._heap, self._numbers = loop, list[Alarm](), count()
         self._handle: asyncio.TimerHandle | None = None
-        self._armed, self._live = inf, 0
+        self._armed, self._live, self._dead = inf, 0, 0
 
     def at(self, when: float, act: Callable[[float], None]) -> Alarm:
         """Call `act` at that time of the loop, soon where it has passed; it is told the time, which is never before `when`."""
@@ -48,9 +48,11 @@ class Alarms:
             return
         alarm[2] = None
         self._live -= 1
-        if len(self._heap) > DEAD + 2 * self._live:
+        self._dead += 1
+        if self._dead > DEAD + self._live:
             self._heap = [one for one in self._heap if one[2] is not None]
             heapify(self._heap)
+            self._dead = 0
 
     def _arm(self, when: float) -> None:
         if self._handle is not None:
@@ -63,7 +65,9 @@ class Alarms:
             while self._heap and (self._heap[0][2] is None or self._heap[0][0] <= now + GRAIN):
                 alarm = heappop(self._heap)
                 act, alarm[2] = alarm[2], None
-                if act is not None:
+                if act is None:
+                    self._dead -= 1
+                else:
                     self._live -= 1
                     act(max(now, alarm[0]))
         finally:
