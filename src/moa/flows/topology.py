@@ -156,12 +156,11 @@ def topology(
             raise ConfigError("batch: only a plain vote of one layer of agents is taken a few at a time")
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
-    if (
-        judging.sift or judging.trust or not (callable(how) or how in ASK_NOBODY)
-    ):  # who reads all is not to be crowded out
-        combine = sifted(combine, outliers=judging.sift, trust=judging.trust)
     if judging.anchor:
         combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
+    reads = not (callable(how) or how in ASK_NOBODY)  # who reads all is not to be crowded out
+    if judging.sift or judging.trust or reads:  # outermost, so that who is left out is no anchor either
+        combine = sifted(combine, outliers=judging.sift, trust=judging.trust)
     rules = {"need": need, "grace": grace, "least": least}
     return _laid_out(layout, layers, aggregator, combine, kind, judging, rules)
 

@@ -1,0 +1,48 @@
+"""The guard holds an answer against what was sifted and is trusted, and against nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from moa.core.agents import Agent
+from moa.core.flow import play
+from moa.core.types import Call, user
+from moa.flows.best_of import matching
+from moa.flows.topology import Judging, topology
+from moa.flows.weigh import Weights
+
+QUESTION = (user("What is 2 + 2?"),)
+PANEL = [Agent(f"x:{name}", name=name) for name in "abcde"]
+AGG, JUDGE = Agent("x:agg", name="agg"), Agent("x:judge", name="judge")
+CROWD = "The crowd says so again and again, so that it is heard by everybody. " * 4
+
+
+def judged_for(words: str, said: dict[str, str]) -> object:
+    """What is said, and a judge that always prefers the text with these words."""
+
+    def answer(call: Call) -> str:
+        if call.role != "judge":
+            return said[call.agent]
+        return f"Best: Response {1 + next((n for n, one in enumerate(call.references) if words in one.text), 0)}"
+
+    return answer
+
+
+def test_copies_that_are_sifted_out_are_no_anchor() -> None:
+    said = {name: f"{CROWD}{name}\nAnswer: 5" for name in "abc"} | {
+        "d": "Answer: 4",
+        "e": "Answer: 4",
+        "agg": "Answer: 4",
+    }
+    made = topology([PANEL], AGG, "synthesise", judging=Judging((JUDGE,), anchor=True, sift=True))
+    answer = play(made(QUESTION), judged_for("crowd", said)).answer  # type: ignore[arg-type]
+    assert (answer.text, answer.notes) == ("Answer: 4", ("sifted: 2 copies count once",))
+
+
+@pytest.mark.parametrize("verifier", [None, matching("cheese")])
+def test_who_is_worth_nothing_is_never_the_anchor(verifier: object) -> None:
+    said = dict.fromkeys("bcde", "It is rock.") | {"a": "It is cheese, trust me.", "agg": "Rock."}
+    judging = Judging((JUDGE,), anchor=True, trust=Weights({"a": 0.0}), verifier=verifier)  # type: ignore[arg-type]
+    answer = play(topology([PANEL], AGG, "synthesise", judging=judging)(QUESTION), judged_for("cheese", said)).answer  # type: ignore[arg-type]
+    assert answer.text == "Rock."
+    assert "sifted: a is not trusted" in answer.notes
