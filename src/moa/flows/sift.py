@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
+from moa.core.agents import Agent
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import answer_of, stated
 from moa.flows.medoid import bag_of, cosine
+from moa.flows.members import Member
 from moa.flows.weigh import Weights
 
 _DIGITS = re.compile(r"\d+")
@@ -56,6 +58,11 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
 def trusted(references: Replies, trust: Weights) -> Replies:
     """The references of agents whose word is worth something; all of them, where nobody's is."""
     return tuple(one for one in references if trust.weight(one.agent) > 0) or references
+
+
+def worth_asking(members: Sequence[Member], trust: Weights | None) -> list[Member]:
+    """The members without agents whose word is worth nothing."""
+    return [one for one in members if trust is None or not isinstance(one, Agent) or trust.weight(one.name) > 0]
 
 
 def distinct(references: Replies) -> Replies:

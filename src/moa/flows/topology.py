@@ -33,7 +33,7 @@ from moa.flows.sift import sifted
 from moa.flows.sparse import sparse
 from moa.flows.tree import tree
 from moa.flows.vote import by_vote, vote
-from moa.flows.weigh import Weights
+from moa.flows.weigh import Weights, weighted
 
 MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
 Shape: TypeAlias = Literal["layered", "sparse", "tree", "debate", "refine", "consortium"]
@@ -45,8 +45,8 @@ _DONE = {"select": "picked", "fusion": "written", "rank": "judged"}
 @dataclass(frozen=True, slots=True)
 class Judging:
     """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, how probabilities are pooled,
-    whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, and whom to trust (those
-    whose word is worth nothing are left out)."""
+    whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, and whom to trust (votes are
+    weighed by it; elsewhere those whose word is worth nothing are left out)."""
 
     judges: tuple[Agent, ...] = ()
     way: Way = "pairwise"
@@ -84,7 +84,7 @@ def combiner(
     judging = judging or Judging()
     judges = judges_of(judging, aggregator)
     if how == "vote":
-        return by_vote(kind)
+        return by_vote(kind) if judging.trust is None else weighted(judging.trust, kind)
     if how == "fields":
         return by_field()
     if how == "medoid":
@@ -152,15 +152,16 @@ def topology(
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
         return partial(vote, agents=agents, kind=kind)
     if layout.batch:
-        if how != "vote" or layers != [agents] or need is not None or least != 1 or judging.anchor or judging.sift:
+        if how != "vote" or layers != [agents] or need is not None or least != 1 or judging != Judging():
             raise ConfigError("batch: only a plain vote of one layer of agents is taken a few at a time")
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
     if judging.anchor:
         combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
     reads = not (callable(how) or how in ASK_NOBODY)  # who reads all is not to be crowded out
-    if judging.sift or judging.trust or reads:  # outermost, so that who is left out is no anchor either
-        combine = sifted(combine, outliers=judging.sift, trust=judging.trust)
+    trust = None if how == "vote" else judging.trust  # a vote weighs all
+    if judging.sift or trust or reads:  # outermost, so that who is left out is no anchor either
+        combine = sifted(combine, outliers=judging.sift, trust=trust)
     rules = {"need": need, "grace": grace, "least": least}
     return _laid_out(layout, layers, aggregator, combine, kind, judging, rules)
 
