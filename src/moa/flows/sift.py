@@ -37,11 +37,8 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
     """The same way to combine, of what is left of the proposals; who is left out is named in the reply's notes."""
 
     async def combined(conversation: Conversation, references: Replies) -> Reply:
-        kept, notes = references if trust is None else trusted(references, trust), []
-        if len(kept) < len(references):
-            gone = ", ".join(one.agent or "one proposal" for one in references if one not in kept)
-            notes.append(f"sifted: {gone} is not trusted")
-        whole, kept = kept, distinct(kept)
+        notes, whole = [*doubts(references, trust)], trusted(references, trust)
+        kept = distinct(whole)
         if len(kept) < len(whole):
             notes.append(f"sifted: {len(whole) - len(kept)} copies count once")
         if outliers and (outside := outsider(kept)) is not None:
@@ -55,9 +52,18 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
     return combined
 
 
-def trusted(references: Replies, trust: Weights) -> Replies:
+def trusted(references: Replies, trust: Weights | None) -> Replies:
     """The references of agents whose word is worth something; all of them, where nobody's is."""
-    return tuple(one for one in references if trust.weight(one.agent) > 0) or references
+    return (
+        references if trust is None else tuple(one for one in references if trust.weight(one.agent) > 0) or references
+    )
+
+
+def doubts(references: Replies, trust: Weights | None) -> tuple[str, ...]:
+    """The note that says whose references are not `trusted`; none where all are."""
+    kept = trusted(references, trust)
+    gone = dict.fromkeys(one.agent or "one proposal" for one in references if one not in kept)
+    return (f"sifted: {', '.join(gone)} is not trusted",) if gone else ()
 
 
 def worth_asking(members: Sequence[Member], trust: Weights | None) -> list[Member]:

@@ -29,7 +29,7 @@ from moa.flows.members import Member
 from moa.flows.pool import Pool, pool
 from moa.flows.rank import Count, Way, rank
 from moa.flows.refine import refine
-from moa.flows.sift import sifted
+from moa.flows.sift import sifted, worth_asking
 from moa.flows.sparse import sparse
 from moa.flows.tree import tree
 from moa.flows.vote import by_vote, vote
@@ -146,7 +146,8 @@ def topology(
     if window is not None and (not isinstance(window, int) or window < 2 or how != "synthesise"):
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
     if how == "council" and not judging.judges:
-        judging = replace(judging, judges=tuple(member for member in layers[0] if isinstance(member, Agent)))
+        peers = worth_asking(layers[0], judging.trust) or layers[0]
+        judging = replace(judging, judges=tuple(member for member in peers if isinstance(member, Agent)))
     plain = layout == Layout() and not judging.anchor and not judging.sift and judging.trust is None
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
@@ -175,30 +176,40 @@ def _laid_out(
     judging: Judging,
     rules: dict[str, Any],
 ) -> MakeFlow:
-    shape, first, rounds = layout.shape, layers[0], len(layers)
+    shape, first, rounds, trust = layout.shape, layers[0], len(layers), judging.trust
     if shape == "layered":
-        return partial(layered, layers=layers, combine=combine, residual=layout.residual, **rules)
+        return partial(layered, layers=layers, combine=combine, residual=layout.residual, trust=trust, **rules)
     if shape == "sparse":
         judge = _judge(judging, aggregator, "topology")
-        return partial(sparse, layers=layers, combine=combine, judge=judge, keep=layout.keep, **rules)
+        return partial(sparse, layers=layers, combine=combine, judge=judge, keep=layout.keep, trust=trust, **rules)
     if any(layer != first for layer in layers):
         raise ConfigError(f'layers: topology = "{shape}" asks the same members in every round; write them as proposers')
     if shape == "tree":
         if rounds > 1:
             raise ConfigError('rounds: topology = "tree" has one layer, in groups')
         groups = [first[at : at + layout.group] for at in range(0, len(first), layout.group)]
-        return partial(tree, groups=groups, combine=combine, **rules)
+        heard = [
+            group for group in groups if worth_asking(group, trust)
+        ]  # what a group says has no one author any more
+        return partial(tree, groups=heard or groups, combine=combine, **rules)
     if shape == "consortium":
         comparable(first, "proposers")
         return partial(
-            consortium, members=first, combine=combine, confidence=layout.confidence, rounds=rounds, kind=kind, **rules
+            consortium,
+            members=first,
+            combine=combine,
+            confidence=layout.confidence,
+            rounds=rounds,
+            kind=kind,
+            trust=trust,
+            **rules,
         )
     if shape == "debate":
         agents = [member for member in first if isinstance(member, Agent)]
         if len(agents) < len(first):
             raise ConfigError('proposers: topology = "debate" is among agents; one of them is a mixture')
-        return partial(debate, agents=agents, combine=combine, rounds=rounds, kind=kind, **rules)
-    author = first[0] if len(first) == 1 else partial(layered, layers=[first], combine=combine, **rules)
+        return partial(debate, agents=agents, combine=combine, rounds=rounds, kind=kind, trust=trust, **rules)
+    author = first[0] if len(first) == 1 else partial(layered, layers=[first], combine=combine, trust=trust, **rules)
     reviser = aggregator if isinstance(aggregator, Agent) else first[0]
     if not isinstance(reviser, Agent):
         raise ConfigError('aggregator: topology = "refine" needs an agent that revises the answer')
