@@ -267,6 +267,8 @@ def test_what_is_no_wish_is_no_argument() -> None:
         (PANEL + 'combine = "vote"\njudges = ["a"]', "judges"),
         (PANEL + 'aggregator = "agg"\nverify = { number = [0, 1] }', "verify"),
         ('agent = "a"\naggregator = "agg"\nrounds = 2', "rounds"),
+        ('proposers = ["a"]\ntopology = "refine"\naggregator = "agg"\nsift = true', "sift: topology"),
+        ('agent = "a"\ntopology = "refine"\ncombine = "vote"', "combine: topology"),
     ],
 )
 def test_what_would_have_no_effect_or_always_one_is_refused(tmp_path: Path, mixture: str, problem: str) -> None:
@@ -281,6 +283,8 @@ def test_what_would_have_no_effect_or_always_one_is_refused(tmp_path: Path, mixt
         PANEL + 'combine = "vote"\njudges = ["a"]\nguard = "anchor"',
         PANEL + 'combine = "vote"\njudges = ["a"]\ntopology = "sparse"',
         PANEL + 'aggregator = "agg"\nverify = { number = [0, 1] }\nguard = "anchor"',
+        'proposers = ["a"]\ntopology = "refine"\naggregator = "agg"\nguard = "anchor"\nverify = { number = [0, 1] }',
+        'agent = "a"\nsamples = 2\ntopology = "refine"\ncombine = "vote"',
     ],
 )
 def test_what_has_an_effect_is_not_refused(tmp_path: Path, mixture: str) -> None:

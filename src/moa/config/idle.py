@@ -6,13 +6,23 @@ from typing import Any
 
 from moa.flows.topology import ASK_NOBODY
 
+OF_SEVERAL = ("combine", "sift", "window", "weights", "ranking", "ballots", "need", "grace", "least", "answers")
+"""Settings that say what becomes of several answers."""
+
 
 def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
     """What of a mixture would have no effect, and what to do; empty where all has."""
+    many = spec.samples if spec.agent else max(map(len, (*spec.layers, spec.proposers)))
+    unused = [name for name in OF_SEVERAL if spec.topology == "refine" and many == 1 and _set(spec, name)]
     judged = spec.guard or spec.topology in ("sparse", "refine")
     categories = any(route.category is not None for route in spec.routes)
     sorted_by = categories or (spec.combine == "vote" and spec.weights)
     checks = (
+        (
+            unused,
+            f'{"".join(unused[:1])}: topology = "refine" with one proposer has one answer, so there is nothing to combine; '
+            "leave it out, or name several proposers",
+        ),
         (
             categories and not spec.classifier,
             "routes: a category is told by a classifier; name its agent and its categories",
@@ -32,3 +42,8 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
         ),
     )
     return next((words for odd, words in checks if odd), "")
+
+
+def _set(spec: Any, name: str) -> bool:
+    """Whether a setting is another than where nothing is said."""
+    return bool(getattr(spec, name) != type(spec).model_fields[name].default)

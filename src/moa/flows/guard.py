@@ -19,20 +19,27 @@ from moa.flows.vote import plurality
 
 Verdict: TypeAlias = Literal["one", "other", "place", "unread"]
 _SAYS: dict[Verdict, str] = {
-    "one": "guard: the judge prefers the best proposal to the synthesis, in both orders",
-    "place": "guard: the judge says otherwise in the other order, so the synthesis stands",
-    "unread": "guard: the judge could not be read, so the synthesis stands unguarded",
+    "one": "guard: the judge prefers {old} to {new}, in both orders",
+    "place": "guard: the judge says otherwise in the other order, so {new} stands",
+    "unread": "guard: the judge could not be read, so {new} stands unguarded",
 }
 
 
-def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | None = None) -> Combine:
+def anchored(
+    combine: Combine,
+    judge: Agent | None = None,
+    verifier: Verifier | None = None,
+    *,
+    old: str = "the best proposal",
+    new: str = "the synthesis",
+) -> Combine:
     """The same way to combine, its answer held against an anchor: the proposal whose answer most give, the first of equals; with a
     verifier, of those that pass it.
 
     A synthesis that fails the verifier where a proposal passes is replaced by the anchor, and so is one to which the judge prefers
     the anchor in both orders. Where nothing passes, or the judge does not decide, or cannot be read, the synthesis stands. The
-    reply says in its notes which of these it was. It stands, too, where the caller asks for a form (tools, a schema …), which
-    no proposal has.
+    reply says in its notes which of these it was, in words for what is `old` and what is `new`. The synthesis stands, too, where
+    the caller asks for a form (tools, a schema …), which no proposal has.
     """
 
     async def guarded(conversation: Conversation, references: Replies) -> Reply:
@@ -53,22 +60,22 @@ def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | 
             scores, problems = checked(verifier, [reply.text, *(one.text for one in references)])
             passing = tuple(one for one, score in zip(references, scores[1:], strict=True) if score > 0)
             if scores[0] <= 0:
-                return _instead(reply, passing).noted(*problems)
+                return _instead(reply, passing, old, new).noted(*problems)
             anchor = plurality(passing) if passing else reply  # what fails is not held against what passes
         if judge is None or reply.text == anchor.text:
             return reply.noted(*problems)
         verdict = await prefers(judge, conversation, anchor, reply)
-        notes = problems if verdict == "other" else (_SAYS[verdict], *problems)
+        notes = problems if verdict == "other" else (_SAYS[verdict].format(old=old, new=new), *problems)
         return (anchor if verdict == "one" else reply).noted(*notes)
 
     return guarded
 
 
-def _instead(failed: Reply, passing: Replies) -> Reply:
+def _instead(failed: Reply, passing: Replies, old: str, new: str) -> Reply:
     """What stands where the synthesis has failed the verifier."""
     if passing:
-        return plurality(passing).noted("guard: the best proposal passes the verifier, the synthesis does not")
-    return failed.noted("guard: neither the synthesis nor a proposal passes the verifier, so the synthesis stands")
+        return plurality(passing).noted(f"guard: {old} passes the verifier, {new} does not")
+    return failed.noted(f"guard: neither {new} nor {old} passes the verifier, so {new} stands")
 
 
 async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply) -> Verdict:

@@ -213,7 +213,11 @@ def _laid_out(
     reviser = aggregator if isinstance(aggregator, Agent) else first[0]
     if not isinstance(reviser, Agent):
         raise ConfigError('aggregator: topology = "refine" needs an agent that revises the answer')
-    return partial(refine, author=author, reviser=reviser, critic=_judge(judging, reviser, "topology"), rounds=rounds)
+    critic = _judge(judging, reviser, "topology")
+    guard = partial(anchored, judge=critic, verifier=judging.verifier, old="the answer before", new="the revision")
+    return partial(
+        refine, author=author, reviser=reviser, critic=critic, rounds=rounds, guard=guard if judging.anchor else None
+    )
 
 
 def _judge(judging: Judging, aggregator: Member | None, what: str) -> Agent:
