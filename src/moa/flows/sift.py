@@ -28,7 +28,7 @@ FEW = 32
 FLOOD = 16
 """So many texts that differ in their numbers alone, and state no answer, are copies all the same."""
 FEWEST = 4
-"""References from which on one can stand outside."""
+"""Long references from which on one can stand outside."""
 CLOSE, FAR = 0.5, 0.25
 """The others are alike at least so much on average, and the one outside is like none of them by more than so much."""
 
@@ -147,17 +147,24 @@ def _copied(place: int, bags: Sequence[Counter[str]], often: Counter[str], among
 
 
 def outsider(references: Replies) -> Reply | None:
-    """The one reference that is like none of the others, where these are alike among themselves; None where there is no such one.
+    """The one long reference that is like no other long one, where these are alike among themselves; None where there is none.
 
-    An honest panel loses nobody for nothing: one that differs from others that differ, too, stays, and so does one that gives
-    the same answer as any of them.
+    An honest panel loses nobody for nothing. Short texts share few words though they mean the same, so that they are not compared.
+    One that differs from others that differ, too, stays; so does one that gives the same answer as any of them, and one that
+    states another answer than they state: that is a vote, and no proof.
     """
-    if len(references) < FEWEST:
+    long = [one for one in references if len(one.text) >= LONG]
+    if len(long) < FEWEST:
         return None
-    bags, answers = [bag_of(one.text) for one in references], [answer_of(one.text) for one in references]
+    answers = [answer_of(one.text) for one in references]
+    states = [bool(stated(one.text)) for one in long]
+    bags = [bag_of(one.text) for one in long]
     alike = {pair: cosine(bags[pair[0]], bags[pair[1]]) for pair in combinations(range(len(bags)), 2)}
-    for place, one in enumerate(references):
-        if answers.count(answers[place]) > 1 or max(close for pair, close in alike.items() if place in pair) > FAR:
+    for place, one in enumerate(long):
+        dissents = states[place] and sum(states) > 1
+        if dissents or answers.count(answer_of(one.text)) > 1:
+            continue
+        if max(close for pair, close in alike.items() if place in pair) > FAR:
             continue
         others = [close for pair, close in alike.items() if place not in pair]
         if sum(others) / len(others) >= CLOSE:
