@@ -46,3 +46,14 @@ def test_who_is_worth_nothing_is_never_the_anchor(verifier: object) -> None:
     answer = play(topology([PANEL], AGG, "synthesise", judging=judging)(QUESTION), judged_for("cheese", said)).answer  # type: ignore[arg-type]
     assert answer.text == "Rock."
     assert "sifted: a is not trusted" in answer.notes
+
+
+def test_the_anchor_is_what_most_say_of_the_kind_that_is_asked_for() -> None:
+    said = {"a": "I think (B) since x", "b": "Sure it is (C)", "c": "Hmm... (C) then", "agg": "Z"}
+    judging = Judging((JUDGE,), anchor=True, verifier=matching(r"\("))
+    made = topology([PANEL[:3]], AGG, "synthesise", "choice", judging=judging)
+    assert play(made(QUESTION), lambda call: said[call.agent]).answer.text == "Sure it is (C)"
+    judged = topology([PANEL[:3]], AGG, "synthesise", "choice", judging=Judging((JUDGE,), anchor=True))
+    shown = play(judged(QUESTION), lambda call: said.get(call.agent, "Answer: C")).asked[-1].calls[0].references
+    assert [one.text for one in shown] == ["Sure it is (C)", "Z"]
+    assert play(judged(QUESTION), lambda call: said.get(call.agent, "Answer: C")).answer.text == "Sure it is (C)"

@@ -21,6 +21,7 @@ from moa.core.agents import FUNCTIONS, Agent
 from moa.core.errors import ConfigError
 from moa.flows.agreement import comparable
 from moa.flows.alone import alone
+from moa.flows.answers import Kind
 from moa.flows.escalate import escalate
 from moa.flows.gate import Gate, gated
 from moa.flows.members import Member
@@ -53,6 +54,12 @@ def default_name(config: Config) -> str:
     if "default" in own or len(set(own)) == 1:
         return "default" if "default" in own else own[0]
     return "auto" if "auto" in mixtures else "builtin"
+
+
+def kind_of(config: Config, name: str) -> Kind:
+    """Of what kind the answers of a mixture are; "auto" where there is none of that name."""
+    spec = config.spec.mixtures.get(name)
+    return spec.answers if spec else "auto"
 
 
 def flow_of(

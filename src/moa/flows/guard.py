@@ -12,6 +12,7 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes, held, mapped
 from moa.core.prompts import SELECT
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.answers import Kind
 from moa.flows.check import Verifier, checked
 from moa.flows.combine import place_picked
 from moa.flows.rank import as_given
@@ -29,6 +30,7 @@ def anchored(
     combine: Combine,
     judge: Agent | None = None,
     verifier: Verifier | None = None,
+    kind: Kind = "auto",
     *,
     old: str = "the best proposal",
     new: str = "the synthesis",
@@ -52,7 +54,7 @@ def anchored(
             formed = formed or outcomes.formed
             return outcomes
 
-        reply, anchor = await mapped(combine(conversation, references), held, heard), plurality(references)
+        reply, anchor = await mapped(combine(conversation, references), held, heard), plurality(references, kind)
         if formed:
             return reply
         problems: tuple[str, ...] = ()
@@ -60,25 +62,25 @@ def anchored(
             scores, problems = checked(verifier, [reply.text, *(one.text for one in references)])
             passing = tuple(one for one, score in zip(references, scores[1:], strict=True) if score > 0)
             if scores[0] <= 0:
-                return _instead(reply, passing, old, new).noted(*problems)
-            anchor = plurality(passing) if passing else reply  # what fails is not held against what passes
+                return _instead(reply, passing, kind, old, new).noted(*problems)
+            anchor = plurality(passing, kind) if passing else reply  # what fails is not held against what passes
         if judge is None or reply.text == anchor.text:
             return reply.noted(*problems)
-        verdict = await prefers(judge, conversation, anchor, reply)
+        verdict = await prefers(judge, conversation, anchor, reply, kind)
         notes = problems if verdict == "other" else (_SAYS[verdict].format(old=old, new=new), *problems)
         return (anchor if verdict == "one" else reply).noted(*notes)
 
     return guarded
 
 
-def _instead(failed: Reply, passing: Replies, old: str, new: str) -> Reply:
+def _instead(failed: Reply, passing: Replies, kind: Kind, old: str, new: str) -> Reply:
     """What stands where the synthesis has failed the verifier."""
     if passing:
-        return plurality(passing).noted(f"guard: {old} passes the verifier, {new} does not")
+        return plurality(passing, kind).noted(f"guard: {old} passes the verifier, {new} does not")
     return failed.noted(f"guard: neither {new} nor {old} passes the verifier, so {new} stands")
 
 
-async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply) -> Verdict:
+async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply, kind: Kind = "auto") -> Verdict:
     """Which of two replies a judge prefers in both orders: "place" where it goes by their places, "unread" where it fails, or
     picks none in one of the orders."""
     calls = tuple(
@@ -88,7 +90,7 @@ async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: R
         verdicts = (await Ask(calls, label="guard", least=2, steps=1)).replies
     except CallError:
         return "unread"
-    picked = [place_picked(verdict.text, call.references) for verdict, call in zip(verdicts, calls, strict=True)]
+    picked = [place_picked(verdict.text, call.references, kind) for verdict, call in zip(verdicts, calls, strict=True)]
     if None in picked:
         return "unread"
     return "place" if picked[0] == picked[1] else "one" if picked[0] == 0 else "other"

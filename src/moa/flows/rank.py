@@ -17,6 +17,7 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes
 from moa.core.prompts import RANK, SELECT, display_order
 from moa.core.types import Call, Conversation, Replies, Reply
+from moa.flows.answers import Kind
 from moa.flows.combine import instead, place_picked
 from moa.flows.members import ask_member
 
@@ -24,7 +25,7 @@ Way: TypeAlias = Literal["pairwise", "listwise"]
 Count: TypeAlias = Literal["copeland", "borda"]
 
 
-def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copeland") -> Combine:
+def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copeland", kind: Kind = "auto") -> Combine:
     """The proposal that the judges rank first, word for word.
 
     "pairwise" asks every judge about each pair in both orders: n (n - 1) short calls at once. "copeland" counts the pairs that one
@@ -44,9 +45,9 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
         try:
             outcomes = await Ask(calls, label="rank", steps=1)
         except CallError as error:
-            return instead(references, error)
+            return instead(references, error, kind)
         points = (
-            _points_of_pairs(outcomes, calls, references, pairs, count)
+            _points_of_pairs(outcomes, calls, references, pairs, count, kind)
             if pairs
             else borda(
                 [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)], len(references)
@@ -85,7 +86,12 @@ def _answered(outcomes: Outcomes, calls: tuple[Call, ...]) -> list[tuple[Reply, 
 
 
 def _points_of_pairs(
-    outcomes: Outcomes, calls: tuple[Call, ...], references: Replies, pairs: Sequence[tuple[int, int]], count: Count
+    outcomes: Outcomes,
+    calls: tuple[Call, ...],
+    references: Replies,
+    pairs: Sequence[tuple[int, int]],
+    count: Count,
+    kind: Kind,
 ) -> list[float]:
     """What each proposal has won. A verdict that picks none of the two is half a point for both."""
     orders = [order for one, two in pairs for order in ((one, two), (two, one))]
@@ -94,7 +100,7 @@ def _points_of_pairs(
     )  # of a pair, how much more the first one was preferred
     for number, (outcome, call) in enumerate(zip(outcomes, calls, strict=True)):
         order = orders[number % len(orders)]
-        picked = place_picked(outcome.text, call.references) if isinstance(outcome, Reply) else None
+        picked = place_picked(outcome.text, call.references, kind) if isinstance(outcome, Reply) else None
         if picked is not None:
             pair = (min(order), max(order))
             won[pair] += 1.0 if order[picked] == pair[0] else -1.0

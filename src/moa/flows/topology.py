@@ -96,17 +96,17 @@ def combiner(
             raise ConfigError('verify: combine = "best" needs to know what a right answer looks like')
         return best_of(judging.verifier, kind)
     if how == "rank" and judges:
-        return rank(judges, judging.way, judging.count)
+        return rank(judges, judging.way, judging.count, kind)
     if aggregator is None:
         raise ConfigError(f'aggregator: one is needed for combine = "{how}"; {", ".join(ASK_NOBODY)} do without')
     if how == "synthesise":
-        return synthesise(aggregator, window)
+        return synthesise(aggregator, window, kind)
     if how == "council" and judges:
         return council(judges, aggregator)
     if how in ("select", "fusion", "rank") and not isinstance(aggregator, Agent):
         raise ConfigError(f"aggregator: {how} is {_DONE[how]} by an agent, not a mixture")
     if how in ("select", "fusion") and isinstance(aggregator, Agent):
-        return select(aggregator) if how == "select" else fusion(aggregator, judges[0])
+        return select(aggregator, kind) if how == "select" else fusion(aggregator, judges[0], kind)
     known = '"synthesise", "select", "rank", "council", "fusion" (these by agents), "vote", "fields", "medoid", "best", "pool"'
     raise ConfigError(f"combine: {how!r} is none of {known}")
 
@@ -158,7 +158,7 @@ def topology(
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
     if judging.anchor:
-        combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
+        combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier, kind)
     reads = not (callable(how) or how in ASK_NOBODY)  # who reads all is not to be crowded out
     trust = None if how == "vote" else judging.trust  # a vote weighs all
     if judging.sift or trust or reads:  # outermost, so that who is left out is no anchor either
@@ -214,7 +214,9 @@ def _laid_out(
     if not isinstance(reviser, Agent):
         raise ConfigError('aggregator: topology = "refine" needs an agent that revises the answer')
     critic = _judge(judging, reviser, "topology")
-    guard = partial(anchored, judge=critic, verifier=judging.verifier, old="the answer before", new="the revision")
+    guard = partial(
+        anchored, judge=critic, verifier=judging.verifier, kind=kind, old="the answer before", new="the revision"
+    )
     return partial(
         refine, author=author, reviser=reviser, critic=critic, rounds=rounds, guard=guard if judging.anchor else None
     )
