@@ -6,8 +6,9 @@ import pytest
 
 from moa.core.agents import Agent
 from moa.core.flow import play
-from moa.core.types import Call, user
+from moa.core.types import Call, Reply, user
 from moa.flows.best_of import matching
+from moa.flows.guard import best_of_all
 from moa.flows.topology import Judging, topology
 from moa.flows.weigh import Weights
 
@@ -57,3 +58,29 @@ def test_the_anchor_is_what_most_say_of_the_kind_that_is_asked_for() -> None:
     shown = play(judged(QUESTION), lambda call: said.get(call.agent, "Answer: C")).asked[-1].calls[0].references
     assert [one.text for one in shown] == ["Sure it is (C)", "Z"]
     assert play(judged(QUESTION), lambda call: said.get(call.agent, "Answer: C")).answer.text == "Sure it is (C)"
+
+
+OPEN = (
+    "Ghosts do it at night, and nobody has ever seen them.",
+    "The sky is blue because air scatters blue light more than red light.",
+    "Air scatters blue light more than red light, and so the sky is blue.",
+    "Blue light is scattered more, said my aunt.",
+)
+
+
+def test_of_open_texts_the_anchor_is_the_one_most_like_the_others_wherever_it_stands() -> None:
+    for order in (OPEN, OPEN[::-1]):
+        assert best_of_all(tuple(map(Reply, order))).text in OPEN[1:3]
+    made = topology([PANEL[:4]], AGG, "synthesise", judging=Judging((JUDGE,), anchor=True))
+    asked = play(made(QUESTION), [*OPEN, "Rayleigh did it.", "Best: 1", "Best: 2"]).asked
+    assert asked[-1].calls[0].references[0].text in OPEN[1:3]
+
+
+def test_where_two_agree_the_anchor_is_what_most_say_however_like_the_others_are() -> None:
+    said = ("Four it is.\nAnswer: 4", "The sum of two and two: 5", "The sum of two and two: 6", "Answer: 4")
+    assert best_of_all(tuple(map(Reply, said))).text == said[0]
+
+
+def test_who_gives_no_answer_of_the_kind_is_not_the_anchor() -> None:
+    said = ("I do not know what that is.", "What that is I do not know.", "7")
+    assert best_of_all(tuple(map(Reply, said)), "number").text == "7"

@@ -12,11 +12,12 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes, held, mapped
 from moa.core.prompts import SELECT
 from moa.core.types import Conversation, Replies, Reply
-from moa.flows.answers import Kind
+from moa.flows.answers import Kind, answer_of
 from moa.flows.check import Verifier, checked
 from moa.flows.combine import place_picked
+from moa.flows.medoid import central
 from moa.flows.rank import as_given
-from moa.flows.vote import plurality
+from moa.flows.vote import leaders, plurality
 
 Verdict: TypeAlias = Literal["one", "other", "place", "unread"]
 _SAYS: dict[Verdict, str] = {
@@ -35,8 +36,8 @@ def anchored(
     old: str = "the best proposal",
     new: str = "the synthesis",
 ) -> Combine:
-    """The same way to combine, its answer held against an anchor: the proposal whose answer most give, the first of equals; with a
-    verifier, of those that pass it.
+    """The same way to combine, its answer held against an anchor: the best of the proposals (`best_of_all`); with a verifier, of
+    those that pass it.
 
     A synthesis that fails the verifier where a proposal passes is replaced by the anchor, and so is one to which the judge prefers
     the anchor in both orders. Where nothing passes, or the judge does not decide, or cannot be read, the synthesis stands. The
@@ -54,7 +55,7 @@ def anchored(
             formed = formed or outcomes.formed
             return outcomes
 
-        reply, anchor = await mapped(combine(conversation, references), held, heard), plurality(references, kind)
+        reply, anchor = await mapped(combine(conversation, references), held, heard), best_of_all(references, kind)
         if formed:
             return reply
         problems: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ def anchored(
             passing = tuple(one for one, score in zip(references, scores[1:], strict=True) if score > 0)
             if scores[0] <= 0:
                 return _instead(reply, passing, kind, old, new).noted(*problems)
-            anchor = plurality(passing, kind) if passing else reply  # what fails is not held against what passes
+            anchor = best_of_all(passing, kind) if passing else reply  # what fails is not held against what passes
         if judge is None or reply.text == anchor.text:
             return reply.noted(*problems)
         verdict = await prefers(judge, conversation, anchor, reply, kind)
@@ -73,10 +74,19 @@ def anchored(
     return guarded
 
 
+def best_of_all(references: Replies, kind: Kind = "auto") -> Reply:
+    """The proposal whose answer most give, the first of equals. Where no two give the same, as with open text, the medoid: the one
+    that is most like all the others."""
+    if leaders(references, kind)[0] > 1:
+        return plurality(references, kind)
+    answering = [one for one in references if answer_of(one.text, kind) is not None] or references
+    return answering[central([one.text for one in answering])]
+
+
 def _instead(failed: Reply, passing: Replies, kind: Kind, old: str, new: str) -> Reply:
     """What stands where the synthesis has failed the verifier."""
     if passing:
-        return plurality(passing, kind).noted(f"guard: {old} passes the verifier, {new} does not")
+        return best_of_all(passing, kind).noted(f"guard: {old} passes the verifier, {new} does not")
     return failed.noted(f"guard: neither {new} nor {old} passes the verifier, so {new} stands")
 
 
