@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moa.core.errors import CallError
-from moa.core.flow import Combine
+from moa.core.flow import Combine, Outcomes
 from moa.core.prompts import REFINE
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.medoid import similarity
@@ -24,9 +24,11 @@ async def layered(
     combine: Combine,
     residual: bool = False,
     trust: Weights | None = None,
+    until: Callable[[Outcomes], bool] | None = None,
     **rules: Any,
 ) -> Reply:
-    """The answer of `layers` to a conversation. `rules` are those of Ask: need, grace, least …
+    """The answer of `layers` to a conversation. `rules` are those of Ask: need, grace, least …; the last layer, if of agents alone,
+    closes as soon as `until` holds, too.
 
     With `residual` a layer reads, besides the replies of the layer before, what older ones said and these do not repeat; a layer
     that says nothing new is the last (residuals and adaptive ending are RMoA's, arXiv 2505.24442, measured there by embeddings).
@@ -41,6 +43,7 @@ async def layered(
     for n, layer in enumerate(layers, 1):
         step = {"keep": rules.get("need") is not None and n < len(layers)} | rules
         step |= {"label": f"layer {n}", "steps": len(layers) + 2 - n}
+        step |= {"until": until} if until is not None and n == len(layers) else {}
         believed = trusted(references, trust)
         shown = distinct(believed)
         copies += len(believed) - len(shown)

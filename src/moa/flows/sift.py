@@ -52,6 +52,11 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
     return combined
 
 
+def stays(reply: Reply) -> bool:
+    """Whether a reply is neither a copy nor an outsider, whatever else is said: short ones are not."""
+    return len(reply.text) < LONG
+
+
 def trusted(references: Replies, trust: Weights | None) -> Replies:
     """The references of agents whose word is worth something; all of them, where nobody's is."""
     return (

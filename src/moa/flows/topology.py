@@ -29,10 +29,10 @@ from moa.flows.members import Member
 from moa.flows.pool import Pool, pool
 from moa.flows.rank import Count, Way, rank
 from moa.flows.refine import refine
-from moa.flows.sift import sifted, worth_asking
+from moa.flows.sift import sifted, stays, worth_asking
 from moa.flows.sparse import sparse
 from moa.flows.tree import tree
-from moa.flows.vote import by_vote, vote
+from moa.flows.vote import by_vote, closing, vote
 from moa.flows.weigh import Weights, weighted
 
 MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
@@ -129,7 +129,7 @@ def topology(
     layout: Layout | None = None,
     judging: Judging | None = None,
 ) -> MakeFlow:
-    """The flow of `layers`, under the rules of Ask; a vote over one layer of agents stops asking as soon as it is decided.
+    """The flow of `layers`, under the rules of Ask; a vote of agents stops asking as soon as it is decided.
 
     Where they are rounds of the same members ("debate", "refine", "consortium"), there are as many as layers.
 
@@ -148,10 +148,10 @@ def topology(
     if how == "council" and not judging.judges:
         peers = worth_asking(layers[0], judging.trust) or layers[0]
         judging = replace(judging, judges=tuple(member for member in peers if isinstance(member, Agent)))
-    plain = layout == Layout() and not judging.anchor and not judging.sift and judging.trust is None
+    plain = layout == Layout() and not judging.anchor and not judging.sift
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
-        return partial(vote, agents=agents, kind=kind)
+        return partial(vote, agents=agents, kind=kind, weights=judging.trust)
     if layout.batch:
         if how != "vote" or layers != [agents] or need is not None or least != 1 or judging != Judging():
             raise ConfigError("batch: only a plain vote of one layer of agents is taken a few at a time")
@@ -163,7 +163,10 @@ def topology(
     trust = None if how == "vote" else judging.trust  # a vote weighs all
     if judging.sift or trust or reads:  # outermost, so that who is left out is no anchor either
         combine = sifted(combine, outliers=judging.sift, trust=trust)
-    rules = {"need": need, "grace": grace, "least": least}
+    rules: dict[str, Any] = {"need": need, "grace": grace, "least": least}
+    countable = layout.shape == "layered" and not layout.residual and all(isinstance(one, Agent) for one in layers[-1])
+    if how == "vote" and not judging.anchor and countable and need is None:  # who needs so many hears so many
+        rules["until"] = closing(kind, judging.trust, least, *([stays] if judging.sift else []))
     return _laid_out(layout, layers, aggregator, combine, kind, judging, rules)
 
 
