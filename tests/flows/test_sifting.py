@@ -11,7 +11,7 @@ from moa.core.flow import play
 from moa.core.types import Reply, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import repeats
-from moa.flows.sift import distinct, leave_one_out, outsider, sifted
+from moa.flows.sift import distinct, outsider, sifted
 from moa.flows.vote import by_vote
 
 QUESTION = (user("Why is the sky blue?"),)
@@ -102,13 +102,6 @@ def test_who_gives_the_same_answer_in_other_words_stays() -> None:
 
 def test_who_states_another_answer_than_the_others_state_stays() -> None:
     assert outsider((*(at_length(one, "\nAnswer: 7") for one in HONEST), at_length(LIAR, "\nAnswer: 8"))) is None
-
-
-def test_it_is_found_on_whom_an_answer_hangs() -> None:
-    votes = tuple(Reply("4" if agent != "e" else "5", agent=agent) for agent in "abcde")
-    assert play(leave_one_out(by_vote(), QUESTION, votes), []).answer == dict.fromkeys("abcde", False)
-    split = tuple(Reply(text, agent=agent) for agent, text in (("a", "5"), ("b", "4"), ("c", "4")))
-    assert play(leave_one_out(by_vote(), QUESTION, split), []).answer == {"a": False, "b": True, "c": True}
 
 
 WORKING = "The train travels 60 km in the first hour and 80 km in the second hour. We add the two distances. " * 3

@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in
+from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in, telling_in
 from moa.config.learnt import learnt, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
@@ -89,6 +89,7 @@ def flow_of(
 
     where, mode = config.where(f"mixtures.{name}"), mode_in(spec, told)
     try:
+        spec = telling_in(spec, told, mode)
         if mode == "solo" and not spec.router:
             made = _solo(spec, member)
         else:
@@ -172,7 +173,9 @@ def _judging(spec: MixtureSpec, member: Find) -> Judging:
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
     pool = Pool() if spec.pool is None else learnt("pool", spec.pool, Pool)
-    return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift)
+    return Judging(
+        agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift, spec.leave_one_out
+    )
 
 
 def _layers(spec: MixtureSpec, member: Find) -> list[list[Member]]:

@@ -175,14 +175,3 @@ def outsider(references: Replies) -> Reply | None:
         if sum(others) / len(others) >= CLOSE:
             return one
     return None
-
-
-async def leave_one_out(combine: Combine, conversation: Conversation, references: Replies) -> dict[str, bool]:
-    """For each agent, whether the combined answer is another one without its proposal: on whom the answer hangs. One
-    combination for each reference, and one of all."""
-    whole = answer_of((await combine(conversation, references)).text)
-    hangs: dict[str, bool] = {}
-    for place, one in enumerate(references):
-        without = await combine(conversation, references[:place] + references[place + 1 :])
-        hangs[one.agent or str(place)] = answer_of(without.text) != whole
-    return hangs

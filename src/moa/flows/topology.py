@@ -24,6 +24,7 @@ from moa.flows.fields import by_field
 from moa.flows.fusion import fusion
 from moa.flows.guard import anchored
 from moa.flows.layered import layered
+from moa.flows.leave_one_out import telling
 from moa.flows.medoid import medoid
 from moa.flows.members import Member
 from moa.flows.pool import Pool, pool
@@ -45,7 +46,8 @@ _DONE = {"select": "picked", "fusion": "written", "rank": "judged"}
 @dataclass(frozen=True, slots=True)
 class Judging:
     """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, how probabilities are pooled,
-    whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, and whom to trust (votes are
+    whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, whether the reply tells on
+    whom it hangs, and whom to trust (votes are
     weighed by it; elsewhere those whose word is worth nothing are left out)."""
 
     judges: tuple[Agent, ...] = ()
@@ -55,6 +57,7 @@ class Judging:
     pool: Pool = Pool()
     anchor: bool = False
     sift: bool = False
+    leave_one_out: bool = False
     trust: Weights | None = None
 
 
@@ -148,7 +151,7 @@ def topology(
     if how == "council" and not judging.judges:
         peers = worth_asking(layers[0], judging.trust) or layers[0]
         judging = replace(judging, judges=tuple(member for member in peers if isinstance(member, Agent)))
-    plain = layout == Layout() and not judging.anchor and not judging.sift
+    plain = layout == Layout() and not judging.anchor and not judging.sift and not judging.leave_one_out
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
         return partial(vote, agents=agents, kind=kind, weights=judging.trust)
@@ -163,9 +166,14 @@ def topology(
     trust = None if how == "vote" else judging.trust  # a vote weighs all
     if judging.sift or trust or reads:  # outermost, so that who is left out is no anchor either
         combine = sifted(combine, outliers=judging.sift, trust=trust)
+    if judging.leave_one_out:
+        if layout.shape in ("tree", "refine"):
+            raise ConfigError(f'leave_one_out: topology = "{layout.shape}" combines more than once; leave it out')
+        combine = telling(combine, kind)
     rules: dict[str, Any] = {"need": need, "grace": grace, "least": least}
-    countable = layout.shape == "layered" and not layout.residual and all(isinstance(one, Agent) for one in layers[-1])
-    if how == "vote" and not judging.anchor and countable and need is None:  # who needs so many hears so many
+    alone = layout.shape == "layered" and not layout.residual and all(isinstance(one, Agent) for one in layers[-1])
+    all_heard = need is not None or judging.anchor or judging.leave_one_out
+    if how == "vote" and alone and not all_heard:
         rules["until"] = closing(kind, judging.trust, least, *([stays] if judging.sift else []))
     return _laid_out(layout, layers, aggregator, combine, kind, judging, rules)
 
