@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -107,11 +108,13 @@ class Mixture:
         flags: Mapping[str, Any] | None = None,
         mode: Mode | None = None,
         tag: str = "",
+        leave_one_out: bool = False,
         sinks: Sequence[Sink] = (),
     ) -> Mixture:
         """The mixture of that name in the configuration (None, or "default" where none is called so: the default one).
 
-        `mode` and `tag` are those of every question that names none of its own; see `ask`.
+        `mode` and `tag` are those of every question that names none of its own; see `ask`. With `leave_one_out` each answer's notes
+        tell on whose proposals it hangs (docs/methods.md).
 
         Raises:
             ConfigError: the configuration is wrong; names the file, the place and the nearest right name.
@@ -124,13 +127,15 @@ class Mixture:
 
         loaded = load_here(file=Path(config) if config else None, flags=flags)
         chosen = named(loaded, name)
-        own = Told(mode_of(mode), tag)
+        own = Told(mode_of(mode), tag, leave_one_out)
         flow = flow_of(loaded, chosen, told=own)
         spec = loaded.spec.mixtures[chosen]
         mixture = cls.of_flow(
             flow, name=chosen, deadline=spec.deadline, max_cost=spec.max_cost, keep=True, sinks=sinks
         ).on(Rig(loaded))
-        mixture._as_told = lambda told: flow_of(loaded, chosen, told=Told(told.mode or own.mode, told.tag or own.tag))
+        mixture._as_told = lambda told: flow_of(
+            loaded, chosen, told=replace(own, mode=told.mode or own.mode, tag=told.tag or own.tag)
+        )
         return mixture
 
     @classmethod

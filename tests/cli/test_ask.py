@@ -217,6 +217,27 @@ def test_named_parts_are_given_as_text_or_from_a_file(tmp_path: Path) -> None:
     assert "saw labs, history, scan" in shown
 
 
+def test_it_is_told_on_demand_on_whom_the_answer_hangs(tmp_path: Path) -> None:
+    with host(a=Model("5"), b=Model("4"), judge=Model("Answer: 4")) as here:
+        write_config(tmp_path, here.url, ["a", "b"], "judge")
+        ended = moa_says("ask", "2 + 2?", "--leave-one-out", home=tmp_path)
+        solo = moa_says("ask", "2 + 2?", "--leave-one-out", "--solo", home=tmp_path)
+    assert ended.out == "Answer: 4\n"
+    assert "leave one out: without a or b it is the same" in ended.err
+    assert len(here.asked_of("judge")) == 3
+    assert "leave_one_out: one agent answers" in solo.problem
+
+
+def test_agreement_is_of_answers_of_the_mixtures_kind(tmp_path: Path) -> None:
+    with host(a=Model("It is (B), I think."), b=Model("(B) for sure."), judge=Model("B")) as here:
+        write_config(tmp_path, here.url, ["a", "b"], "judge")
+        flags = ("ask", "Urgent?", "--part", "labs=K 6.8", "--json")
+        plain = moa_says(*flags, home=tmp_path)
+        choice = moa_says(*flags, home=tmp_path, MOA_MIXTURES__DEFAULT__ANSWERS="choice")
+    told = [json.loads(one.out)["agreement"]["same_input"] for one in (plain, choice)]
+    assert told == [0.5, 1.0]
+
+
 def test_what_is_no_part_is_told(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     told = {

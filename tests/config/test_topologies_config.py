@@ -58,6 +58,10 @@ def steps(folder: Path, mixture: str) -> str:
         ('topology = "consortium"\nrounds = 2\naggregator = "agg"', "round 1 x3, round 2 x3, aggregate x1"),
         ('topology = "refine"\naggregator = "agg"', "layer 1 x3, aggregate x1, critique 1 x1, revise 1 x1"),
         ('first = ["a", "b"]\naggregator = "agg"', "first x2, layer 1 x3, aggregate x1"),
+        (
+            'leave_one_out = true\naggregator = "agg"',
+            "layer 1 x3, aggregate x1, aggregate x1, aggregate x1, aggregate x1",
+        ),
         ('residual = true\nrounds = 2\naggregator = "agg"', "layer 1 x3, layer 2 x3, aggregate x1"),
     ],
 )
@@ -86,6 +90,7 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'aggregator = "agg"\nkeep = 2', 'keep is of topology = "sparse"'),
         (PANEL + 'aggregator = "agg"\nballots = "borda"', 'ballots is of combine = "rank"'),
         (PANEL + 'topology = "tree"\nrounds = 2\naggregator = "agg"', "tree"),
+        (PANEL + 'topology = "tree"\naggregator = "agg"\nleave_one_out = true', r"m\.leave_one_out: topology"),
         (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
         (PANEL + 'aggregator = "agg"\nfirst = ["a"]', "name several, or verify"),
         (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),

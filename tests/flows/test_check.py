@@ -100,7 +100,7 @@ def test_the_anchor_is_a_proposal_that_passes() -> None:
 def test_where_nothing_passes_the_synthesis_stands_and_it_is_said() -> None:
     reply = play(anchored(COMBINE, verifier=lambda text: False)(QUESTION, PROPOSED), ["Answer: 7"]).answer
     assert (reply.text, len(reply.notes)) == ("Answer: 7", 1)
-    assert reply.notes[0].startswith("guard: neither the synthesis nor a proposal passes")
+    assert reply.notes[0].startswith("guard: neither the synthesis nor the best proposal passes")
 
 
 def test_no_judge_puts_what_fails_in_the_place_of_what_passes() -> None:

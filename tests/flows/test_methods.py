@@ -6,11 +6,13 @@ import pytest
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError, NotEnoughReplies
-from moa.core.flow import Outcomes, play
+from moa.core.flow import Combine, Outcomes, play
 from moa.core.prompts import REFINE, SELECT, SYNTHESISE, display_order
 from moa.core.types import Call, Conversation, Late, Reply, user
 from moa.flows.combine import picked, select, synthesise
+from moa.flows.fusion import fusion
 from moa.flows.layered import layered
+from moa.flows.rank import rank
 from moa.flows.self_moa import self_moa
 from moa.flows.vote import by_vote, decided, plurality, still_out, vote
 
@@ -140,6 +142,29 @@ def test_select_returns_the_picked_reference_word_for_word() -> None:
     played = play(layered(QUESTION, [[A, B]], select(C)), answer)
     assert (played.answer.text, played.answer.agent) == ("It is 4", "x:b")
     assert not played.asked[-1].final
+
+
+CHOICES = replies("I think (B) since x", "Sure it is (C)", "Hmm... (C) then")
+
+
+@pytest.mark.parametrize(
+    "combine", [synthesise(D, None, "choice"), select(D, "choice"), fusion(D, D, "choice"), rank([D], kind="choice")]
+)
+def test_who_stands_in_gives_the_answer_that_most_give_of_that_kind(combine: Combine) -> None:
+    assert play(combine(QUESTION, CHOICES), [DEAD, DEAD]).answer.text == "Sure it is (C)"
+
+
+def test_where_the_judge_picks_none_the_answer_that_most_give_of_that_kind_stands() -> None:
+    assert play(select(D, "choice")(QUESTION, CHOICES), ["I cannot say."]).answer.text == "Sure it is (C)"
+
+
+def test_a_verdict_that_states_an_answer_of_the_kind_picks_who_gives_it() -> None:
+    assert picked("Mostly sound. Answer: C", CHOICES, "choice") == CHOICES[1]
+    assert picked("I weighed (B) and (C).", CHOICES, "choice") is None
+    numbers = replies("it is 2", "it makes 7")
+    assert picked("Answer: 7.0", numbers, "number") == numbers[1]
+    assert picked("Answer: I take response 2", numbers, "number") is None
+    assert picked("Of 7 steps one is wrong", numbers, "number") is None
 
 
 def test_a_judge_may_repeat_an_answer_instead_of_naming_a_response() -> None:

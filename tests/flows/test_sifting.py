@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from moa.core.agents import Agent
 from moa.core.flow import play
 from moa.core.types import Reply, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import repeats
-from moa.flows.sift import distinct, leave_one_out, outsider, sifted
+from moa.flows.sift import distinct, outsider, sifted
 from moa.flows.vote import by_vote
 
 QUESTION = (user("Why is the sky blue?"),)
@@ -53,29 +57,51 @@ def test_short_answers_may_be_the_same_by_themselves() -> None:
     assert play(sifted(by_vote())(QUESTION, same), []).answer.notes == ()
 
 
+def at_length(one: Reply, more: str = "") -> Reply:
+    return replace(one, text=" ".join([one.text] * 3) + more)
+
+
+PANEL, LONG_LIAR = tuple(map(at_length, HONEST)), at_length(LIAR)
+
+
 def test_one_that_is_like_none_of_others_that_are_alike_stands_outside() -> None:
-    assert outsider((*HONEST, LIAR)) is LIAR
-    reply = play(sifted(by_vote(), outliers=True)(QUESTION, (*HONEST, LIAR)), []).answer
+    assert outsider((*PANEL, LONG_LIAR)) is LONG_LIAR
+    reply = play(sifted(by_vote(), outliers=True)(QUESTION, (*PANEL, LONG_LIAR)), []).answer
     assert reply.notes == ("sifted: liar stands far outside",)
+    assert outsider((*PANEL, at_length(LIAR, "\nAnswer: 7"))) is not None  # the others state none
 
 
 def test_an_honest_panel_loses_nobody() -> None:
-    assert outsider(HONEST) is None
-    assert outsider((*HONEST[:2], LIAR)) is None  # too few to tell who is outside
+    assert outsider(PANEL) is None
+    assert outsider((*PANEL[:2], LONG_LIAR)) is None  # too few to tell who is outside
     texts = ("a ship at sea", "one red apple", "seven sleeping dogs", "the price of tin", "blue light")
+    assert outsider(tuple(at_length(Reply(text * 6)) for text in texts)) is None
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Yes", "Yes", "Yes", "No: the potassium is above six, so this is an emergency."),
+        ("Yes.", "Yes.", "No.", "Yes, definitely: urgent"),
+        ("Paris.", "Paris", "Paris.", "It is the city on the Seine: Paris, capital of France since 987."),
+        ("Answer: 4", "Answer: 4", "Answer: 4", "2 + 2 makes four, so it's four"),
+        ("B", "B", "B", "B", "C", "D"),
+        ("def f(x): return x+1", "def f(x): return x+1", "def f(x): return x+1", "f = lambda n: n + 1"),
+        ("It is four, as I have shown.\n" * 9, "It is four, as I have shown.\n" * 8, "It is four.\n" * 20, "4"),
+    ],
+)
+def test_nobody_stands_outside_who_is_short_or_among_short_ones(texts: tuple[str, ...]) -> None:
     assert outsider(tuple(map(Reply, texts))) is None
 
 
 def test_who_gives_the_same_answer_in_other_words_stays() -> None:
-    numbers = (*(Reply(f"{one.text}\nAnswer: 7") for one in HONEST), Reply("Simple, my friends!\nAnswer: 7"))
-    assert outsider(numbers) is None
+    odd = at_length(LIAR, "\nAnswer: 7")
+    assert outsider((*(at_length(one, "\nAnswer: 7") for one in HONEST), odd)) is None
+    assert outsider((*PANEL, odd, Reply("7"))) is None
 
 
-def test_it_is_found_on_whom_an_answer_hangs() -> None:
-    votes = tuple(Reply("4" if agent != "e" else "5", agent=agent) for agent in "abcde")
-    assert play(leave_one_out(by_vote(), QUESTION, votes), []).answer == dict.fromkeys("abcde", False)
-    split = tuple(Reply(text, agent=agent) for agent, text in (("a", "5"), ("b", "4"), ("c", "4")))
-    assert play(leave_one_out(by_vote(), QUESTION, split), []).answer == {"a": False, "b": True, "c": True}
+def test_who_states_another_answer_than_the_others_state_stays() -> None:
+    assert outsider((*(at_length(one, "\nAnswer: 7") for one in HONEST), at_length(LIAR, "\nAnswer: 8"))) is None
 
 
 WORKING = "The train travels 60 km in the first hour and 80 km in the second hour. We add the two distances. " * 3

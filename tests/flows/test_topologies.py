@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -20,7 +21,7 @@ from moa.flows.escalate import escalate
 from moa.flows.layered import layered
 from moa.flows.refine import refine
 from moa.flows.sparse import passed_on, sparse
-from moa.flows.topology import MakeFlow
+from moa.flows.topology import Judging, Layout, MakeFlow, topology
 from moa.flows.tree import tree
 from moa.flows.vote import by_vote
 
@@ -182,3 +183,40 @@ def test_one_model_by_itself_needs_a_check_and_an_agreed_answer_must_pass_it_too
     passes = matching("^4$")
     assert len(play(cascade([A], verifier=passes)(QUESTION), ["4"]).asked) == 1
     assert len(play(cascade([A, B], verifier=passes)(QUESTION), ["5", "5", "6", "6", "six"]).asked) == 3
+
+
+def critic_and(judge: str) -> Callable[[Call], str]:
+    """A first answer, revisions, a critic that finds faults, and a judge that prefers one text."""
+
+    def answer(call: Call) -> str:
+        if call.role != "judge":
+            return "good" if call.role == "proposer" else "spoilt"
+        return f"Best: {1 + shown(call).index(judge)}" if len(call.references) > 1 else "It is too short."
+
+    return answer
+
+
+def refined(rounds: int, verifier: object = None) -> MakeFlow:
+    judging = Judging((JUDGE,), anchor=True, verifier=verifier)  # type: ignore[arg-type]
+    return topology([[A]] * rounds, AGG, "synthesise", layout=Layout("refine"), judging=judging)
+
+
+def test_a_guarded_revision_to_which_the_judge_prefers_the_answer_before_is_the_last() -> None:
+    played = play(refined(3)(QUESTION), critic_and("good"))
+    assert played.answer.text == "good"
+    assert played.answer.notes == ("guard: the judge prefers the answer before to the revision, in both orders",)
+    assert [ask.label for ask in played.asked] == ["a", "critique 1", "revise 1", "guard"]
+    assert not any(ask.final for ask in played.asked)
+
+
+def test_a_guarded_revision_that_is_no_worse_stands_and_is_revised_again() -> None:
+    script = ["1", "short", "2", "Best: 2", "Best: 1", "short", "3", "Best: 2", "Best: 1"]
+    played = play(refined(2)(QUESTION), script)
+    assert (played.answer.text, played.answer.notes) == ("3", ())
+    assert [ask.steps for ask in played.asked[1:]] == [6, 5, 4, 3, 2, 1]
+
+
+def test_a_revision_that_fails_the_verifier_gives_way_to_an_answer_that_passes() -> None:
+    answer = play(refined(1, matching("good"))(QUESTION), critic_and("spoilt")).answer
+    assert answer.text == "good"
+    assert answer.notes == ("guard: the answer before passes the verifier, the revision does not",)

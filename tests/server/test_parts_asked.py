@@ -44,6 +44,13 @@ def test_parts_reach_whom_they_are_for_and_agreement_is_told_apart(server: Serve
     assert [one["saw"] for one in told["proposals"]] == [["labs"], ["labs"], ["scan"]]
 
 
+def test_agreement_is_of_answers_of_the_mixtures_kind() -> None:
+    numbers = {"review": MIXTURES["review"] | {"answers": "number"}}
+    with served(agents=AGENTS, mixtures=numbers) as running:
+        told = running.chat(moa={"parts": PARTS}).json["moa"]
+    assert told["agreement"] == {"same_input": 0.0, "different_parts": 0.0}, "Paris is no number"
+
+
 def test_whose_part_is_missing_abstains_and_the_answer_is_not_degraded(server: Served) -> None:
     told = server.chat(moa={"parts": {"labs": "K 6.8"}}).json["moa"]
     states = [(one["agent"], one["state"]) for one in told["agents"]]

@@ -16,6 +16,7 @@ from moa.cli.options import (
     Files,
     Images,
     Json,
+    LeaveOneOut,
     MaxCost,
     MixtureName,
     NoStore,
@@ -47,6 +48,7 @@ def ask(
     solo: Solo = False,
     auto: Auto = False,
     tag: Tag = "",
+    leave_one_out: LeaveOneOut = False,
     file: Files = None,
     image: Images = None,
     part: Parts = None,
@@ -60,7 +62,10 @@ def ask(
     """Ask a question; the answer goes to stdout, all else to stderr."""
     screen = Screen(quiet, as_json)
     wishes = Wishes(deadline, max_cost, show_proposals)
-    asked = open_mixture(mixture, config, no_store=no_store, replay=replay, mode=mode_of(solo, auto), tag=tag)
+    mode = mode_of(solo, auto)
+    asked = open_mixture(
+        mixture, config, no_store=no_store, replay=replay, mode=mode, tag=tag, leave_one_out=leave_one_out
+    )
     attached = question.attached(file, image, part)
     turn = question.turn(question.said(words or [], screen), attached)
     conversation = (*question.opening(system), turn)
@@ -84,6 +89,7 @@ def open_mixture(
     replay: Path | None,
     mode: Mode | None = None,
     tag: str = "",
+    leave_one_out: bool = False,
 ) -> Asked:
     """The mixture of that name, or the default; over the recording `replay` where one is given. See `Mixture.ask` for the rest.
 
@@ -91,7 +97,7 @@ def open_mixture(
         ConfigError: the configuration or the recording is wrong.
     """
     flags = {"store": {"keep": False}} if no_store else None
-    mixture = Mixture.from_config(name, config=config, flags=flags, mode=mode, tag=tag)
+    mixture = Mixture.from_config(name, config=config, flags=flags, mode=mode, tag=tag, leave_one_out=leave_one_out)
     if replay is None:
         return mixture
     from moa.providers.replay import read

@@ -59,6 +59,9 @@ NoStore = Annotated[bool, _option("--no-store", help="Keep nothing of this.")]
 Solo = Annotated[bool, _option("--solo", help="The aggregator alone, without its panel.")]
 Auto = Annotated[bool, _option("--auto", help="A cheap start, and the whole mixture only where that disagrees.")]
 Tag = Annotated[str, _option("--tag", metavar="NAME", help="What the mixture's routes know the question by.")]
+LeaveOneOut = Annotated[
+    bool, _option("--leave-one-out", help="Say on whose proposals the answer hangs; one more combination for each.")
+]
 ReplayFile = Annotated[
     Path | None,
     _option("--replay", metavar="FILE", help="Answers from a recording (`moa runs export --format recording`)."),

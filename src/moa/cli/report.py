@@ -8,6 +8,7 @@ from typing import Any
 from moa.cli.output import money, seconds
 from moa.core.view import CallView, View
 from moa.flows.agreement import agreement_of
+from moa.flows.answers import Kind
 
 
 def calls(view: View, *, texts: bool) -> list[dict[str, Any]]:
@@ -30,8 +31,8 @@ def _call(call: CallView, texts: bool) -> dict[str, Any]:
     }
 
 
-def result(view: View, answer: str, *, texts: bool) -> dict[str, Any]:
-    """A run that has an answer."""
+def result(view: View, answer: str, *, texts: bool, kind: Kind = "auto") -> dict[str, Any]:
+    """A run that has an answer, of that kind."""
     return {
         "answer": answer,
         "run": view.run,
@@ -42,7 +43,7 @@ def result(view: View, answer: str, *, texts: bool) -> dict[str, Any]:
         "degraded": view.degraded,
         "notes": list(view.notes),
         "calls": calls(view, texts=texts),
-    } | ({"agreement": asdict(agreed)} if (agreed := agreement_of(view)) else {})
+    } | ({"agreement": asdict(agreed)} if (agreed := agreement_of(view, kind)) else {})
 
 
 def duration(call: CallView) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from moa.config.learnt import learnt
@@ -25,16 +25,18 @@ Find = Callable[[str, str], Member]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the caller says of a question: how much of the mixture is to work (None: as configured), and its tag."""
+    """What the caller says of a question: how much of the mixture is to work (None: as configured), its tag, and whether the answer
+    is to tell on whom it hangs, also where that is not configured."""
 
     mode: Mode | None = None
     tag: str = ""
+    leave_one_out: bool = False
 
     def within(self, spec: Spec) -> Told:
         """The same, without a tag that no route looks at: there are only so many that make a difference."""
         if not self.tag or any(self.tag == route.tag for mixture in spec.mixtures.values() for route in mixture.routes):
             return self
-        return Told(self.mode)
+        return replace(self, tag="")
 
 
 UNTOLD = Told()
@@ -43,6 +45,17 @@ UNTOLD = Told()
 def mode_in(spec: Mixture, told: Told) -> Mode:
     """How much of a mixture works."""
     return told.mode or spec.mode or ("auto" if spec.first else "full")
+
+
+def telling_in(spec: Mixture, told: Told, mode: Mode) -> Mixture:
+    """The same, to tell on whom its answer hangs where the caller wants that.
+
+    Raises:
+        ConfigError: nothing is combined.
+    """
+    if told.leave_one_out and (mode == "solo" or spec.router):
+        raise ConfigError("leave_one_out: one agent answers, so there is nobody to leave out")
+    return spec.model_copy(update={"leave_one_out": True}) if told.leave_one_out else spec
 
 
 def chosen(spec: Mixture, member: Find, tag: str, whole: Callable[[str], MakeFlow]) -> MakeFlow:

@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in
+from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in, telling_in
 from moa.config.learnt import learnt, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
@@ -21,13 +21,14 @@ from moa.core.agents import FUNCTIONS, Agent
 from moa.core.errors import ConfigError
 from moa.flows.agreement import comparable
 from moa.flows.alone import alone
+from moa.flows.answers import Kind
 from moa.flows.escalate import escalate
 from moa.flows.gate import Gate, gated
 from moa.flows.members import Member
 from moa.flows.modes import Mode, first_of
 from moa.flows.pool import Pool
-from moa.flows.topology import Judging, Layout, MakeFlow, topology
-from moa.flows.weigh import weighted
+from moa.flows.sift import worth_asking
+from moa.flows.topology import ASK_NOBODY, Judging, Layout, MakeFlow, combiner, topology
 
 MOST_NESTED = 4
 """How deep mixtures may stand inside mixtures."""
@@ -53,6 +54,12 @@ def default_name(config: Config) -> str:
     if "default" in own or len(set(own)) == 1:
         return "default" if "default" in own else own[0]
     return "auto" if "auto" in mixtures else "builtin"
+
+
+def kind_of(config: Config, name: str) -> Kind:
+    """Of what kind the answers of a mixture are; "auto" where there is none of that name."""
+    spec = config.spec.mixtures.get(name)
+    return spec.answers if spec else "auto"
 
 
 def flow_of(
@@ -82,6 +89,7 @@ def flow_of(
 
     where, mode = config.where(f"mixtures.{name}"), mode_in(spec, told)
     try:
+        spec = telling_in(spec, told, mode)
         if mode == "solo" and not spec.router:
             made = _solo(spec, member)
         else:
@@ -109,20 +117,20 @@ def _whole(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFl
         return by_learnt_router(spec, member, mode)
     layers = _layers(spec, member)
     weights = None if spec.weights is None else weights_of(spec.weights, [one for layer in layers for one in layer])
-    votes = spec.combine == "vote"
+    judging = replace(_judging(spec, member), trust=None if weights is None else weights.within(category))
     made = topology(
         layers,
         member(spec.aggregator, "aggregator") if spec.aggregator else None,
-        weighted(weights, spec.answers, lambda conversation: category) if weights and votes else spec.combine,
+        spec.combine,
         spec.answers,
         need=spec.need,
         grace=None if spec.grace == "learnt" else spec.grace,
         least=spec.least,
         window=spec.window,
         layout=Layout(spec.topology, spec.keep, spec.group, spec.confidence, spec.residual, spec.batch or 0, spec.sure),
-        judging=replace(_judging(spec, member), trust=None if votes else weights),
+        judging=judging,
     )
-    return _with_first(spec, member, layers[0], made) if mode == "auto" else made
+    return _with_first(spec, member, layers[0], judging, made) if mode == "auto" else made
 
 
 def _gate(spec: GateSpec, where: str) -> Gate:
@@ -145,12 +153,17 @@ def _host_in(text: str) -> str:
     return f': write "{found[1].lower()}"' if found else ': write one as "python.org"'
 
 
-def _with_first(spec: MixtureSpec, member: Find, layer: list[Member], made: MakeFlow) -> MakeFlow:
-    verifier = verifier_of(spec.verify) if spec.verify else None
+def _with_first(spec: MixtureSpec, member: Find, layer: list[Member], judging: Judging, made: MakeFlow) -> MakeFlow:
+    """The first of a mixture before it; who is worth nothing is none of them, and without two that could agree there are none."""
     named = [member(text, f"first[{n}]") for n, text in enumerate(spec.first)]
-    first = named or first_of(layer, checked=verifier is not None)
+    asked, verifier = worth_asking(named or layer, judging.trust), judging.verifier
+    if verifier is None and len(asked) < min(len(named or layer), 2):
+        return made
+    first = asked if named else first_of(asked, checked=verifier is not None)
     comparable(first, "first", all_of_them=True)
-    return partial(escalate, first=first, full=made, agree=spec.agree, kind=spec.answers, verifier=verifier)
+    kind = "json" if spec.combine == "fields" else spec.answers
+    combine = combiner(spec.combine, None, kind, judging=judging) if spec.combine in ASK_NOBODY else None
+    return partial(escalate, first=first, full=made, agree=spec.agree, kind=kind, verifier=verifier, combine=combine)
 
 
 def _judging(spec: MixtureSpec, member: Find) -> Judging:
@@ -160,7 +173,9 @@ def _judging(spec: MixtureSpec, member: Find) -> Judging:
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
     pool = Pool() if spec.pool is None else learnt("pool", spec.pool, Pool)
-    return Judging(agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift)
+    return Judging(
+        agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift, spec.leave_one_out
+    )
 
 
 def _layers(spec: MixtureSpec, member: Find) -> list[list[Member]]:

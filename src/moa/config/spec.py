@@ -8,6 +8,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from moa.config.idle import idle
 from moa.config.routes import Classifier, Route
+from moa.config.verify import Verify
 from moa.flows.adaptive import SURE
 from moa.flows.modes import Mode
 from moa.flows.topology import ASK_NOBODY
@@ -75,24 +76,6 @@ OF_TOPOLOGY = {"keep": "sparse", "group": "tree", "confidence": "consortium", "r
 """Settings that only one topology has."""
 
 
-class Verify(_Strict):
-    """What a right answer looks like, told by one of these: a regular expression that is found in it, a number from … to …, a JSON
-    schema (as text) that it obeys, or a function of yours ("package.module:function") that takes the text and returns a score, of
-    which 0 or less has failed."""
-
-    pattern: str | None = None
-    number: tuple[float | None, float | None] | None = None
-    schema_: str | None = Field(None, alias="schema")
-    function: str | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Verify:
-        given = [name for name in ("pattern", "number", "schema_", "function") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError("exactly one of pattern, number, schema and function says what a right answer looks like")
-        return self
-
-
 class Gate(_Strict):
     """What must not leave in an answer. `secrets` name environment variables ("env:NAME"), whose values go out in no spelling;
     an address leaves only where its host is among `hosts`, or the user named it."""
@@ -122,10 +105,10 @@ class Mixture(_Strict):
     `routes` whose conditions hold answers in the mixture's place; the `classifier` says of which category a question is. A `router`
     (a file, in place of layers) chooses one of the agents it has learnt of, by a question's words, or by what an `embedder` makes
     of them. `mode` is how much works where the caller does not say. With `sift` copies of long proposals count once in a vote, too,
-    and who stands far outside is left out. `first` answer before all others, and the mixture only where less than a share of
-    `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed on; a "tree" has groups
-    of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots` are of combine = "rank",
-    `verify` of "best" and of the guard.
+    and who stands far outside is left out; with `leave_one_out` the answer's notes tell on whom it hangs. `first` answer before
+    all others, and the mixture only where less than a share of `agree` of them agree, or their answer fails to `verify`. Of
+    "sparse" layers `keep` proposals are passed on; a "tree" has groups of `group`; a "consortium" asks again until a share of
+    `confidence` agrees. `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard.
     """
 
     description: str = ""
@@ -145,6 +128,7 @@ class Mixture(_Strict):
     verify: Verify | None = None
     guard: Literal["anchor"] | None = None
     sift: bool = False
+    leave_one_out: bool = False
     gate: Gate | None = None
     keep: int = Field(2, ge=1, strict=True)
     group: int = Field(3, ge=2, strict=True)

@@ -108,6 +108,7 @@ class Fork(Generic[T]):
     label: str = ""
     steps: int | None = None
     instead: bool = False
+    extra: bool = False
 
     def __await__(self) -> Generator[Fork[T], tuple[T | CallError | None, ...], tuple[T | CallError | None, ...]]:
         return (yield self)

@@ -55,8 +55,9 @@ async def _carry_out(
 ) -> object:
     now = asyncio.get_running_loop().time()
     if deadline is not None and deadline - now < LEAST_SECONDS:
-        if isinstance(rules, Ask) and rules.extra:
-            return enough(rules, 0, (TimedOut("no time is left for it"),)) or Outcomes(map(Late, rules.calls))
+        if rules.extra:
+            left = _unasked(rules)
+            return enough(rules, 0, (TimedOut("no time is left for it"),)) or left
         raise DeadlinePassed(f"the deadline passed before step {rules.label!r} could start")
     closes = None if deadline is None else now + share(deadline - now, rules.steps)
     size = len(rules.calls) if isinstance(rules, Ask) else len(rules.flows)
@@ -193,6 +194,15 @@ def _close(step: Step, results: Sequence[Any], run: Run, in_time: bool) -> objec
         run.failed += late
         errors.append(TimedOut(f"{late} of {len(results)} had not answered when the time of this step was used up"))
     return enough(rules, len(_good(results)), errors) or outcomes
+
+
+def _unasked(rules: Ask | Fork[Any]) -> Outcomes | tuple[None, ...]:
+    """What a step comes to that is not begun."""
+    if isinstance(rules, Ask):
+        return Outcomes(map(Late, rules.calls))
+    for flow in rules.flows:
+        flow.close()
+    return (None,) * len(rules.flows)
 
 
 def _finish(step: Step, results: Sequence[Any], run: Run) -> int:

@@ -19,5 +19,5 @@ addresses.py   what would be loaded, where a click leads
 acting.py      the call that acts: tools, schema, sampling  answers.py     what the answer of a text is
 agreement.py   how far they agree, and of whom that says something
 members.py     who can stand in a layer                   topology.py    how a mixture is put together from its parts
-check.py       what a verifier says, whatever it does
+check.py       what a verifier says, whatever it does    leave_one_out.py  on whom an answer hangs
 """

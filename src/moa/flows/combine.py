@@ -9,12 +9,12 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Flow
 from moa.core.prompts import SELECT, SYNTHESISE, display_order
 from moa.core.types import Conversation, Replies, Reply
-from moa.flows.answers import answer_of
+from moa.flows.answers import Kind, answer_of, stated
 from moa.flows.members import Member, ask_member
 from moa.flows.vote import plurality
 
 
-def synthesise(aggregator: Member, window: int | None = None) -> Combine:
+def synthesise(aggregator: Member, window: int | None = None, kind: Kind = "auto") -> Combine:
     """The aggregator reads the references and writes the answer (aggregate-and-synthesize, arXiv 2406.04692).
 
     With a `window` it reads that many at a time, its own last answer among them (Self-MoA-Seq, arXiv 2502.00674): for more
@@ -30,7 +30,7 @@ def synthesise(aggregator: Member, window: int | None = None) -> Combine:
                 reply = await _aggregate(aggregator, conversation, (reply, *further), final=place == len(rest))
             return reply
         except CallError as error:
-            return instead(references, error)
+            return instead(references, error, kind)
 
     return combine
 
@@ -47,7 +47,7 @@ def _aggregate(aggregator: Member, conversation: Conversation, references: Repli
     return ask_member(aggregator, conversation, references, SYNTHESISE, "aggregator", final=final)
 
 
-def select(judge: Agent) -> Combine:
+def select(judge: Agent, kind: Kind = "auto") -> Combine:
     """The judge picks one reference, which is the answer word for word (select beats synthesise in arXiv 2603.20324).
 
     It may name a response ("Best: Response 2") or repeat one's answer. Where it does neither, or fails, the answer that most
@@ -61,31 +61,39 @@ def select(judge: Agent) -> Combine:
         try:
             verdict = (await Ask((call,), final=not references, label="select", steps=1)).replies[0]
         except CallError as error:
-            return instead(references, error)
+            return instead(references, error, kind)
         if not references:
             return verdict
         shown = tuple(references[index] for index in display_order(call))
-        return picked(verdict.text, shown) or plurality(references).noted("fallback: the judge picked no response")
+        most = plurality(references, kind)
+        return picked(verdict.text, shown, kind) or most.noted("fallback: the judge picked no response")
 
     return combine
 
 
-def picked(verdict: str, shown: Replies) -> Reply | None:
+def picked(verdict: str, shown: Replies, kind: Kind = "auto") -> Reply | None:
     """The reference a verdict picks, of those shown in this order; None where it picks none."""
-    number = place_picked(verdict, shown)
+    number = place_picked(verdict, shown, kind)
     return None if number is None else shown[number]
 
 
-def place_picked(verdict: str, shown: Replies) -> int | None:
-    """Which of those shown in this order a verdict picks, from 0; None where it picks none."""
+def place_picked(verdict: str, shown: Replies, kind: Kind = "auto") -> int | None:
+    """Which of those shown in this order a verdict picks, from 0: the response it names as the best, or the first that gives the
+    answer which it states as its own; None where it picks none."""
     named = re.findall(r"(?i)\bbest\W+(?:response\W*)?(\d+)", verdict)
     if named and 1 <= int(named[-1]) <= len(shown):
         return int(named[-1]) - 1
-    wanted = answer_of(verdict)
-    return next((place for place, one in enumerate(shown) if answer_of(one.text) == wanted), None)
+    verdict = _NAMED.sub("", verdict)
+    if kind not in ("number", "choice") or not stated(verdict):  # a number or letter in passing is no answer
+        kind = "auto"
+    wanted = answer_of(verdict, kind)
+    return next((place for place, one in enumerate(shown) if wanted and answer_of(one.text, kind) == wanted), None)
 
 
-def instead(references: Replies, error: CallError) -> Reply:
+_NAMED = re.compile(r"(?i)\bresponse\W*\d+")
+
+
+def instead(references: Replies, error: CallError, kind: Kind = "auto") -> Reply:
     """What stands in for a failed aggregator.
 
     Raises:
@@ -93,4 +101,4 @@ def instead(references: Replies, error: CallError) -> Reply:
     """
     if not references or error.formed:
         raise error
-    return plurality(references).noted(f"fallback: the aggregator failed, this is a proposal ({error})")
+    return plurality(references, kind).noted(f"fallback: the aggregator failed, this is a proposal ({error})")

@@ -18,6 +18,8 @@ from moa.flows.agreement import confidence as measured
 from moa.flows.answers import Kind
 from moa.flows.layered import alone
 from moa.flows.members import Member, ask_members
+from moa.flows.sift import trusted
+from moa.flows.weigh import Weights
 
 
 async def consortium(
@@ -27,27 +29,30 @@ async def consortium(
     confidence: float = 0.8,
     rounds: int = 3,
     kind: Kind = "auto",
+    trust: Weights | None = None,
     **rules: Any,
 ) -> Reply:
     """The answer combined from the first round in which a share of `confidence` of the replies agree, or from the last of
-    `rounds`; its notes then say how far they agreed. A round that fails leaves the replies of the one before. `rules` are
-    those of Ask.
+    `rounds`; its notes then say how far they agreed. A round that fails leaves the replies of the one before. Agents that
+    `trust` gives no weight are not read, and their agreement is not measured. `rules` are those of Ask.
     """
     references: Replies = ()
+    believed: Replies = ()
     failure = CallError("there are no proposers")
     for number in range(1, rounds + 1):
         step = rules | {"label": f"round {number}", "steps": rounds + 2 - number}
         try:
-            references = await ask_members(members, conversation, references, REFINE if references else "", step)
+            references = await ask_members(members, conversation, believed, REFINE if references else "", step)
         except CallError as error:
             failure = error
-        if references and measured(references, kind) >= confidence:
+        believed = trusted(references, trust)
+        if references and measured(believed, kind) >= confidence:
             return await combine(conversation, references)
     if not references:
         return await alone(conversation, combine, failure)
     reply = await combine(conversation, references)
-    across = agreement(references, kind).different_parts
+    across = agreement(believed, kind).different_parts
     apart = "" if across is None else f"; {across:.0%} across those that saw different parts"
     return reply.noted(
-        f"agreement: {measured(references, kind):.0%} after {rounds} rounds, {confidence:.0%} wanted{apart}"
+        f"agreement: {measured(believed, kind):.0%} after {rounds} rounds, {confidence:.0%} wanted{apart}"
     )

@@ -10,13 +10,13 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine
 from moa.core.prompts import ANALYSE, FUSE, SYNTHESISE
 from moa.core.types import Conversation, Replies, Reply
-from moa.flows.answers import answer_of
+from moa.flows.answers import Kind, answer_of
 from moa.flows.combine import instead
 from moa.flows.members import ask_member
 from moa.flows.rank import as_given
 
 
-def fusion(aggregator: Agent, analyst: Agent | None = None) -> Combine:
+def fusion(aggregator: Agent, analyst: Agent | None = None, kind: Kind = "auto") -> Combine:
     """The aggregator reads the proposals and the analyst's comparison of them, and writes the answer: two calls.
 
     The analysis is shown as one more reference, inside the frame it cannot leave, since it repeats what the proposals say. Without
@@ -34,7 +34,7 @@ def fusion(aggregator: Agent, analyst: Agent | None = None) -> Combine:
             call = as_given(aggregator.call(conversation, (*references, analysis), task=FUSE, role="aggregator"))
             return (await Ask((call,), final=True, label="aggregate", steps=1)).replies[0]
         except CallError as error:
-            return instead(references, error)
+            return instead(references, error, kind)
 
     return combine
 

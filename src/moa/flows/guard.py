@@ -12,27 +12,37 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes, held, mapped
 from moa.core.prompts import SELECT
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.answers import Kind, answer_of
 from moa.flows.check import Verifier, checked
 from moa.flows.combine import place_picked
+from moa.flows.medoid import central
 from moa.flows.rank import as_given
-from moa.flows.vote import plurality
+from moa.flows.vote import leaders, plurality
 
 Verdict: TypeAlias = Literal["one", "other", "place", "unread"]
 _SAYS: dict[Verdict, str] = {
-    "one": "guard: the judge prefers the best proposal to the synthesis, in both orders",
-    "place": "guard: the judge says otherwise in the other order, so the synthesis stands",
-    "unread": "guard: the judge could not be read, so the synthesis stands unguarded",
+    "one": "guard: the judge prefers {old} to {new}, in both orders",
+    "place": "guard: the judge says otherwise in the other order, so {new} stands",
+    "unread": "guard: the judge could not be read, so {new} stands unguarded",
 }
 
 
-def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | None = None) -> Combine:
-    """The same way to combine, its answer held against an anchor: the proposal whose answer most give, the first of equals; with a
-    verifier, of those that pass it.
+def anchored(
+    combine: Combine,
+    judge: Agent | None = None,
+    verifier: Verifier | None = None,
+    kind: Kind = "auto",
+    *,
+    old: str = "the best proposal",
+    new: str = "the synthesis",
+) -> Combine:
+    """The same way to combine, its answer held against an anchor: the best of the proposals (`best_of_all`); with a verifier, of
+    those that pass it.
 
     A synthesis that fails the verifier where a proposal passes is replaced by the anchor, and so is one to which the judge prefers
     the anchor in both orders. Where nothing passes, or the judge does not decide, or cannot be read, the synthesis stands. The
-    reply says in its notes which of these it was. It stands, too, where the caller asks for a form (tools, a schema …), which
-    no proposal has.
+    reply says in its notes which of these it was, in words for what is `old` and what is `new`. The synthesis stands, too, where
+    the caller asks for a form (tools, a schema …), which no proposal has.
     """
 
     async def guarded(conversation: Conversation, references: Replies) -> Reply:
@@ -45,7 +55,7 @@ def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | 
             formed = formed or outcomes.formed
             return outcomes
 
-        reply, anchor = await mapped(combine(conversation, references), held, heard), plurality(references)
+        reply, anchor = await mapped(combine(conversation, references), held, heard), best_of_all(references, kind)
         if formed:
             return reply
         problems: tuple[str, ...] = ()
@@ -53,25 +63,34 @@ def anchored(combine: Combine, judge: Agent | None = None, verifier: Verifier | 
             scores, problems = checked(verifier, [reply.text, *(one.text for one in references)])
             passing = tuple(one for one, score in zip(references, scores[1:], strict=True) if score > 0)
             if scores[0] <= 0:
-                return _instead(reply, passing).noted(*problems)
-            anchor = plurality(passing) if passing else reply  # what fails is not held against what passes
+                return _instead(reply, passing, kind, old, new).noted(*problems)
+            anchor = best_of_all(passing, kind) if passing else reply  # what fails is not held against what passes
         if judge is None or reply.text == anchor.text:
             return reply.noted(*problems)
-        verdict = await prefers(judge, conversation, anchor, reply)
-        notes = problems if verdict == "other" else (_SAYS[verdict], *problems)
+        verdict = await prefers(judge, conversation, anchor, reply, kind)
+        notes = problems if verdict == "other" else (_SAYS[verdict].format(old=old, new=new), *problems)
         return (anchor if verdict == "one" else reply).noted(*notes)
 
     return guarded
 
 
-def _instead(failed: Reply, passing: Replies) -> Reply:
+def best_of_all(references: Replies, kind: Kind = "auto") -> Reply:
+    """The proposal whose answer most give, the first of equals. Where no two give the same, as with open text, the medoid: the one
+    that is most like all the others."""
+    if leaders(references, kind)[0] > 1:
+        return plurality(references, kind)
+    answering = [one for one in references if answer_of(one.text, kind) is not None] or references
+    return answering[central([one.text for one in answering])]
+
+
+def _instead(failed: Reply, passing: Replies, kind: Kind, old: str, new: str) -> Reply:
     """What stands where the synthesis has failed the verifier."""
     if passing:
-        return plurality(passing).noted("guard: the best proposal passes the verifier, the synthesis does not")
-    return failed.noted("guard: neither the synthesis nor a proposal passes the verifier, so the synthesis stands")
+        return best_of_all(passing, kind).noted(f"guard: {old} passes the verifier, {new} does not")
+    return failed.noted(f"guard: neither {new} nor {old} passes the verifier, so {new} stands")
 
 
-async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply) -> Verdict:
+async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: Reply, kind: Kind = "auto") -> Verdict:
     """Which of two replies a judge prefers in both orders: "place" where it goes by their places, "unread" where it fails, or
     picks none in one of the orders."""
     calls = tuple(
@@ -81,7 +100,7 @@ async def prefers(judge: Agent, conversation: Conversation, one: Reply, other: R
         verdicts = (await Ask(calls, label="guard", least=2, steps=1)).replies
     except CallError:
         return "unread"
-    picked = [place_picked(verdict.text, call.references) for verdict, call in zip(verdicts, calls, strict=True)]
+    picked = [place_picked(verdict.text, call.references, kind) for verdict, call in zip(verdicts, calls, strict=True)]
     if None in picked:
         return "unread"
     return "place" if picked[0] == picked[1] else "one" if picked[0] == 0 else "other"

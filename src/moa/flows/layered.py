@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moa.core.errors import CallError
-from moa.core.flow import Combine
+from moa.core.flow import Combine, Outcomes
 from moa.core.prompts import REFINE
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.medoid import similarity
 from moa.flows.members import Member, ask_members
-from moa.flows.sift import distinct, same_answer
+from moa.flows.sift import distinct, doubts, same_answer, trusted
+from moa.flows.weigh import Weights
 
 ALIKE = 0.95
 """The similarity from which on one text repeats another."""
@@ -22,25 +23,31 @@ async def layered(
     layers: Sequence[Sequence[Member]],
     combine: Combine,
     residual: bool = False,
+    trust: Weights | None = None,
+    until: Callable[[Outcomes], bool] | None = None,
     **rules: Any,
 ) -> Reply:
-    """The answer of `layers` to a conversation. `rules` are those of Ask: need, grace, least …
+    """The answer of `layers` to a conversation. `rules` are those of Ask: need, grace, least …; the last layer, if of agents alone,
+    closes as soon as `until` holds, too.
 
     With `residual` a layer reads, besides the replies of the layer before, what older ones said and these do not repeat; a layer
     that says nothing new is the last (residuals and adaptive ending are RMoA's, arXiv 2505.24442, measured there by embeddings).
 
     A layer that fails leaves the references of the layer before; with none at all the aggregator answers alone. Where a
     layer closes early (`need`) and another follows, who is late goes on meanwhile, and is read by the layer after that. Of long
-    copies a layer is shown one, and the reply says so in its notes (`sift.py`).
+    copies a layer is shown one, and nothing of agents that `trust` gives no weight; the reply says so in its notes (`sift.py`).
     """
     references: Replies = ()
-    copies = 0
+    copies, notes = 0, dict[str, None]()
     failure = CallError("there are no proposers")
     for n, layer in enumerate(layers, 1):
         step = {"keep": rules.get("need") is not None and n < len(layers)} | rules
         step |= {"label": f"layer {n}", "steps": len(layers) + 2 - n}
-        shown = distinct(references)
-        copies += len(references) - len(shown)
+        step |= {"until": until} if until is not None and n == len(layers) else {}
+        believed = trusted(references, trust)
+        shown = distinct(believed)
+        copies += len(believed) - len(shown)
+        notes |= dict.fromkeys(doubts(references, trust))
         try:
             replies = await ask_members(layer, conversation, shown, REFINE if references else "", step)
         except CallError as error:
@@ -53,7 +60,8 @@ async def layered(
             break
     if references:
         reply = await combine(conversation, references)
-        return reply.noted(f"sifted: {copies} copies are shown to no other layer") if copies else reply
+        told = (*notes, f"sifted: {copies} copies are shown to no other layer") if copies else notes
+        return reply.noted(*(note for note in told if note not in reply.notes))
     return await alone(conversation, combine, failure)
 
 

@@ -17,7 +17,7 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes
 from moa.core.prompts import RANK, SELECT, display_order
 from moa.core.types import Call, Conversation, Replies, Reply
-from moa.flows.answers import answer_of
+from moa.flows.answers import Kind, answer_of
 from moa.flows.combine import instead, place_picked
 from moa.flows.members import ask_member
 
@@ -25,7 +25,7 @@ Way: TypeAlias = Literal["pairwise", "listwise"]
 Count: TypeAlias = Literal["copeland", "borda"]
 
 
-def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copeland") -> Combine:
+def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copeland", kind: Kind = "auto") -> Combine:
     """The proposal that the judges rank first, word for word.
 
     "pairwise" asks every judge about each pair in both orders: n (n - 1) short calls at once. "copeland" counts the pairs that one
@@ -46,14 +46,14 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
         try:
             outcomes = await Ask(calls, label="rank", steps=1)
         except CallError as error:
-            return instead(references, error)
+            return instead(references, error, kind)
         turned = 0
         if pairs:
-            points, turned = _points_of_pairs(outcomes, calls, pairs, references, count)
+            points, turned = _points_of_pairs(outcomes, calls, pairs, references, count, kind)
         else:
             ballots = [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)]
             points = borda(ballots, len(references))
-        return references[points.index(max(points))].noted(*_doubts(references, points, turned, len(calls) // 2))
+        return references[points.index(max(points))].noted(*_doubts(references, points, turned, len(calls) // 2, kind))
 
     return combine
 
@@ -83,15 +83,20 @@ def _answered(outcomes: Outcomes, calls: tuple[Call, ...]) -> list[tuple[Reply, 
 
 
 def _points_of_pairs(
-    outcomes: Outcomes, calls: tuple[Call, ...], pairs: Sequence[tuple[int, int]], references: Replies, count: Count
+    outcomes: Outcomes,
+    calls: tuple[Call, ...],
+    pairs: Sequence[tuple[int, int]],
+    references: Replies,
+    count: Count,
+    kind: Kind,
 ) -> tuple[list[float], int]:
     """What each proposal has won, and how often a judge picked the same place in both orders of a pair that give different answers.
     A verdict that picks none of the two is half a point for both."""
     picked = [
-        place_picked(outcome.text, call.references) if isinstance(outcome, Reply) else None
+        place_picked(outcome.text, call.references, kind) if isinstance(outcome, Reply) else None
         for outcome, call in zip(outcomes, calls, strict=True)
     ]
-    answers = [answer_of(one.text) for one in references]
+    answers = [answer_of(one.text, kind) for one in references]
     won, turned = dict.fromkeys(pairs, 0.0), 0  # of a pair, how much more the first one was preferred
     for number, verdicts in enumerate(zip(picked[::2], picked[1::2], strict=True)):
         one, two = pairs[number % len(pairs)]
@@ -107,11 +112,11 @@ def _points_of_pairs(
     return points, turned
 
 
-def _doubts(references: Replies, points: Sequence[float], turned: int, of: int) -> list[str]:
+def _doubts(references: Replies, points: Sequence[float], turned: int, of: int, kind: Kind) -> list[str]:
     """What a reader should know of a ranking: where it decides nothing, or less than it seems to. Between equal answers there is
     nothing to decide."""
     best = [one for one, own in zip(references, points, strict=True) if own == max(points)]
-    undecided = len({answer_of(one.text) for one in best}) > 1
+    undecided = len({answer_of(one.text, kind) for one in best}) > 1
     if undecided and len(best) == len(references):
         return ["rank: the judges prefer none, or go by the place; this is the first one"]
     equals = [f"rank: {len(best)} proposals are equal; this is the first of them"] if undecided else []

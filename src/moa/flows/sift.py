@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
+from moa.core.agents import Agent
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import answer_of, stated
 from moa.flows.medoid import bag_of, cosine
+from moa.flows.members import Member
 from moa.flows.weigh import Weights
 
 _DIGITS = re.compile(r"\d+")
@@ -26,7 +28,7 @@ FEW = 32
 FLOOD = 16
 """So many texts that differ in their numbers alone, and state no answer, are copies all the same."""
 FEWEST = 4
-"""References from which on one can stand outside."""
+"""Long references from which on one can stand outside."""
 CLOSE, FAR = 0.5, 0.25
 """The others are alike at least so much on average, and the one outside is like none of them by more than so much."""
 
@@ -35,11 +37,8 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
     """The same way to combine, of what is left of the proposals; who is left out is named in the reply's notes."""
 
     async def combined(conversation: Conversation, references: Replies) -> Reply:
-        kept, notes = references if trust is None else trusted(references, trust), []
-        if len(kept) < len(references):
-            gone = ", ".join(one.agent or "one proposal" for one in references if one not in kept)
-            notes.append(f"sifted: {gone} is not trusted")
-        whole, kept = kept, distinct(kept)
+        notes, whole = [*doubts(references, trust)], trusted(references, trust)
+        kept = distinct(whole)
         if len(kept) < len(whole):
             notes.append(f"sifted: {len(whole) - len(kept)} copies count once")
         if outliers and (outside := outsider(kept)) is not None:
@@ -53,9 +52,28 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
     return combined
 
 
-def trusted(references: Replies, trust: Weights) -> Replies:
+def stays(reply: Reply) -> bool:
+    """Whether a reply is neither a copy nor an outsider, whatever else is said: short ones are not."""
+    return len(reply.text) < LONG
+
+
+def trusted(references: Replies, trust: Weights | None) -> Replies:
     """The references of agents whose word is worth something; all of them, where nobody's is."""
-    return tuple(one for one in references if trust.weight(one.agent) > 0) or references
+    return (
+        references if trust is None else tuple(one for one in references if trust.weight(one.agent) > 0) or references
+    )
+
+
+def doubts(references: Replies, trust: Weights | None) -> tuple[str, ...]:
+    """The note that says whose references are not `trusted`; none where all are."""
+    kept = trusted(references, trust)
+    gone = dict.fromkeys(one.agent or "one proposal" for one in references if one not in kept)
+    return (f"sifted: {', '.join(gone)} is not trusted",) if gone else ()
+
+
+def worth_asking(members: Sequence[Member], trust: Weights | None) -> list[Member]:
+    """The members without agents whose word is worth nothing."""
+    return [one for one in members if trust is None or not isinstance(one, Agent) or trust.weight(one.name) > 0]
 
 
 def distinct(references: Replies) -> Replies:
@@ -134,30 +152,26 @@ def _copied(place: int, bags: Sequence[Counter[str]], often: Counter[str], among
 
 
 def outsider(references: Replies) -> Reply | None:
-    """The one reference that is like none of the others, where these are alike among themselves; None where there is no such one.
+    """The one long reference that is like no other long one, where these are alike among themselves; None where there is none.
 
-    An honest panel loses nobody for nothing: one that differs from others that differ, too, stays, and so does one that gives
-    the same answer as any of them.
+    An honest panel loses nobody for nothing. Short texts share few words though they mean the same, so that they are not compared.
+    One that differs from others that differ, too, stays; so does one that gives the same answer as any of them, and one that
+    states another answer than they state: that is a vote, and no proof.
     """
-    if len(references) < FEWEST:
+    long = [one for one in references if len(one.text) >= LONG]
+    if len(long) < FEWEST:
         return None
-    bags, answers = [bag_of(one.text) for one in references], [answer_of(one.text) for one in references]
+    answers = [answer_of(one.text) for one in references]
+    states = [bool(stated(one.text)) for one in long]
+    bags = [bag_of(one.text) for one in long]
     alike = {pair: cosine(bags[pair[0]], bags[pair[1]]) for pair in combinations(range(len(bags)), 2)}
-    for place, one in enumerate(references):
-        if answers.count(answers[place]) > 1 or max(close for pair, close in alike.items() if place in pair) > FAR:
+    for place, one in enumerate(long):
+        dissents = states[place] and sum(states) > 1
+        if dissents or answers.count(answer_of(one.text)) > 1:
+            continue
+        if max(close for pair, close in alike.items() if place in pair) > FAR:
             continue
         others = [close for pair, close in alike.items() if place not in pair]
         if sum(others) / len(others) >= CLOSE:
             return one
     return None
-
-
-async def leave_one_out(combine: Combine, conversation: Conversation, references: Replies) -> dict[str, bool]:
-    """For each agent, whether the combined answer is another one without its proposal: on whom the answer hangs. One
-    combination for each reference, and one of all."""
-    whole = answer_of((await combine(conversation, references)).text)
-    hangs: dict[str, bool] = {}
-    for place, one in enumerate(references):
-        without = await combine(conversation, references[:place] + references[place + 1 :])
-        hangs[one.agent or str(place)] = answer_of(without.text) != whole
-    return hangs

@@ -14,6 +14,8 @@ from moa.core.prompts import KEEP, REFINE, display_order
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.layered import alone
 from moa.flows.members import Member, ask_members
+from moa.flows.sift import doubts, trusted
+from moa.flows.weigh import Weights
 
 
 async def sparse(
@@ -22,27 +24,32 @@ async def sparse(
     combine: Combine,
     judge: Agent,
     keep: int = 2,
+    trust: Weights | None = None,
     **rules: Any,
 ) -> Reply:
     """The answer of `layers`, each reading the `keep` proposals that the judge passes on; where it says stop, the rest is left out.
 
     With `keep` as wide as the layers the judge is never asked, and this is `layered`. Where the judge fails or cannot be read, all
-    proposals are passed on. `rules` are those of Ask.
+    proposals are passed on. Neither the judge nor a layer reads agents that `trust` gives no weight. `rules` are those of Ask.
     """
     references: Replies = ()
+    notes: dict[str, None] = {}
     failure, stopped = CallError("there are no proposers"), False
     for n, layer in enumerate(layers, 1):
         step = rules | {"label": f"layer {n}", "steps": len(layers) + 2 - n}
         try:
-            references = await ask_members(layer, conversation, references, REFINE if references else "", step)
+            said = await ask_members(layer, conversation, references, REFINE if references else "", step)
         except CallError as error:
             failure = error
             continue
+        references, notes = trusted(said, trust), notes | dict.fromkeys(doubts(said, trust))
         if len(references) > keep:
             references, stopped = await passed_on(judge, conversation, references, keep)
         if stopped:
             break
-    return await (combine(conversation, references) if references else alone(conversation, combine, failure))
+    if references:
+        return (await combine(conversation, references)).noted(*notes)
+    return await alone(conversation, combine, failure)
 
 
 async def passed_on(judge: Agent, conversation: Conversation, references: Replies, keep: int) -> tuple[Replies, bool]:

@@ -24,16 +24,17 @@ from moa.flows.fields import by_field
 from moa.flows.fusion import fusion
 from moa.flows.guard import anchored
 from moa.flows.layered import layered
+from moa.flows.leave_one_out import telling
 from moa.flows.medoid import medoid
 from moa.flows.members import Member
 from moa.flows.pool import Pool, pool
 from moa.flows.rank import Count, Way, rank
 from moa.flows.refine import refine
-from moa.flows.sift import sifted
+from moa.flows.sift import sifted, stays, worth_asking
 from moa.flows.sparse import sparse
 from moa.flows.tree import tree
-from moa.flows.vote import by_vote, vote
-from moa.flows.weigh import Weights
+from moa.flows.vote import by_vote, closing, vote
+from moa.flows.weigh import Weights, weighted
 
 MakeFlow: TypeAlias = Callable[[Conversation], Flow[Reply]]
 Shape: TypeAlias = Literal["layered", "sparse", "tree", "debate", "refine", "consortium"]
@@ -45,8 +46,9 @@ _DONE = {"select": "picked", "fusion": "written", "rank": "judged"}
 @dataclass(frozen=True, slots=True)
 class Judging:
     """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, how probabilities are pooled,
-    whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, and whom to trust (those
-    whose word is worth nothing are left out)."""
+    whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, whether the reply tells on
+    whom it hangs, and whom to trust (votes are
+    weighed by it; elsewhere those whose word is worth nothing are left out)."""
 
     judges: tuple[Agent, ...] = ()
     way: Way = "pairwise"
@@ -55,6 +57,7 @@ class Judging:
     pool: Pool = Pool()
     anchor: bool = False
     sift: bool = False
+    leave_one_out: bool = False
     trust: Weights | None = None
 
 
@@ -84,7 +87,7 @@ def combiner(
     judging = judging or Judging()
     judges = judges_of(judging, aggregator)
     if how == "vote":
-        return by_vote(kind)
+        return by_vote(kind) if judging.trust is None else weighted(judging.trust, kind)
     if how == "fields":
         return by_field()
     if how == "medoid":
@@ -96,17 +99,17 @@ def combiner(
             raise ConfigError('verify: combine = "best" needs to know what a right answer looks like')
         return best_of(judging.verifier, kind)
     if how == "rank" and judges:
-        return rank(judges, judging.way, judging.count)
+        return rank(judges, judging.way, judging.count, kind)
     if aggregator is None:
         raise ConfigError(f'aggregator: one is needed for combine = "{how}"; {", ".join(ASK_NOBODY)} do without')
     if how == "synthesise":
-        return synthesise(aggregator, window)
+        return synthesise(aggregator, window, kind)
     if how == "council" and judges:
         return council(judges, aggregator)
     if how in ("select", "fusion", "rank") and not isinstance(aggregator, Agent):
         raise ConfigError(f"aggregator: {how} is {_DONE[how]} by an agent, not a mixture")
     if how in ("select", "fusion") and isinstance(aggregator, Agent):
-        return select(aggregator) if how == "select" else fusion(aggregator, judges[0])
+        return select(aggregator, kind) if how == "select" else fusion(aggregator, judges[0], kind)
     known = '"synthesise", "select", "rank", "council", "fusion" (these by agents), "vote", "fields", "medoid", "best", "pool"'
     raise ConfigError(f"combine: {how!r} is none of {known}")
 
@@ -129,7 +132,7 @@ def topology(
     layout: Layout | None = None,
     judging: Judging | None = None,
 ) -> MakeFlow:
-    """The flow of `layers`, under the rules of Ask; a vote over one layer of agents stops asking as soon as it is decided.
+    """The flow of `layers`, under the rules of Ask; a vote of agents stops asking as soon as it is decided.
 
     Where they are rounds of the same members ("debate", "refine", "consortium"), there are as many as layers.
 
@@ -146,23 +149,32 @@ def topology(
     if window is not None and (not isinstance(window, int) or window < 2 or how != "synthesise"):
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
     if how == "council" and not judging.judges:
-        judging = replace(judging, judges=tuple(member for member in layers[0] if isinstance(member, Agent)))
-    plain = layout == Layout() and not judging.anchor and not judging.sift and judging.trust is None
+        peers = worth_asking(layers[0], judging.trust) or layers[0]
+        judging = replace(judging, judges=tuple(member for member in peers if isinstance(member, Agent)))
+    plain = layout == Layout() and not judging.anchor and not judging.sift and not judging.leave_one_out
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
-        return partial(vote, agents=agents, kind=kind)
+        return partial(vote, agents=agents, kind=kind, weights=judging.trust)
     if layout.batch:
-        if how != "vote" or layers != [agents] or need is not None or least != 1 or judging.anchor or judging.sift:
+        if how != "vote" or layers != [agents] or need is not None or least != 1 or judging != Judging():
             raise ConfigError("batch: only a plain vote of one layer of agents is taken a few at a time")
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
-    if (
-        judging.sift or judging.trust or not (callable(how) or how in ASK_NOBODY)
-    ):  # who reads all is not to be crowded out
-        combine = sifted(combine, outliers=judging.sift, trust=judging.trust)
     if judging.anchor:
-        combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
-    rules = {"need": need, "grace": grace, "least": least}
+        combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier, kind)
+    reads = not (callable(how) or how in ASK_NOBODY)  # who reads all is not to be crowded out
+    trust = None if how == "vote" else judging.trust  # a vote weighs all
+    if judging.sift or trust or reads:  # outermost, so that who is left out is no anchor either
+        combine = sifted(combine, outliers=judging.sift, trust=trust)
+    if judging.leave_one_out:
+        if layout.shape in ("tree", "refine"):
+            raise ConfigError(f'leave_one_out: topology = "{layout.shape}" combines more than once; leave it out')
+        combine = telling(combine, kind)
+    rules: dict[str, Any] = {"need": need, "grace": grace, "least": least}
+    alone = layout.shape == "layered" and not layout.residual and all(isinstance(one, Agent) for one in layers[-1])
+    all_heard = need is not None or judging.anchor or judging.leave_one_out
+    if how == "vote" and alone and not all_heard:
+        rules["until"] = closing(kind, judging.trust, least, *([stays] if judging.sift else []))
     return _laid_out(layout, layers, aggregator, combine, kind, judging, rules)
 
 
@@ -175,34 +187,50 @@ def _laid_out(
     judging: Judging,
     rules: dict[str, Any],
 ) -> MakeFlow:
-    shape, first, rounds = layout.shape, layers[0], len(layers)
+    shape, first, rounds, trust = layout.shape, layers[0], len(layers), judging.trust
     if shape == "layered":
-        return partial(layered, layers=layers, combine=combine, residual=layout.residual, **rules)
+        return partial(layered, layers=layers, combine=combine, residual=layout.residual, trust=trust, **rules)
     if shape == "sparse":
         judge = _judge(judging, aggregator, "topology")
-        return partial(sparse, layers=layers, combine=combine, judge=judge, keep=layout.keep, **rules)
+        return partial(sparse, layers=layers, combine=combine, judge=judge, keep=layout.keep, trust=trust, **rules)
     if any(layer != first for layer in layers):
         raise ConfigError(f'layers: topology = "{shape}" asks the same members in every round; write them as proposers')
     if shape == "tree":
         if rounds > 1:
             raise ConfigError('rounds: topology = "tree" has one layer, in groups')
         groups = [first[at : at + layout.group] for at in range(0, len(first), layout.group)]
-        return partial(tree, groups=groups, combine=combine, **rules)
+        heard = [
+            group for group in groups if worth_asking(group, trust)
+        ]  # what a group says has no one author any more
+        return partial(tree, groups=heard or groups, combine=combine, **rules)
     if shape == "consortium":
         comparable(first, "proposers")
         return partial(
-            consortium, members=first, combine=combine, confidence=layout.confidence, rounds=rounds, kind=kind, **rules
+            consortium,
+            members=first,
+            combine=combine,
+            confidence=layout.confidence,
+            rounds=rounds,
+            kind=kind,
+            trust=trust,
+            **rules,
         )
     if shape == "debate":
         agents = [member for member in first if isinstance(member, Agent)]
         if len(agents) < len(first):
             raise ConfigError('proposers: topology = "debate" is among agents; one of them is a mixture')
-        return partial(debate, agents=agents, combine=combine, rounds=rounds, kind=kind, **rules)
-    author = first[0] if len(first) == 1 else partial(layered, layers=[first], combine=combine, **rules)
+        return partial(debate, agents=agents, combine=combine, rounds=rounds, kind=kind, trust=trust, **rules)
+    author = first[0] if len(first) == 1 else partial(layered, layers=[first], combine=combine, trust=trust, **rules)
     reviser = aggregator if isinstance(aggregator, Agent) else first[0]
     if not isinstance(reviser, Agent):
         raise ConfigError('aggregator: topology = "refine" needs an agent that revises the answer')
-    return partial(refine, author=author, reviser=reviser, critic=_judge(judging, reviser, "topology"), rounds=rounds)
+    critic = _judge(judging, reviser, "topology")
+    guard = partial(
+        anchored, judge=critic, verifier=judging.verifier, kind=kind, old="the answer before", new="the revision"
+    )
+    return partial(
+        refine, author=author, reviser=reviser, critic=critic, rounds=rounds, guard=guard if judging.anchor else None
+    )
 
 
 def _judge(judging: Judging, aggregator: Member | None, what: str) -> Agent:

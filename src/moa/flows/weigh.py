@@ -30,6 +30,11 @@ class Weights:
         """What an agent's vote is worth on a question of that category; never less than nothing."""
         return max(self.of.get(agent, self.other) + self.more.get(category, {}).get(agent, 0.0), 0.0)
 
+    def within(self, category: str) -> Weights:
+        """What they are worth on questions of one category."""
+        named = {**self.of, **self.more.get(category, {})}
+        return Weights({agent: self.weight(agent, category) for agent in named}, other=self.other)
+
 
 def weighted(weights: Weights, kind: Kind = "auto", category: Category = lambda conversation: "") -> Combine:
     """Voting as an aggregator, by weight: the reply whose answer weighs most. It asks nothing more."""

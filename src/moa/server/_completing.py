@@ -33,7 +33,7 @@ def completion(asked: Asked, answered: Answered) -> Json:
 
 def _told(asked: Asked, answered: Answered) -> Json:
     """The `moa` object of an answer."""
-    return {**metadata(answered.view, proposals=asked.options.proposals), **asked.echo}
+    return {**metadata(answered.view, asked), **asked.echo}
 
 
 class Spoken:

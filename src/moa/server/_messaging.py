@@ -27,7 +27,7 @@ def message(asked: Asked, answered: Answered) -> Json:
         "content": [*_content(reply)],
         "stop_reason": stop_reason(reply),
         "usage": usage_of(reply.usage),
-        "moa": metadata(answered.view, proposals=asked.options.proposals),
+        "moa": metadata(answered.view, asked),
     }
 
 
@@ -131,7 +131,7 @@ class Speech:
             if place not in self._begun:  # the host did not stream it
                 rest.append(self._say(place, Delta(call.arguments, "tool", 1, True, place, call.id, call.name)))
         end = {"stop_reason": stop_reason(reply), "stop_sequence": None}
-        told = metadata(answered.view, proposals=self._asked.options.proposals)
+        told = metadata(answered.view, self._asked)
         last = _event("message_delta", delta=end, usage=usage_of(reply.usage), moa=told)
         return b"".join((*rest, self._stop(), last, _event("message_stop")))
 

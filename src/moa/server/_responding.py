@@ -232,7 +232,7 @@ def _ended(head: Json, items: list[_Item], asked: Asked, answered: Answered) -> 
         "incomplete_details": {"reason": why} if status == "incomplete" else None,
         "output": [item.told() for item in items],
         "usage": _usage(answered.reply.usage),
-        "moa": {**head.get("moa", {}), **metadata(view, proposals=asked.options.proposals)},
+        "moa": {**head.get("moa", {}), **metadata(view, asked)},
     }
 
 

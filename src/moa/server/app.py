@@ -8,8 +8,10 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from moa.config.flows import kind_of
 from moa.core.errors import ConfigError, StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
@@ -168,7 +170,7 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> b
         asking.model = asked.model
         _check_allowed(state, asking.key, asked)
         mixture = state.catalogue.background(asked) if is_background(asked) else state.catalogue.asked(asked)
-        asked = with_parts(asked)
+        asked = replace(with_parts(asked), kind=kind_of(state.catalogue.rig.config, mixture.name))
         whole_one = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
     except (ClientGone, asyncio.CancelledError):
         raise

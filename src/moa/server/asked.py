@@ -18,6 +18,7 @@ from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampli
 from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
 from moa.flows.agreement import agreement_of
+from moa.flows.answers import Kind
 from moa.flows.modes import Mode
 from moa.server.refusals import Rejection
 from moa.server.seen import seen
@@ -89,6 +90,8 @@ class Asked:
     options: Options = Options()
     echo: Mapping[str, Any] = field(default_factory=dict)
     """What the protocol gives back as it came."""
+    kind: Kind = "auto"
+    """Of what kind the answers of its mixture are."""
 
 
 @quickly_made
@@ -240,7 +243,7 @@ IMAGE_ADDRESS = re.compile(r"^(https://|data:image/(png|jpe?g|gif|webp);base64,)
 """Where an image may lie: in the request, or where a provider may fetch it."""
 
 
-def metadata(view: View, *, proposals: bool) -> dict[str, Any]:
+def metadata(view: View, asked: Asked) -> dict[str, Any]:
     """The `moa` object of an answer: who took part, who failed and why, what it took."""
     from moa.core.money import by_role
 
@@ -261,9 +264,9 @@ def metadata(view: View, *, proposals: bool) -> dict[str, Any]:
         "agents": [_agent(call) for call in view.calls],
         "notes": list(view.notes),
     }
-    if agreed := agreement_of(view):
+    if agreed := agreement_of(view, asked.kind):
         told["agreement"] = asdict(agreed)
-    if proposals:
+    if asked.options.proposals:
         told["proposals"] = [
             {"agent": call.agent, "model": call.model, "text": call.text}
             | ({"saw": list(call.saw)} if call.saw else {})

@@ -1,0 +1,82 @@
+"""Who is worth nothing is read by nobody, wherever references pass on: between layers, in rounds, by judges, in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from moa.core.agents import Agent
+from moa.core.flow import Played, play
+from moa.core.types import Call, Reply, user
+from moa.flows.topology import Judging, Layout, topology
+from moa.flows.weigh import Weights
+
+QUESTION = (user("What is 2 + 2?"),)
+TRUST = Judging(trust=Weights({"liar": 0.0}))
+PANEL = [Agent(f"x:{name}", name=name) for name in ("a", "b", "liar", "c")]
+AGG = Agent("x:agg", name="agg")
+NOTE = "sifted: liar is not trusted"
+
+
+def differing() -> Callable[[Call], str]:
+    """Everybody says something else each time, and a judge keeps the first three of those it is shown."""
+    number = iter(range(1000))
+    return lambda call: "Keep: 1, 2, 3" if call.role == "judge" else f"{call.agent} {next(number)}"
+
+
+def played(layout: Layout, how: str, layers: int = 2) -> Played[Reply]:
+    made = topology([PANEL] * layers, None if how == "vote" else AGG, how, layout=layout, judging=TRUST)
+    return play(made(QUESTION), differing())
+
+
+@pytest.mark.parametrize(
+    ("layout", "how"),
+    [
+        (Layout(), "synthesise"),
+        (Layout(residual=True), "synthesise"),
+        (Layout(), "vote"),
+        (Layout("sparse", keep=2), "synthesise"),
+        (Layout("debate"), "synthesise"),
+        (Layout("debate"), "vote"),
+        (Layout("consortium"), "synthesise"),
+        (Layout("consortium", confidence=1.0), "select"),
+    ],
+)
+def test_nobody_reads_who_is_worth_nothing_and_the_reply_says_so(layout: Layout, how: str) -> None:
+    found = played(layout, how)
+    read = [one.agent for ask in found.asked for call in ask.calls for one in call.references]
+    assert {"a", "b", "c"} <= set(read)
+    assert "liar" not in read
+    assert found.answer.notes.count(NOTE) == 1
+
+
+def test_all_are_read_where_nobody_is_worth_anything() -> None:
+    nobody = Judging(trust=Weights({}, other=0.0))
+    for layout in (Layout(), Layout("debate"), Layout("consortium"), Layout("sparse", keep=4)):
+        found = play(topology([PANEL] * 2, AGG, "synthesise", layout=layout, judging=nobody)(QUESTION), differing())
+        assert {one.agent for one in found.asked[1].calls[0].references} >= {"liar"}
+        assert found.answer.notes[:1] != (NOTE,)
+
+
+def test_a_debate_does_not_wait_for_who_is_worth_nothing_to_agree() -> None:
+    made = topology([PANEL] * 3, None, "vote", layout=Layout("debate"), judging=TRUST)
+    assert len(play(made(QUESTION), lambda call: "5" if call.agent == "liar" else "4").asked) == 1
+
+
+def test_a_consortium_measures_the_agreement_of_those_it_trusts() -> None:
+    made = topology([PANEL] * 3, AGG, "synthesise", layout=Layout("consortium", confidence=1.0), judging=TRUST)
+    asked = play(made(QUESTION), lambda call: "5" if call.agent == "liar" else "4").asked
+    assert [ask.label for ask in asked] == ["round 1", "aggregate"]
+
+
+def test_a_group_of_a_tree_that_is_worth_nothing_is_not_asked() -> None:
+    liars = [Agent(f"x:{name}", name=name) for name in ("liar", "liar")]
+    layout = Layout("tree", group=2)
+    made = topology([[*PANEL[:2], *liars, PANEL[3]]], AGG, "synthesise", layout=layout, judging=TRUST)
+    assert "liar" not in {call.agent for ask in play(made(QUESTION), differing()).asked for call in ask.calls}
+
+
+def test_who_is_worth_nothing_is_no_peer_of_a_council() -> None:
+    asked = play(topology([PANEL], AGG, "council", judging=TRUST)(QUESTION), differing()).asked
+    assert [call.agent for call in asked[1].calls] == ["a", "b", "c"]
