@@ -9,8 +9,9 @@ import pytest
 from moa.core.errors import NotEnoughReplies
 from moa.core.flow import play
 from moa.core.types import Reply, user
+from moa.flows.chance import probability_of
 from moa.flows.fields import by_field, merged
-from moa.flows.pool import EDGE, Pool, logit, pool, probability_of, sigmoid
+from moa.flows.pool import EDGE, Pool, logit, pool, sigmoid
 
 QUESTION = (user("Fill in the form."),)
 
@@ -38,11 +39,18 @@ def test_without_any_object_the_most_frequent_answer_stands_in_and_it_is_said() 
     ("text", "probability"),
     [
         ("Answer: 0.7", 0.7), ("I'd say 70 %.", 0.7), ('{"probability": 0.25}', 0.25), ('{"score": 1}', 1.0), ("0.4", 0.4),
-        ("1", 1.0), ("The chance is .35 at most", 0.35), ("between 20% and 30%", 0.3), ("Answer: 7", None), ("no number", None),
-        ("150 %", None), ('{"p": true}', None), ("in 2026 there were 12", None),
+        ("1", 1.0), ("The chance is .35 at most", 0.35), ("Answer: 7", None), ("no number", None), ("Answer: 1e-3", 0.001),
+        ("150 %", None), ('{"p": true}', None), ("in 2026 there were 12", None), ("Answer: 73 percent", 0.73),
+        ("Answer: 0.2 (confidence 95 %)", 0.2), ("Risk reduced by 30 %. Probability: 0.9", 0.9), ("Probability: 0,73", 0.73),
+        ("The probability of rain is about **70 %**", 0.7), ("There is a 70% chance of rain.", 0.7), ("\\boxed{0.7}", 0.7),
+        ("Thinking: 12 of 40.\n\n**0.3**", 0.3), ("Probability (0 to 1): 0.7", 0.7), ("Answer: yes\nProbability: 0.9", 0.9),
+        ('```json\n{"probability": 0.3, "n": 1}\n```', 0.3), ('It is {"p": "70 %"}.', 0.7), ('{"probability": 73}', None),
+        ("There is 1 finding, and I cannot tell.", None), ("I am 100% unsure.", None), ("No idea, 0 evidence", None),
+        ("Answer: 1 of 5 findings", None), ("probability between 0.2 and 0.3", None), ("Answer: 0.2 to 0.3", None),
+        ("Answer: 1,000", None), ("Findings:\n1", None), ("Risk reduced by 30 %.", None), ("1 in 5", None),
     ],
 )  # fmt: skip
-def test_a_probability_is_read_where_one_is_stated(text: str, probability: float | None) -> None:
+def test_a_probability_is_read_where_one_is_stated_and_nowhere_else(text: str, probability: float | None) -> None:
     assert probability_of(text) == probability
 
 

@@ -3,9 +3,7 @@ and Zidek 1986; pools are under-confident unless recalibrated: Ranjan and Gneiti
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -13,13 +11,11 @@ from typing import Literal, TypeAlias
 from moa.core.errors import NotEnoughReplies
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.chance import probability_of
 
 PoolKind: TypeAlias = Literal["linear", "log"]
 EDGE = 0.001
 """Nobody is surer than this away from 0 and 1: one agent that says 1 would outvote all."""
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_LABELLED = re.compile(r"(?i)\b(?:answer|probability|chance)[\s:=*]*(?:is[\s:=*]*)?(\d*\.?\d+)(?!\s*[%\d])")
-_FRACTION = re.compile(r"(?<![\d.])(0?\.\d+|0|1|[01]\.0+)(?![\d.%])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +70,3 @@ def pool(how: Pool) -> Combine:
         return reply.noted(f"abstained: {', '.join(silent)}") if silent else reply
 
     return combine
-
-
-def probability_of(text: str) -> float | None:
-    """The probability a text states: in JSON ("probability", "score" or "p"), after "Answer:", as per cent, or as a fraction;
-    None where there is none between 0 and 1."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if isinstance(value, dict):
-        value = next(
-            (value[name] for name in ("probability", "score", "p") if isinstance(value.get(name), int | float)), None
-        )
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if 0 <= value <= 1 else None
-    for pattern, scale in ((_PERCENT, 100.0), (_LABELLED, 1.0), (_FRACTION, 1.0)):
-        if found := pattern.findall(text):
-            figure = float(found[-1]) / scale
-            return figure if 0 <= figure <= 1 else None
-    return None
