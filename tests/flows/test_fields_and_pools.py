@@ -56,23 +56,28 @@ def test_a_probability_is_read_where_one_is_stated_and_nowhere_else(text: str, p
 
 def test_the_log_pool_is_the_mean_of_logits_and_the_linear_one_of_probabilities() -> None:
     said = {"a": 0.9, "b": 0.6}
-    assert Pool("linear").pooled(said) == pytest.approx(0.75)
-    assert Pool("log").pooled(said) == pytest.approx(sigmoid((logit(0.9) + logit(0.6)) / 2))
-    assert Pool("log", slope=2.0, intercept=-0.5).pooled({"a": 0.8}) == pytest.approx(sigmoid(2 * logit(0.8) - 0.5))
-    assert Pool("log", {"a": 3.0}).pooled(said) == pytest.approx(sigmoid((3 * logit(0.9) + logit(0.6)) / 4))
+    assert Pool("linear").pooled(said.items()) == pytest.approx(0.75)
+    assert Pool("log").pooled(said.items()) == pytest.approx(sigmoid((logit(0.9) + logit(0.6)) / 2))
+    assert Pool("log", slope=2.0, intercept=-0.5).pooled({"a": 0.8}.items()) == pytest.approx(sigmoid(2 * logit(0.8) - 0.5))
+    assert Pool("log", {"a": 3.0}).pooled(said.items()) == pytest.approx(sigmoid((3 * logit(0.9) + logit(0.6)) / 4))
 
 
 @pytest.mark.parametrize("kind", ["linear", "log"])
 def test_who_abstains_is_not_counted_as_neutral(kind: str) -> None:
     how = Pool(kind)  # type: ignore[arg-type]
-    assert how.pooled({"a": 0.9, "b": None}) == how.pooled({"a": 0.9}) == pytest.approx(0.9)
-    assert how.pooled({"a": 0.9, "b": 0.5}) != how.pooled({"a": 0.9, "b": None})
-    assert how.pooled({"a": None}) is None
-    assert Pool("log", {"a": 0.0}).pooled({"a": 0.9}) is None
+    assert how.pooled({"a": 0.9, "b": None}.items()) == how.pooled({"a": 0.9}.items()) == pytest.approx(0.9)
+    assert how.pooled({"a": 0.9, "b": 0.5}.items()) != how.pooled({"a": 0.9, "b": None}.items())
+    assert how.pooled({"a": None}.items()) is None
+    assert Pool("log", {"a": 0.0}).pooled({"a": 0.9}.items()) is None
+
+
+def test_each_sample_of_one_agent_is_a_voice() -> None:
+    replies = tuple(Reply(f"Answer: {chance}", agent="a") for chance in (0.9, 0.9, 0.1))
+    assert play(pool(Pool("linear"))(QUESTION, replies), []).answer.text == "Answer: 0.6333"
 
 
 def test_nobody_is_so_sure_that_it_outvotes_all() -> None:
-    assert Pool("log").pooled({"a": 1.0}) == pytest.approx(1 - EDGE)
+    assert Pool("log").pooled({"a": 1.0}.items()) == pytest.approx(1 - EDGE)
 
 
 def test_pooling_answers_with_a_figure_and_names_who_abstained() -> None:

@@ -4,7 +4,7 @@ and Zidek 1986; pools are under-confident unless recalibrated: Ranjan and Gneiti
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -28,10 +28,10 @@ class Pool:
     slope: float = 1.0
     intercept: float = 0.0
 
-    def pooled(self, said: Mapping[str, float | None]) -> float | None:
-        """The probability that agents' probabilities come to. Who says none abstains, and is not counted as neutral; None
+    def pooled(self, said: Iterable[tuple[str, float | None]]) -> float | None:
+        """The probability that agents' probabilities come to; one that is asked more than once has as many voices. Who says none abstains, and is not counted as neutral; None
         where all do, or where nobody who spoke weighs anything."""
-        spoken = [(self.weights.get(agent, 1.0), one) for agent, one in said.items() if one is not None]
+        spoken = [(self.weights.get(agent, 1.0), one) for agent, one in said if one is not None]
         total = sum(weight for weight, _ in spoken)
         if not spoken or total <= 0:
             return None
@@ -54,18 +54,18 @@ def sigmoid(value: float) -> float:
 
 
 def pool(how: Pool) -> Combine:
-    """The pooled probability as the answer, "Answer: 0.73"; agents are told apart by name. No call is made.
+    """The pooled probability as the answer, "Answer: 0.73"; weights go by the agents' names. No call is made.
 
     Raises (from the flow):
         NotEnoughReplies: no proposal holds a probability.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
-        said = {reference.agent: probability_of(reference.text) for reference in references}
+        said = [(reference.agent, probability_of(reference.text)) for reference in references]
         figure = how.pooled(said)
         if figure is None:
             raise NotEnoughReplies(0, 1, label="pool")
-        silent = [agent for agent, one in said.items() if one is None]
+        silent = [agent for agent, one in said if one is None]
         reply = Reply(f"Answer: {figure:.4g}", agent="pool")
         return reply.noted(f"abstained: {', '.join(silent)}") if silent else reply
 
