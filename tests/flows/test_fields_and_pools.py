@@ -58,7 +58,9 @@ def test_the_log_pool_is_the_mean_of_logits_and_the_linear_one_of_probabilities(
     said = {"a": 0.9, "b": 0.6}
     assert Pool("linear").pooled(said.items()) == pytest.approx(0.75)
     assert Pool("log").pooled(said.items()) == pytest.approx(sigmoid((logit(0.9) + logit(0.6)) / 2))
-    assert Pool("log", slope=2.0, intercept=-0.5).pooled({"a": 0.8}.items()) == pytest.approx(sigmoid(2 * logit(0.8) - 0.5))
+    assert Pool("log", slope=2.0, intercept=-0.5).pooled({"a": 0.8}.items()) == pytest.approx(
+        sigmoid(2 * logit(0.8) - 0.5)
+    )
     assert Pool("log", {"a": 3.0}).pooled(said.items()) == pytest.approx(sigmoid((3 * logit(0.9) + logit(0.6)) / 4))
 
 

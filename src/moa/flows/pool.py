@@ -29,8 +29,8 @@ class Pool:
     intercept: float = 0.0
 
     def pooled(self, said: Iterable[tuple[str, float | None]]) -> float | None:
-        """The probability that agents' probabilities come to; one that is asked more than once has as many voices. Who says none abstains, and is not counted as neutral; None
-        where all do, or where nobody who spoke weighs anything."""
+        """The probability that agents' probabilities come to; one that is asked more than once has as many voices. Who
+        says none abstains, and is not counted as neutral; None where all do, or where nobody who spoke weighs anything."""
         spoken = [(self.weights.get(agent, 1.0), one) for agent, one in said if one is not None]
         total = sum(weight for weight, _ in spoken)
         if not spoken or total <= 0:
