@@ -86,6 +86,10 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'aggregator = "agg"\nkeep = 2', 'keep is of topology = "sparse"'),
         (PANEL + 'aggregator = "agg"\nballots = "borda"', 'ballots is of combine = "rank"'),
         (PANEL + 'topology = "tree"\nrounds = 2\naggregator = "agg"', "tree"),
+        *(
+            (PANEL + f'topology = "tree"\ncombine = "{how}"', rf'topology: a "tree" .* combine = "{how}" makes none')
+            for how in ("vote", "pool", "fields", "medoid")
+        ),
         (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
         (PANEL + 'aggregator = "agg"\nfirst = ["a"]', "name several, or verify"),
         (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),

@@ -86,6 +86,14 @@ def test_a_group_that_fails_is_left_out_and_none_at_all_is_an_error() -> None:
         play(tree(QUESTION, [[A], [B]], by_vote()), [DOWN] * 5)
 
 
+def test_what_becomes_of_a_group_is_noted() -> None:
+    played = play(tree(QUESTION, [[A], [B], [C]], synthesise(AGG)), ["4", DOWN, DOWN, DOWN, "5", "five", "nine"])
+    assert (played.answer.text, [note.partition(" (")[0] for note in played.answer.notes]) == (
+        "nine",
+        ["group 1: fallback: the aggregator failed, this is a proposal", "group 2: it is left out"],
+    )
+
+
 def test_in_a_debate_each_reads_the_others_and_keeps_its_own_as_its_own() -> None:
     played = play(debate(QUESTION, [A, B, C], by_vote(), rounds=2), ["4", "5", "6", "4", "4", "6"])
     second = played.asked[1]

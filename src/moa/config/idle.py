@@ -27,6 +27,11 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
             'verify is of combine = "best", a guard, first or a mode ("auto", or "full" where callers may say auto); name one',
         ),
         (
+            spec.topology == "tree" and spec.combine in ASK_NOBODY,
+            f'topology: a "tree" fuses each group by a call, and combine = "{spec.combine}" makes none; leave topology out, so '
+            "that all proposals count",
+        ),
+        (
             spec.judges and spec.combine in ASK_NOBODY and not judged,
             f'judges: combine = "{spec.combine}" asks nobody, so there is nothing that they judge; leave them out',
         ),
