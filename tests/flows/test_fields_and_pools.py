@@ -22,8 +22,12 @@ def test_each_field_is_voted_on_by_itself() -> None:
     assert json.loads(reply.text) == {"name": "Ann", "age": 32}
 
 
-def test_who_lacks_a_field_abstains_and_one_that_few_have_is_left_out() -> None:
-    assert merged([{"a": None}, {"a": 2}, {"a": 2}, {"b": 9}]) == {"a": 2}
+def test_who_lacks_a_field_abstains_there_and_counts_for_nothing() -> None:
+    assert merged([{"a": None}, {"a": 2}, {"a": 3}, {"a": 3}]) == {"a": 3}
+    assert merged([{"image": 1}, {"labs": 2}, {"history": 3}]) == {"image": 1, "labs": 2, "history": 3}
+    assert merged([{"x": "old"}, {"x": None}, {"x": None}]) == {"x": "old"}
+    assert merged([{"x": None}, {"x": None}, {}]) == {"x": None}
+    assert merged([{"n": [1]}, {"n": [2]}, {"n": [2.0]}]) == {"n": [2]}
     assert merged([{"a": {"x": 1, "y": 2}}, {"a": {"x": 1, "y": 3}}, {"a": {"x": 5, "y": 3}}]) == {
         "a": {"x": 1, "y": 3}
     }
