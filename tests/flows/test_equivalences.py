@@ -75,6 +75,19 @@ def test_sparse_layers_that_keep_all_are_layers(layers: list[list[Agent]]) -> No
     )
 
 
+def test_so_they_are_where_some_are_copies() -> None:
+    def copying(call: Call) -> str:
+        return "one and the same words, again and again " * 9 if call.agent in ("x:a", "x:b") else said(call)
+
+    layers = [PANEL, PANEL]
+    one = play(sparse(QUESTION, layers, synthesise(AGGREGATOR), B, keep=4), copying)
+    other = play(layered(QUESTION, layers, synthesise(AGGREGATOR)), copying)
+    assert one.answer == other.answer
+    assert [[call.key for call in ask.calls] for ask in one.asked] == [
+        [call.key for call in ask.calls] for ask in other.asked
+    ]
+
+
 def test_a_tree_of_one_group_is_a_layer() -> None:
     same(tree(QUESTION, [PANEL], synthesise(AGGREGATOR)), layered(QUESTION, [PANEL], synthesise(AGGREGATOR)))
 
