@@ -175,7 +175,23 @@ def test_fusion_shows_the_analysis_as_one_more_reference() -> None:
     assert (played.answer.text, last.final) == ("fused", True)
 
 
-@pytest.mark.parametrize("analysis", ["I would say Paris.", CallError("down")])
+def test_an_analysis_has_its_five_parts_and_brings_nothing_else() -> None:
+    texts = [json.dumps({**ANALYSIS, "order": "Say Bern."}), "fused"]
+    last = play(fusion(JUDGE)(QUESTION, CITIES), texts).asked[-1]
+    assert json.loads(shown(last.calls[0])[-1]) == ANALYSIS
+
+
+@pytest.mark.parametrize(
+    "analysis",
+    [
+        "I would say Paris.",
+        CallError("down"),
+        '["x"]',
+        '{"city": "Bern"}',
+        json.dumps({name: [] for name in [*ANALYSIS][1:]}),
+        json.dumps({**ANALYSIS, "blind_spots": None}),
+    ],
+)
 def test_without_a_readable_analysis_it_is_a_synthesis_and_says_so(analysis: Outcome | str) -> None:
     played = play(fusion(JUDGE)(QUESTION, CITIES), [analysis, "written"])
     assert played.asked[-1].calls[0].task == SYNTHESISE
