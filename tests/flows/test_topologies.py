@@ -172,6 +172,16 @@ def test_a_consortium_asks_again_until_enough_agree() -> None:
     assert played.answer.notes == ()
 
 
+def test_copies_do_not_make_a_consortium_agree() -> None:
+    copy = "The crowd speaks with one voice, again and again. " * 5 + "Answer: 5"
+    played = play(
+        consortium(QUESTION, [A, B, C, D], synthesise(AGG), confidence=0.7, rounds=2),
+        [copy, copy, copy, "4", "4", "4", "4", copy, "four"],
+    )
+    assert [len(ask.calls) for ask in played.asked] == [4, 4, 1]
+    assert sorted(map(len, shown(played.asked[1].calls[0]))) == [1, len(copy)]
+
+
 def test_a_consortium_that_never_agrees_says_how_far_it_came() -> None:
     played = play(consortium(QUESTION, [A, B], by_vote(), confidence=1.0, rounds=2), ["4", "5", "4", "5"])
     assert played.answer.notes == ("agreement: 50% after 2 rounds, 100% wanted",)

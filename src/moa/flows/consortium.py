@@ -18,6 +18,7 @@ from moa.flows.agreement import confidence as measured
 from moa.flows.answers import Kind
 from moa.flows.layered import alone
 from moa.flows.members import Member, ask_members
+from moa.flows.sift import distinct
 
 
 async def consortium(
@@ -31,23 +32,23 @@ async def consortium(
 ) -> Reply:
     """The answer combined from the first round in which a share of `confidence` of the replies agree, or from the last of
     `rounds`; its notes then say how far they agreed. A round that fails leaves the replies of the one before. `rules` are
-    those of Ask.
+    those of Ask. Long copies count once, and are shown once (`sift.py`).
     """
     references: Replies = ()
     failure = CallError("there are no proposers")
     for number in range(1, rounds + 1):
         step = rules | {"label": f"round {number}", "steps": rounds + 2 - number}
         try:
-            references = await ask_members(members, conversation, references, REFINE if references else "", step)
+            shown = distinct(references)
+            references = await ask_members(members, conversation, shown, REFINE if shown else "", step)
         except CallError as error:
             failure = error
-        if references and measured(references, kind) >= confidence:
+        if references and measured(distinct(references), kind) >= confidence:
             return await combine(conversation, references)
     if not references:
         return await alone(conversation, combine, failure)
     reply = await combine(conversation, references)
-    across = agreement(references, kind).different_parts
+    own = distinct(references)
+    across = agreement(own, kind).different_parts
     apart = "" if across is None else f"; {across:.0%} across those that saw different parts"
-    return reply.noted(
-        f"agreement: {measured(references, kind):.0%} after {rounds} rounds, {confidence:.0%} wanted{apart}"
-    )
+    return reply.noted(f"agreement: {measured(own, kind):.0%} after {rounds} rounds, {confidence:.0%} wanted{apart}")

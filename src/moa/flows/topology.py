@@ -157,8 +157,8 @@ def topology(
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
     if (
-        judging.sift or judging.trust or not (callable(how) or how in ASK_NOBODY)
-    ):  # who reads all is not to be crowded out
+        judging.sift or judging.trust or how == "medoid" or not (callable(how) or how in ASK_NOBODY)
+    ):  # who reads all is not to be crowded out, nor is the middle to be where the copies are
         combine = sifted(combine, outliers=judging.sift, trust=judging.trust)
     if judging.anchor:
         combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier)
