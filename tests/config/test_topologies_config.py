@@ -19,6 +19,9 @@ PANEL = 'proposers = ["a", "b", "c"]\n'
 QUESTION = (user("Which city?"),)
 
 
+NOT_THE_PAPERS = ('combine = "vote"', 'combine = "select"\naggregator = "agg"', 'guard = "anchor"\naggregator = "agg"')
+
+
 def config(folder: Path, mixture: str) -> Config:
     (folder / "moa.toml").write_text(f"{AGENTS}[mixtures.m]\n{mixture}")
     return load({"HOME": str(folder)}, folder=folder)
@@ -90,6 +93,7 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
             (PANEL + f'topology = "tree"\ncombine = "{how}"', rf'topology: a "tree" .* combine = "{how}" makes none')
             for how in ("vote", "pool", "fields", "medoid")
         ),
+        *((PANEL + f'prompt = "paper"\n{rest}', r'prompt: "paper" is how plain layers') for rest in NOT_THE_PAPERS),
         (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
         (PANEL + 'aggregator = "agg"\nfirst = ["a"]', "name several, or verify"),
         (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),

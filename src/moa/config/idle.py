@@ -9,10 +9,16 @@ from moa.flows.topology import ASK_NOBODY
 
 def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
     """What of a mixture would have no effect, and what to do; empty where all has."""
+    plain = spec.topology == "layered" and spec.combine == "synthesise" and not spec.guard and not spec.residual
     judged = spec.guard or spec.topology in ("sparse", "refine")
     categories = any(route.category is not None for route in spec.routes)
     sorted_by = categories or (spec.combine == "vote" and spec.weights)
     checks = (
+        (
+            spec.prompt and not plain,
+            'prompt: "paper" is how plain layers and an aggregator that synthesises read each other; it says nothing of judging, '
+            "voting and the like",
+        ),
         (
             categories and not spec.classifier,
             "routes: a category is told by a classifier; name its agent and its categories",

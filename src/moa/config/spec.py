@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from moa.config.checks import Gate, Verify
 from moa.config.idle import idle
 from moa.config.routes import Classifier, Route
 from moa.flows.adaptive import SURE
@@ -75,39 +76,6 @@ OF_TOPOLOGY = {"keep": "sparse", "group": "tree", "confidence": "consortium", "r
 """Settings that only one topology has."""
 
 
-class Verify(_Strict):
-    """What a right answer looks like, told by one of these: a regular expression that is found in it, a number from … to …, a JSON
-    schema (as text) that it obeys, or a function of yours ("package.module:function") that takes the text and returns a score, of
-    which 0 or less has failed."""
-
-    pattern: str | None = None
-    number: tuple[float | None, float | None] | None = None
-    schema_: str | None = Field(None, alias="schema")
-    function: str | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Verify:
-        given = [name for name in ("pattern", "number", "schema_", "function") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError("exactly one of pattern, number, schema and function says what a right answer looks like")
-        return self
-
-
-class Gate(_Strict):
-    """What must not leave in an answer. `secrets` name environment variables ("env:NAME"), whose values go out in no spelling;
-    an address leaves only where its host is among `hosts`, or the user named it."""
-
-    secrets: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-
-    @field_validator("secrets")
-    @classmethod
-    def _only_references(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(one.startswith("env:") for one in secrets):
-            raise ValueError('secrets are named, never written down: use "env:NAME"')
-        return secrets
-
-
 class Mixture(_Strict):
     """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
 
@@ -125,7 +93,7 @@ class Mixture(_Strict):
     and who stands far outside is left out. `first` answer before all others, and the mixture only where less than a share of
     `agree` of them agree, or their answer fails to `verify`. Of "sparse" layers `keep` proposals are passed on; a "tree" has groups
     of `group`; a "consortium" asks again until a share of `confidence` agrees. `ranking` and `ballots` are of combine = "rank",
-    `verify` of "best" and of the guard.
+    `verify` of "best" and of the guard. `prompt = "paper"` lays out what its agents read as the first Mixture-of-Agents did.
     """
 
     description: str = ""
@@ -139,6 +107,7 @@ class Mixture(_Strict):
     combine: Literal[
         "synthesise", "select", "rank", "council", "fusion", "vote", "fields", "medoid", "best", "pool"
     ] = "synthesise"
+    prompt: Literal["paper"] | None = None
     judges: tuple[str, ...] = ()
     ranking: Literal["pairwise", "listwise"] = "pairwise"
     ballots: Literal["copeland", "borda"] = "copeland"

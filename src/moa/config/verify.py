@@ -8,8 +8,8 @@ import re
 
 import msgspec
 
+from moa.config.checks import Verify
 from moa.config.schema import problem_of
-from moa.config.spec import Verify
 from moa.core.errors import ConfigError
 from moa.flows.best_of import matching, obeying, within
 from moa.flows.check import Verifier
