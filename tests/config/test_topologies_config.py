@@ -137,10 +137,11 @@ def test_votes_may_be_weighed_by_a_file(tmp_path: Path) -> None:
 
 
 def test_a_question_goes_where_the_first_route_says(tmp_path: Path) -> None:
-    routes = '[{ to = "b", code = true }, { to = "n", shorter = 10 }]'
+    routes = '[{ to = "b", code = true }, { to = "c", language = "de" }, { to = "n", shorter = 10 }]'
     mixture = PANEL + f'aggregator = "agg"\nroutes = {routes}\n[mixtures.n]\nproposers = ["a", "c"]\ncombine = "vote"'
     made = flow_of(config(tmp_path, mixture), "m")
-    for text, agents in (("```\nx = 1\n```", ["b"]), ("hi", ["a", "c"]), ("a longer question", ["a", "b", "c", "agg"])):
+    asked_of = {"```\nx = 1\n```": ["b"], "Was ist das?": ["c"], "hi": ["a", "c"], "a longer question": [*"abc", "agg"]}
+    for text, agents in asked_of.items():
         asked = play(made((user(text),)), lambda call: "4").asked
         assert [call.agent for ask in asked for call in ask.calls] == agents
 
