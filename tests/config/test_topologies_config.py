@@ -55,7 +55,7 @@ def steps(folder: Path, mixture: str) -> str:
         ('topology = "sparse"\nrounds = 2\nkeep = 3\naggregator = "agg"', "layer 1 x3, layer 2 x3, aggregate x1"),
         (
             'topology = "tree"\ngroup = 2\naggregator = "agg"',
-            "layer 1 x2, aggregate x1, layer 1 x1, aggregate x1, aggregate x1",
+            "group 1, layer 1 x2, group 2, layer 1 x1, group 1, aggregate x1, group 2, aggregate x1, aggregate x1",
         ),
         ('topology = "debate"\nrounds = 2\ncombine = "vote"', "round 1 x3, round 2 x3"),
         ('topology = "consortium"\nrounds = 2\naggregator = "agg"', "round 1 x3, round 2 x3, aggregate x1"),

@@ -4,10 +4,12 @@ arXiv 2512.18126)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from moa.core.errors import CallError
-from moa.core.flow import Combine, Fork, quiet
+from moa.core.flow import Ask, Combine, Fork, mapped, quiet
 from moa.core.types import Conversation, Reply
 from moa.flows.layered import alone, layered
 from moa.flows.members import Member
@@ -22,7 +24,10 @@ async def tree(conversation: Conversation, groups: Sequence[Sequence[Member]], c
     """
     if len(groups) == 1:
         return await layered(conversation, groups, combine, **rules)
-    flows = tuple(quiet(layered(conversation, [group], combine, **rules)) for group in groups)
+    flows = tuple(
+        mapped(quiet(layered(conversation, [group], combine, **rules)), partial(_labelled, n))
+        for n, group in enumerate(groups, 1)
+    )
     try:
         fused = await Fork(flows, label="groups", steps=2)
     except CallError as error:
@@ -30,6 +35,10 @@ async def tree(conversation: Conversation, groups: Sequence[Sequence[Member]], c
     reply = await combine(conversation, tuple(one for one in fused if isinstance(one, Reply)))
     notes = [f"group {n}: {note}" for n, one in enumerate(fused, 1) for note in _notes(one) if note not in reply.notes]
     return reply.noted(*notes)
+
+
+def _labelled(group: int, ask: Ask) -> Ask:
+    return replace(ask, label=f"group {group}, {ask.label}")
 
 
 def _notes(fused: Reply | CallError | None) -> tuple[str, ...]:
