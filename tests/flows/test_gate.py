@@ -121,6 +121,7 @@ def test_an_honest_answer_passes_as_it_is(text: str) -> None:
         "<iframe srcdoc=\"<p class='a'>Hello</p><img src='logo.png'>\"></iframe> and <img src=`logo`>",
         "client = OpenAI(api_key='sk-proj-your-api-key-here-000'); AKIAIOSFODNN7EXAMPLE; sk-xxxxxxxxxxxxxxxxxxxxxxxx1",
         "if '-----BEGIN RSA PRIVATE KEY-----' in text: it begins\n-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----",
         "from sk-learn-pipelines-2; task-0123456789abcdef01234567; hf_hub_download_all_the_files_of_2",
     ],
 )
