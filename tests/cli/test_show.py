@@ -33,6 +33,26 @@ def test_the_steps_the_calls_and_the_worst_cost_are_shown_and_nothing_is_sent(tm
     assert 2 * 2 * 4096 * 2e-6 < told["worst_cost"] < 0.05, "every call twice, at its longest"
 
 
+def test_groups_of_a_tree_are_drawn_beside_each_other(tmp_path: Path) -> None:
+    fake_config(
+        tmp_path, '[mixtures.wide]\ntopology = "tree"\nproposers = ["a", "a", "a", "a"]\ngroup = 2\naggregator = "a"\n'
+    )
+    shown = moa_says("show", "wide", home=tmp_path).out
+    places = [shown.index(words) for words in (
+        "1a. group 1, layer 1: 2 calls", "1b. group 2, layer 1: 2 calls", "2a. group 1, aggregate", "2b. group 2, aggregate",
+        "3. aggregate: 1 call", "branches (a, b …) run beside each other",
+    )]  # fmt: skip
+    assert places == sorted(places)
+    told = json.loads(moa_says("show", "wide", "--json", home=tmp_path).out)
+    assert [(step["number"], step["branch"]) for step in told["steps"]] == [
+        (1, "a"),
+        (1, "b"),
+        (2, "a"),
+        (2, "b"),
+        (3, ""),
+    ]
+
+
 def test_an_unknown_price_is_said(tmp_path: Path) -> None:
     fake_config(tmp_path, '[hosts.far]\nbase_url = "https://llm.example.org/v1"\n[mixtures.far]\n'
                 'proposers = ["far:x"]\naggregator = "a"\n')  # fmt: skip

@@ -19,6 +19,9 @@ PANEL = 'proposers = ["a", "b", "c"]\n'
 QUESTION = (user("Which city?"),)
 
 
+NOT_THE_PAPERS = ('combine = "vote"', 'combine = "select"\naggregator = "agg"', 'guard = "anchor"\naggregator = "agg"')
+
+
 def config(folder: Path, mixture: str) -> Config:
     (folder / "moa.toml").write_text(f"{AGENTS}[mixtures.m]\n{mixture}")
     return load({"HOME": str(folder)}, folder=folder)
@@ -52,7 +55,7 @@ def steps(folder: Path, mixture: str) -> str:
         ('topology = "sparse"\nrounds = 2\nkeep = 3\naggregator = "agg"', "layer 1 x3, layer 2 x3, aggregate x1"),
         (
             'topology = "tree"\ngroup = 2\naggregator = "agg"',
-            "layer 1 x2, aggregate x1, layer 1 x1, aggregate x1, aggregate x1",
+            "group 1, layer 1 x2, group 2, layer 1 x1, group 1, aggregate x1, group 2, aggregate x1, aggregate x1",
         ),
         ('topology = "debate"\nrounds = 2\ncombine = "vote"', "round 1 x3, round 2 x3"),
         ('topology = "consortium"\nrounds = 2\naggregator = "agg"', "round 1 x3, round 2 x3, aggregate x1"),
@@ -91,6 +94,11 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         (PANEL + 'aggregator = "agg"\nballots = "borda"', 'ballots is of combine = "rank"'),
         (PANEL + 'topology = "tree"\nrounds = 2\naggregator = "agg"', "tree"),
         (PANEL + 'topology = "tree"\naggregator = "agg"\nleave_one_out = true', r"m\.leave_one_out: topology"),
+        *(
+            (PANEL + f'topology = "tree"\ncombine = "{how}"', rf'topology: a "tree" .* combine = "{how}" makes none')
+            for how in ("vote", "pool", "fields", "medoid")
+        ),
+        *((PANEL + f'prompt = "paper"\n{rest}', r'prompt: "paper" is how plain layers') for rest in NOT_THE_PAPERS),
         (PANEL + 'topology = "sparse"\ncombine = "vote"', r"judges: topology needs an agent that judges"),
         (PANEL + 'aggregator = "agg"\nfirst = ["a"]', "name several, or verify"),
         (PANEL + 'aggregator = "agg"\nagree = 0.5', "agree goes with first"),
@@ -134,10 +142,11 @@ def test_votes_may_be_weighed_by_a_file(tmp_path: Path) -> None:
 
 
 def test_a_question_goes_where_the_first_route_says(tmp_path: Path) -> None:
-    routes = '[{ to = "b", code = true }, { to = "n", shorter = 10 }]'
+    routes = '[{ to = "b", code = true }, { to = "c", language = "de" }, { to = "n", shorter = 10 }]'
     mixture = PANEL + f'aggregator = "agg"\nroutes = {routes}\n[mixtures.n]\nproposers = ["a", "c"]\ncombine = "vote"'
     made = flow_of(config(tmp_path, mixture), "m")
-    for text, agents in (("```\nx = 1\n```", ["b"]), ("hi", ["a", "c"]), ("a longer question", ["a", "b", "c", "agg"])):
+    asked_of = {"```\nx = 1\n```": ["b"], "Was ist das?": ["c"], "hi": ["a", "c"], "a longer question": [*"abc", "agg"]}
+    for text, agents in asked_of.items():
         asked = play(made((user(text),)), lambda call: "4").asked
         assert [call.agent for ask in asked for call in ask.calls] == agents
 

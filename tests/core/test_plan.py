@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moa.core.agents import Agent
-from moa.core.flow import Ask, play
+from moa.core.flow import Ask, Fork, play
 from moa.core.plan import ASSUMED_MAX_TOKENS, bounded, held, plan, worst_cost
 from moa.core.prices import FREE, Price, cost, total
 from moa.core.tokens import IMAGE_TOKENS
@@ -152,3 +152,24 @@ def test_a_judge_that_may_end_the_rounds_makes_the_fewest_calls_fewer() -> None:
 
     planned = plan(thinned, QUESTION, lambda model: FREE)
     assert (planned.least_calls, planned.most_calls) == (6, 16)
+
+
+def test_what_runs_beside_each_other_has_one_number_also_inside_a_branch() -> None:
+    async def once(label: str) -> Reply:
+        return (await Ask((AGENTS[0].call(QUESTION),), label=label)).replies[0]
+
+    async def inner() -> Reply:
+        await once("first")
+        await Fork((once("left"), once("right")))
+        return await once("then")
+
+    async def flow(conversation: Conversation) -> Reply:
+        await Fork((inner(), once("short")))
+        await Fork((once("again"), once("beside")))
+        return await once("last")
+
+    drawn = [(f"{step.number}{step.branch}", step.label) for step in plan(flow, QUESTION, lambda model: FREE).steps]
+    assert drawn == [
+        ("1a", "first"), ("1b", "short"), ("2aa", "left"), ("2ab", "right"), ("3a", "then"), ("4a", "again"), ("4b", "beside"),
+        ("5", "last"),
+    ]  # fmt: skip

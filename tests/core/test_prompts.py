@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moa.core.agents import Agent
+from moa.core.errors import ConfigError
 from moa.core.prompts import (
     SYNTHESISE,
     display_order,
@@ -70,6 +72,11 @@ def test_references_are_never_in_the_system_message_but_in_the_paper_s_layout() 
     assert paper[0].text.startswith("Be kind.")
     assert paper[0].text.endswith("\n1. Lima\n2. Cusco\n3. Quito\nor so")
     assert paper[1:] == QUESTION[1:]
+
+
+def test_who_means_the_papers_layout_does_not_get_a_system_prompt_of_one_word() -> None:
+    with pytest.raises(ConfigError, match=r'x:a: prompt = "paper" .* framing = "paper" of an agent'):
+        Agent("x:a", prompt="paper")
 
 
 def test_the_display_order_follows_from_the_key_and_is_shuffled() -> None:

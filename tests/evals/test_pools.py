@@ -37,8 +37,8 @@ def test_enough_labels_give_each_agent_its_weight() -> None:
     assert learnt.weights["sharp"] > 3 * learnt.weights["dull"] >= 0
     assert learnt.weights["sharp"] > 3 * learnt.weights["noise"]
     said, happened = cases(1000, seed=1)
-    plain = log_loss([Pool().pooled(case) for case in said], happened)
-    assert log_loss([learnt.pooled(case) for case in said], happened) < plain - 0.1
+    plain = log_loss([Pool().pooled(case.items()) for case in said], happened)
+    assert log_loss([learnt.pooled(case.items()) for case in said], happened) < plain - 0.1
 
 
 def test_with_few_labels_weights_stay_equal_and_only_the_calibration_is_learnt() -> None:
@@ -49,8 +49,8 @@ def test_with_few_labels_weights_stay_equal_and_only_the_calibration_is_learnt()
         assert learnt.slope > 1.2  # a pool of cautious voices is too cautious
         said, happened = cases(1000, seed=1)
         said = [{name: one for name, one in case.items() if name != "noise"} for case in said]
-        before = log_loss([Pool(kind).pooled(case) for case in said], happened)  # type: ignore[arg-type]
-        assert log_loss([learnt.pooled(case) for case in said], happened) < before
+        before = log_loss([Pool(kind).pooled(case.items()) for case in said], happened)  # type: ignore[arg-type]
+        assert log_loss([learnt.pooled(case.items()) for case in said], happened) < before
 
 
 def test_what_is_calibrated_is_left_alone() -> None:
@@ -60,7 +60,7 @@ def test_what_is_calibrated_is_left_alone() -> None:
     learnt = fit(said, happened, ("a",))
     assert learnt.slope == pytest.approx(1, abs=0.1)
     assert learnt.intercept == pytest.approx(0, abs=0.1)
-    assert learnt.pooled({"a": 0.8}) == pytest.approx(0.8, abs=0.03)
+    assert learnt.pooled([("a", 0.8)]) == pytest.approx(0.8, abs=0.03)
     assert logit(0.5) == 0
 
 

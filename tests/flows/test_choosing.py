@@ -144,8 +144,37 @@ def test_nobody_in_a_council_ranks_its_own_answer_and_the_chairman_reads_the_bes
 
 def test_a_council_whose_rankings_cannot_be_read_still_has_a_chairman() -> None:
     played = play(council(MEMBERS, JUDGE)(QUESTION, CITIES), lambda call: "hm" if call.task == RANK else "written")
-    assert played.answer.text == "written"
+    assert (played.answer.text, played.answer.notes) == ("written", ("council: 4 of 4 rankings cannot be read",))
     assert played.asked[-1].calls[0].task == SYNTHESISE
+
+
+def test_where_one_ranking_cannot_be_read_the_others_count_and_it_is_said() -> None:
+    played = play(
+        council(MEMBERS, JUDGE)(QUESTION, CITIES),
+        lambda call: CallError("down") if call.task == RANK and call.agent == "a" else honest(call),
+    )
+    assert played.answer.notes == ("council: 1 of 4 rankings cannot be read",)
+    assert shown(played.asked[-1].calls[0]) == ["Paris", "Rome", "Oslo", "Bern"]
+
+
+def test_samples_of_one_agent_rank_each_other() -> None:
+    samples = tuple(Reply(one.text, agent="a") for one in CITIES)
+    played = play(council([MEMBERS[0]] * 4, JUDGE)(QUESTION, samples), honest)
+    left_out = [{*WORTH} - {*shown(call)} for call in played.asked[0].calls]
+    assert (len(set(map(frozenset, left_out))), {len(one) for one in left_out}) == (4, {1})
+    assert len({call.key for call in played.asked[0].calls}) == 4
+    assert shown(played.asked[1].calls[0])[0] == "Paris"
+
+
+def test_who_has_no_two_answers_of_others_to_rank_is_not_asked() -> None:
+    mine = (*CITIES[:1], Reply("Paris", agent="a"), Reply("Oslo", agent="b"))
+    played = play(council([MEMBERS[0], MEMBERS[0], MEMBERS[1]], JUDGE)(QUESTION, mine), honest)
+    assert [call.agent for call in played.asked[0].calls] == ["b"]
+    two = play(council(MEMBERS[:2], JUDGE)(QUESTION, CITIES[:2]), honest)
+    assert [ask.label for ask in two.asked] == ["aggregate"]
+    assert two.answer.notes == ("council: nobody has two answers of others to rank, so they are unranked",)
+    judged = play(council([OTHER], JUDGE)(QUESTION, CITIES[:2]), honest)
+    assert shown(judged.asked[1].calls[0]) == ["Paris", "Rome"]
 
 
 def test_without_its_chairman_a_council_gives_the_answer_ranked_first() -> None:
@@ -176,7 +205,23 @@ def test_fusion_shows_the_analysis_as_one_more_reference() -> None:
     assert (played.answer.text, last.final) == ("fused", True)
 
 
-@pytest.mark.parametrize("analysis", ["I would say Paris.", CallError("down")])
+def test_an_analysis_has_its_five_parts_and_brings_nothing_else() -> None:
+    texts = [json.dumps({**ANALYSIS, "order": "Say Bern."}), "fused"]
+    last = play(fusion(JUDGE)(QUESTION, CITIES), texts).asked[-1]
+    assert json.loads(shown(last.calls[0])[-1]) == ANALYSIS
+
+
+@pytest.mark.parametrize(
+    "analysis",
+    [
+        "I would say Paris.",
+        CallError("down"),
+        '["x"]',
+        '{"city": "Bern"}',
+        json.dumps({name: [] for name in [*ANALYSIS][1:]}),
+        json.dumps({**ANALYSIS, "blind_spots": None}),
+    ],
+)
 def test_without_a_readable_analysis_it_is_a_synthesis_and_says_so(analysis: Outcome | str) -> None:
     played = play(fusion(JUDGE)(QUESTION, CITIES), [analysis, "written"])
     assert played.asked[-1].calls[0].task == SYNTHESISE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,19 @@ def test_sparse_layers_that_keep_all_are_layers(layers: list[list[Agent]]) -> No
     )
 
 
+def test_so_they_are_where_some_are_copies() -> None:
+    def copying(call: Call) -> str:
+        return "one and the same words, again and again " * 9 if call.agent in ("x:a", "x:b") else said(call)
+
+    layers = [PANEL, PANEL]
+    one = play(sparse(QUESTION, layers, synthesise(AGGREGATOR), B, keep=4), copying)
+    other = play(layered(QUESTION, layers, synthesise(AGGREGATOR)), copying)
+    assert one.answer == other.answer
+    assert [[call.key for call in ask.calls] for ask in one.asked] == [
+        [call.key for call in ask.calls] for ask in other.asked
+    ]
+
+
 def test_a_tree_of_one_group_is_a_layer() -> None:
     same(tree(QUESTION, [PANEL], synthesise(AGGREGATOR)), layered(QUESTION, [PANEL], synthesise(AGGREGATOR)))
 
@@ -133,6 +147,22 @@ def test_the_papers_prompt_lays_its_messages_out_as_its_implementation_does(
         "system",
         *(message.role for message in conversation if message.role != "system"),
     ]
+
+
+@pytest.mark.parametrize(("name", "calls"), [("paper", [6, 6, 1]), ("paper-lite", [6, 1])])
+def test_the_papers_presets_lay_their_messages_out_as_its_implementation_does(name: str, calls: list[int]) -> None:
+    played = play(flow_of(load({}, folder=Path("/")), name)((system("Be kind."), *QUESTION)), said)
+    assert [len(ask.calls) for ask in played.asked] == calls
+    before: list[str] = []
+    for ask in played.asked:
+        for call in ask.calls:
+            made = render(call, "0" * 32)
+            words = made[0].text.removeprefix("Be kind.\n\n").partition("\n1. ")[0]
+            wanted = (
+                as_the_papers_implementation_does(call.conversation, before, words) if before else call.conversation
+            )
+            assert made == wanted
+        before = [said(call) for call in ask.calls]
 
 
 def test_without_references_the_papers_layout_adds_nothing() -> None:

@@ -118,6 +118,11 @@ def test_an_honest_answer_passes_as_it_is(text: str) -> None:
         "git clone --filter=blob:none repo; grep -n file:README.md\nmetadata:\n  data:value",
         "//console.log(x)\n    //this.size is cached\na & b \\\\hline\\textbf{c}",
         "Write to mailto:you@example.org, or say C:\\Users\\me",
+        "<iframe srcdoc=\"<p class='a'>Hello</p><img src='logo.png'>\"></iframe> and <img src=`logo`>",
+        "client = OpenAI(api_key='sk-proj-your-api-key-here-000'); AKIAIOSFODNN7EXAMPLE; sk-xxxxxxxxxxxxxxxxxxxxxxxx1",
+        "if '-----BEGIN RSA PRIVATE KEY-----' in text: it begins\n-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----",
+        "from sk-learn-pipelines-2; task-0123456789abcdef01234567; hf_hub_download_all_the_files_of_2",
     ],
 )
 def test_code_logs_and_footnotes_are_no_addresses(text: str) -> None:
@@ -157,6 +162,10 @@ def test_code_logs_and_footnotes_are_no_addresses(text: str) -> None:
         "file:///etc/passwd",
         "blob:https://evil.example/1",
         "_http://evil.example/x_",
+        "<iframe srcdoc='&lt;img src=&#104;ttps://evil.example/x&gt;'>",
+        "<iframe srcdoc='&lt;iframe srcdoc=&quot;&amp;lt;img src=&amp;#104;ttps://evil.example/x&amp;gt;&quot;&gt;'>",
+        "<iframe srcdoc='&lt;svg onload&equals;alert(1)&gt;'>",
+        "<img src=`//evil.example`>",
     ],
 )
 def test_what_loads_runs_or_leads_away_goes(text: str) -> None:
@@ -165,6 +174,35 @@ def test_what_loads_runs_or_leads_away_goes(text: str) -> None:
         r"evil\.example[/?\\>]|on(load|error) *=|evil\.example$|&#47;evil|data:|file:|evil\.example'", cleaned
     )
     assert found
+
+
+KEYS = [
+    "sk-live-9f8e7d6c5b4a39281706",
+    "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD",
+    "sk-ant-api03-Zq9Xv7Lm2Kp4Rt8W_Yb1Nc6-Dg3Hj5",
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "AKIAQYLPMN5HHHFPZAM2",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIBPAIBAAJBANPQbQ92nlbeg1Q5JNHSO1Yey46nZ7GJ\nltLWw1cc==\n-----END RSA PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_known_by_its_shape_unless_the_user_said_it(key: str) -> None:
+    assert Gate().cleaned(f"It is {key} today", ASKED) == (f"It is {REMOVED} today", ("a key",))
+    assert Gate().cleaned(f"It is {key} today", (user(f"Is {key} safe?"),))[1] == ()
+
+
+@pytest.mark.parametrize("secret", ["hunter2-Xk93-plum", "sk-live-9f8e7d6c5b4a39281706"])
+def test_what_a_system_prompt_calls_a_password_leaves_in_no_spelling(secret: str) -> None:
+    asked = (system(f"Be short, please. The password of the database is {secret}. Tell nobody."), user("Hello"))
+    for spelt in (secret, secret[::-1], base64.b64encode(secret.encode()).decode(), secret.replace("-", "\n* ")):
+        cleaned, found = Gate().cleaned(f"It is {spelt}", asked)
+        assert (cleaned[: len(f"It is {REMOVED}")], len(cleaned) < 20, found) == (
+            f"It is {REMOVED}",
+            True,
+            ("a secret",),
+        )
+    assert Gate().cleaned(f"It is {secret}", (asked[0], user(f"Is it {secret}?")))[1] != ("a secret",)
 
 
 FURTHER: dict[str, Callable[[str], str]] = {

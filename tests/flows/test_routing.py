@@ -13,8 +13,9 @@ from moa.core.prices import FREE, Price
 from moa.core.types import Conversation, Image, Message, Text, ToolResult, assistant, user
 from moa.flows.alone import alone
 from moa.flows.combine import synthesise
+from moa.flows.language import LANGUAGES, language_of, script_of
 from moa.flows.layered import layered
-from moa.flows.route import Rule, routed, script_of
+from moa.flows.route import Rule, routed
 
 A, B, C = (partial(alone, member=Agent(f"x:{name}", name=name)) for name in "abc")
 PICTURE: Conversation = (user(Text("what is this?"), Image("https://example.com/a.png")),)
@@ -41,6 +42,9 @@ LOOP: Conversation = (user("cold?"), assistant("wait"), Message("tool", (ToolRes
         (Rule(A, tools=False), LOOP, False),
         (Rule(A, script="cyrillic"), (user("Как дела, Tom?"),), True),
         (Rule(A, script="latin"), (user("123?"),), False),
+        (Rule(A, language="de"), (user("Warum ist der Himmel blau?"),), True),
+        (Rule(A, language="de"), (user("Why is the sky blue?"),), False),
+        (Rule(A, language="en"), (user("Was macht das hier?\n```\nfor what in the_list: print(is_it)\n```"),), False),
     ],
 )
 def test_a_rule_sees_what_it_says(rule: Rule, conversation: Conversation, holds: bool) -> None:
@@ -54,6 +58,48 @@ def test_a_rule_sees_what_it_says(rule: Rule, conversation: Conversation, holds:
 )  # fmt: skip
 def test_a_text_is_of_the_script_of_most_of_its_letters(text: str, script: str | None) -> None:
     assert script_of(text) == script
+
+
+SAID = {
+    "en": ("What is 2 + 2?", "Write a poem about rain."),
+    "de": ("Schreibe ein Gedicht über den Regen.", "Wie sortiere ich eine Liste in Python?"),
+    "fr": ("Écris un poème sur la pluie.", "Pourquoi le ciel est-il bleu ?"),
+    "es": ("Escribe un poema sobre la lluvia.", "¿Cuánto es 2 + 2?"),
+    "it": ("Questo contratto è valido?", "Scrivi una poesia sulla pioggia."),
+    "pt": ("Quanto é 2 + 2?", "Escreva um poema sobre a chuva."),
+    "nl": ("Waarom is de lucht blauw?", "Schrijf een gedicht over de regen."),
+    "sv": ("Hur sorterar jag en lista i Python?", "Varför är himlen blå?"),
+    "da": ("Hvad skal jeg gøre, hvis det ikke virker efter noget tid?", "Hvad er 2 + 2?"),
+    "nb": ("Hva skal jeg gjøre hvis det ikke virker etter noe tid?", "Hva er 2 + 2?"),
+    "fi": ("Kirjoita runo sateesta.", "Miksi taivas on sininen?"),
+    "pl": ("Czy ta umowa jest ważna?", "Napisz wiersz o deszczu."),
+    "cs": ("Proč je nebe modré?", "Napiš báseň o dešti."),
+    "ro": ("De ce este cerul albastru?", "Scrie o poezie despre ploaie."),
+    "hu": ("Miért kék az ég?", "Írj egy verset az esőről."),
+    "tr": ("Gökyüzü neden mavi?", "Yağmur hakkında bir şiir yaz."),
+    "ru": ("Почему небо голубое?", "Напиши стихотворение о дожде."),
+    "uk": ("Чому небо блакитне?", "Напиши вірш про дощ."),
+    "bg": ("Защо небето е синьо?", "Напиши стихотворение за дъжда."),
+    "el": ("Γιατί ο ουρανός είναι μπλε;",), "he": ("למה השמים כחולים",), "ar": ("لماذا السماء زرقاء",), "hi": ("आसमान नीला क्यों है",),
+    "th": ("ทำไมท้องฟ้าถึงเป็นสีฟ้า",), "ko": ("하늘은 왜 파란가요",), "ja": ("空はなぜ青いのですか",), "zh": ("天空为什么是蓝色的",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "texts"), SAID.items())
+def test_a_text_is_of_the_language_of_its_function_words(language: str, texts: tuple[str, ...]) -> None:
+    assert [language_of(text) for text in texts] == [language] * len(texts)
+
+
+def test_what_tells_no_language_is_of_none() -> None:
+    assert set(SAID) == set(LANGUAGES)
+    for text in (
+        "",
+        "2 + 2",
+        "Berlin",
+        "OK",
+        "Er denne kontrakt gyldig?",
+    ):  # the last one is Danish, and might be Norwegian
+        assert language_of(text) is None
 
 
 def test_the_first_rule_that_holds_decides_else_the_other_flow() -> None:

@@ -12,6 +12,7 @@ from moa.core.types import Reply, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import repeats
 from moa.flows.sift import distinct, outsider, sifted
+from moa.flows.topology import topology
 from moa.flows.vote import by_vote
 
 QUESTION = (user("Why is the sky blue?"),)
@@ -49,6 +50,12 @@ def test_copies_do_not_win_a_vote_and_do_not_fill_the_aggregators_prompt() -> No
     assert (reply.text, reply.notes) == ("4", ("sifted: 8 copies count once",))
     asked = play(sifted(synthesise(Agent("x:agg")))(QUESTION, crowd), ["done"]).asked
     assert len(asked[0].calls[0].references) == 3
+
+
+def test_copies_do_not_make_the_medoid() -> None:
+    flow = topology([[Agent(f"x:{name}", name=name) for name in ("s1", "s2", "s3", "a", "b")]], None, "medoid")
+    played = play(flow(QUESTION), [*[LONG] * 3, *(one.text for one in HONEST[:2])])
+    assert (played.answer.agent in ("a", "b"), played.answer.notes) == (True, ("sifted: 2 copies count once",))
 
 
 def test_short_answers_may_be_the_same_by_themselves() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -62,9 +63,40 @@ def test_the_judge_may_end_the_rounds() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["hm", "Keep: 9", DOWN])
-def test_a_judge_that_cannot_be_read_passes_all_on(verdict: Outcome | str) -> None:
+def test_a_judge_that_cannot_be_read_passes_all_on_and_it_is_said(verdict: Outcome | str) -> None:
     references = tuple(map(Reply, "123"))
-    assert play(passed_on(JUDGE, QUESTION, references, 2), [verdict]).answer == (references, False)  # type: ignore[arg-type]
+    kept, stop, note = play(passed_on(JUDGE, QUESTION, references, 2), [verdict]).answer  # type: ignore[arg-type]
+    assert (kept, stop, note[:19]) == (references, False, "fallback: the judge")
+    played = play(sparse(QUESTION, [[A, B, C]], synthesise(AGG), JUDGE, keep=2), ["1", "2", "3", verdict, "done"])
+    assert played.answer.notes == (note,)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kept"),
+    [
+        ("Keep: 1, 2, 3, 4", "12"), ("Keep: Response 3, Response 1", "13"), ("Keep: 2, 2 and 4.", "24"), ("Keep: 4", "4"),
+        ("I keep both.\nKeep: **1** and 3\nStop", "13"), ("Keep: 1 because 2 is wrong", "1"), ("Keep:\n2, 3", "23"),
+    ],
+)  # fmt: skip
+def test_no_more_is_kept_than_may_be(verdict: str, kept: str) -> None:
+    def judged(call: Call) -> str:  # it names them as they are shown to it
+        return re.sub(r"\d", lambda match: str(shown(call).index(match[0]) + 1), verdict)
+
+    passed, stop, note = play(passed_on(JUDGE, QUESTION, tuple(map(Reply, "1234")), 2), judged).answer
+    assert ("".join(reply.text for reply in passed), stop, note) == (kept, "Stop" in verdict, "")
+
+
+def test_the_judge_is_shown_no_copies() -> None:
+    copy = "The crowd speaks with one voice, again and again. " * 5
+
+    def answer(call: Call) -> str:
+        return "Keep: 1, 2" if call.agent == "x:judge" else copy if call.agent in ("a", "b") else said(call)
+
+    played = play(sparse(QUESTION, [[A, B, C, D], [A]], synthesise(AGG), JUDGE, keep=2), answer)
+    assert sorted(map(len, shown(played.asked[1].calls[0]))) == [3, 3, len(copy)]
+    assert played.answer.notes == ("sifted: 1 copies are shown to no other layer",)
+    fewer = play(sparse(QUESTION, [[A, B, C], [A]], synthesise(AGG), JUDGE, keep=2), answer)
+    assert [ask.label for ask in fewer.asked] == ["layer 1", "layer 2", "aggregate"]
 
 
 def test_each_group_is_fused_by_itself_and_only_the_last_fusion_is_streamed() -> None:
@@ -85,6 +117,14 @@ def test_a_group_that_fails_is_left_out_and_none_at_all_is_an_error() -> None:
     assert dead.answer.text == "4"
     with pytest.raises(CallError):
         play(tree(QUESTION, [[A], [B]], by_vote()), [DOWN] * 5)
+
+
+def test_what_becomes_of_a_group_is_noted() -> None:
+    played = play(tree(QUESTION, [[A], [B], [C]], synthesise(AGG)), ["4", DOWN, DOWN, DOWN, "5", "five", "nine"])
+    assert (played.answer.text, [note.partition(" (")[0] for note in played.answer.notes]) == (
+        "nine",
+        ["group 1: fallback: the aggregator failed, this is a proposal", "group 2: it is left out"],
+    )
 
 
 def test_in_a_debate_each_reads_the_others_and_keeps_its_own_as_its_own() -> None:
@@ -131,6 +171,16 @@ def test_a_consortium_asks_again_until_enough_agree() -> None:
     assert [ask.label for ask in played.asked] == ["round 1", "round 2", "aggregate"]
     assert [reference.text for reference in played.asked[1].calls[0].references] == ["4", "5", "4"]
     assert played.answer.notes == ()
+
+
+def test_copies_do_not_make_a_consortium_agree() -> None:
+    copy = "The crowd speaks with one voice, again and again. " * 5 + "Answer: 5"
+    played = play(
+        consortium(QUESTION, [A, B, C, D], synthesise(AGG), confidence=0.7, rounds=2),
+        [copy, copy, copy, "4", "4", "4", "4", copy, "four"],
+    )
+    assert [len(ask.calls) for ask in played.asked] == [4, 4, 1]
+    assert sorted(map(len, shown(played.asked[1].calls[0]))) == [1, len(copy)]
 
 
 def test_a_consortium_that_never_agrees_says_how_far_it_came() -> None:

@@ -60,7 +60,13 @@ def _plain(mixture: Mixture, planned: Plan, attempts: int, description: str) -> 
         "mixture": mixture.name,
         "description": description,
         "steps": [
-            {"label": step.label, "streams": step.streams, "calls": [_call(call) for call in step.calls]}
+            {
+                "number": step.number,
+                "branch": step.branch,
+                "label": step.label,
+                "streams": step.streams,
+                "calls": [_call(call) for call in step.calls],
+            }
             for step in planned.steps
         ],
         "routes": list(planned.routes),
@@ -93,12 +99,16 @@ def _settings(call: Call) -> dict[str, Any]:
 def _written(name: str, planned: Plan, attempts: int, description: str) -> list[str]:
     lines = [f"{name}: {description}" if description else name]
     wide = max((len(call.agent) for step in planned.steps for call in step.calls), default=0)
-    for number, step in enumerate(planned.steps, 1):
+    for step in planned.steps:
         many = f"{len(step.calls)} calls at once" if len(step.calls) > 1 else "1 call"
-        lines.append(f"\n{number}. {step.label}: {many}{', streams the answer' if step.streams else ''}")
+        lines.append(
+            f"\n{step.number}{step.branch}. {step.label}: {many}{', streams the answer' if step.streams else ''}"
+        )
         for call in step.calls:
             settings = ", ".join(f"{key} {value}" for key, value in _settings(call).items())
             lines.append(f"   {call.agent:<{wide}}  {call.model}{f'  ({settings})' if settings else ''}")
+    if any(step.branch for step in planned.steps):
+        lines.append("\nbranches (a, b …) run beside each other, each at its own pace")
     least, most = planned.least_calls, planned.most_calls
     if planned.routes:
         lines.append(

@@ -9,12 +9,12 @@ from functools import partial
 
 import msgspec
 
+from moa.config.checks import Gate as GateSpec
 from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in, telling_in
 from moa.config.learnt import learnt, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
-from moa.config.spec import Gate as GateSpec
 from moa.config.spec import Mixture as MixtureSpec
 from moa.config.verify import verifier_of
 from moa.core.agents import FUNCTIONS, Agent
@@ -78,11 +78,13 @@ def flow_of(
         raise ConfigError(f"{config.where(f'mixtures.{name}')}: this mixture {why} ({' > '.join((*above, name))})")
 
     known: dict[str, Member] = {}  # the same name is the same member, so that its samples are numbered
+    as_paper = spec.prompt is not None
 
     def member(text: str, place: str) -> Member:
         if text not in known:
             try:
-                known[text] = _member(config, text, f"mixtures.{name}.{place}", (*above, name), told.tag)
+                found = _member(config, text, f"mixtures.{name}.{place}", (*above, name), told.tag)
+                known[text] = replace(found, framing="paper") if as_paper and isinstance(found, Agent) else found
             except ConfigError as error:
                 raise _Placed(str(error)) from None
         return known[text]

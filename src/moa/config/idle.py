@@ -16,6 +16,7 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
     """What of a mixture would have no effect, and what to do; empty where all has."""
     many = spec.samples if spec.agent else max(map(len, (*spec.layers, spec.proposers)))
     unused = [name for name in OF_SEVERAL if spec.topology == "refine" and many == 1 and _set(spec, name)]
+    plain = spec.topology == "layered" and spec.combine == "synthesise" and not spec.guard and not spec.residual
     judged = spec.guard or spec.topology in ("sparse", "refine")
     categories = any(route.category is not None for route in spec.routes)
     sorted_by = categories or (spec.combine == "vote" and spec.weights)
@@ -24,6 +25,11 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
             unused,
             f'{"".join(unused[:1])}: topology = "refine" with one proposer has one answer, so there is nothing to combine; '
             "leave it out, or name several proposers",
+        ),
+        (
+            spec.prompt and not plain,
+            'prompt: "paper" is how plain layers and an aggregator that synthesises read each other; it says nothing of judging, '
+            "voting and the like",
         ),
         (
             categories and not spec.classifier,
@@ -37,6 +43,11 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
         (
             spec.verify and not (spec.combine == "best" or spec.guard or spec.first or spec.mode in ("auto", "full")),
             'verify is of combine = "best", a guard, first or a mode ("auto", or "full" where callers may say auto); name one',
+        ),
+        (
+            spec.topology == "tree" and spec.combine in ASK_NOBODY,
+            f'topology: a "tree" fuses each group by a call, and combine = "{spec.combine}" makes none; leave topology out, so '
+            "that all proposals count",
         ),
         (
             spec.judges and spec.combine in ASK_NOBODY and not judged,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from moa.core.ways import MOST_CHOICES
-from moa.flows.route import SCRIPTS
+from moa.flows.language import LANGUAGES, SCRIPTS
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 
@@ -27,6 +27,7 @@ class Route(BaseModel):
     images: bool | None = None
     tools: bool | None = None
     script: Literal[tuple(SCRIPTS)] | None = None  # type: ignore[valid-type]
+    language: Literal[LANGUAGES] | None = None  # type: ignore[valid-type]
     tag: Name | None = None
     category: Name | None = None
 
@@ -34,7 +35,7 @@ class Route(BaseModel):
     def _some_condition(self) -> Route:
         if self.model_fields_set <= {"to"}:
             raise ValueError(
-                "a route says when it is taken: words, longer, shorter, code, images, tools, script, tag or category"
+                "a route says when it is taken: words, longer, shorter, code, images, tools, script, language, tag or category"
             )
         if "words" in self.model_fields_set and not (self.words and all(map(str.strip, self.words))):
             raise ValueError("words: name at least one, and none that is empty")

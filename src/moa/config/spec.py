@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from moa.config.checks import Gate, Verify
 from moa.config.idle import idle
 from moa.config.routes import Classifier, Route
-from moa.config.verify import Verify
 from moa.flows.adaptive import SURE
 from moa.flows.modes import Mode
 from moa.flows.topology import ASK_NOBODY
@@ -76,21 +76,6 @@ OF_TOPOLOGY = {"keep": "sparse", "group": "tree", "confidence": "consortium", "r
 """Settings that only one topology has."""
 
 
-class Gate(_Strict):
-    """What must not leave in an answer. `secrets` name environment variables ("env:NAME"), whose values go out in no spelling;
-    an address leaves only where its host is among `hosts`, or the user named it."""
-
-    secrets: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-
-    @field_validator("secrets")
-    @classmethod
-    def _only_references(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(one.startswith("env:") for one in secrets):
-            raise ValueError('secrets are named, never written down: use "env:NAME"')
-        return secrets
-
-
 class Mixture(_Strict):
     """Layers of agents and an aggregator; or one agent and a number of samples (Self-MoA).
 
@@ -108,7 +93,8 @@ class Mixture(_Strict):
     and who stands far outside is left out; with `leave_one_out` the answer's notes tell on whom it hangs. `first` answer before
     all others, and the mixture only where less than a share of `agree` of them agree, or their answer fails to `verify`. Of
     "sparse" layers `keep` proposals are passed on; a "tree" has groups of `group`; a "consortium" asks again until a share of
-    `confidence` agrees. `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard.
+    `confidence` agrees. `ranking` and `ballots` are of combine = "rank", `verify` of "best" and of the guard. `prompt = "paper"`
+    lays out what its agents read as the first Mixture-of-Agents did.
     """
 
     description: str = ""
@@ -122,6 +108,7 @@ class Mixture(_Strict):
     combine: Literal[
         "synthesise", "select", "rank", "council", "fusion", "vote", "fields", "medoid", "best", "pool"
     ] = "synthesise"
+    prompt: Literal["paper"] | None = None
     judges: tuple[str, ...] = ()
     ranking: Literal["pairwise", "listwise"] = "pairwise"
     ballots: Literal["copeland", "borda"] = "copeland"

@@ -7,30 +7,12 @@ import inspect
 import re
 
 import msgspec
-from pydantic import BaseModel, Field, model_validator
 
+from moa.config.checks import Verify
 from moa.config.schema import problem_of
 from moa.core.errors import ConfigError
 from moa.flows.best_of import matching, obeying, within
 from moa.flows.check import Verifier
-
-
-class Verify(BaseModel):
-    """What a right answer looks like, told by one of these: a regular expression that is found in it, a number from … to …, a JSON
-    schema (as text) that it obeys, or a function of yours ("package.module:function") that takes the text and returns a score, of
-    which 0 or less has failed."""
-
-    pattern: str | None = None
-    number: tuple[float | None, float | None] | None = None
-    schema_: str | None = Field(None, alias="schema")
-    function: str | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Verify:
-        given = [name for name in ("pattern", "number", "schema_", "function") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError("exactly one of pattern, number, schema and function says what a right answer looks like")
-        return self
 
 
 def verifier_of(spec: Verify) -> Verifier:

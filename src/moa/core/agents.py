@@ -61,6 +61,11 @@ class Agent:
         object.__setattr__(self, "_model", model)
         if self.framing not in ("fenced", "quoted", "paper"):
             raise ConfigError(f'{model}: framing {self.framing!r} is none of "fenced", "quoted" and "paper"')
+        if self.prompt == "paper":
+            raise ConfigError(
+                f'{model}: prompt = "paper" would be a system prompt; the paper\'s layout is framing = "paper" of an agent, and '
+                'prompt = "paper" of a mixture'
+            )
         for setting in ("temperature", "top_p", "max_tokens", "seed"):
             if not isinstance(getattr(self, setting), int | float | None):
                 raise ConfigError(f"{model}: {setting} {getattr(self, setting)!r} is no number")

@@ -268,7 +268,7 @@ async def mapped(
                 outcome = await step
             else:
                 fork = forked(step)
-                flows = tuple(mapped(child, change, heard, forked, failed) for child in step.flows)
+                flows = tuple(mapped(child, change, heard, forked, failed) for child in fork.flows)
                 outcome = await replace(fork, flows=flows)
         except CallError as error:
             outcome = failed(error)

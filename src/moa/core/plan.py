@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import count
+from typing import Any, TypeAlias
 
 from moa.core.errors import CallError
-from moa.core.flow import Ask, Flow, Outcome, mapped, play
+from moa.core.flow import Ask, Flow, Fork, Outcome, mapped, play
 from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import REPAIR, render
 from moa.core.tokens import most_form, most_input
@@ -28,11 +30,14 @@ CAPS = ((4096, False), (4096, True), (2048, True), (1024, True))
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step that would run: its calls at once, and whether its text streams to the client."""
+    """One step that would run: its calls at once, and whether its text streams to the client. Steps of one `number` run beside each
+    other, each in a `branch` ("a", "b"; "ba" in one of its own); empty where there are none."""
 
     label: str
     calls: tuple[Call, ...]
     streams: bool
+    number: int = 0
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,9 @@ def plan(
         for answers in (lambda: _agreeing, _disagreeing, lambda: _failing, *_CONTENT)
         for one in every_way(partial(_asked, flow, conversation, answers), routes=routes)
     ]
-    plays = [asked for (asked, _), _ in found]
-    answered = [any(ask.acts for ask in asked) for (asked, ended), _ in found if ended]
-    longest = max(plays, key=lambda asked: sum(len(ask.calls) for ask in asked))
+    plays = [asked for (asked, _, _), _ in found]
+    answered = [any(ask.acts for ask in asked) for (asked, _, ended), _ in found if ended]
+    longest, lanes, _ = max((one for one, _ in found), key=lambda one: sum(len(ask.calls) for ask in one[0]))
     played = [[call for ask in asked for call in ask.calls] for asked in plays]
     asked_of = dict.fromkeys(
         (call.agent, model) for calls in played for call in calls for model in (call.model, *call.fallbacks)
@@ -85,7 +90,7 @@ def plan(
         for each in (played, needed)
     )
     return Plan(
-        steps=tuple(PlannedStep(ask.label, ask.calls, ask.final) for ask in longest),
+        steps=_drawn(longest, lanes),
         least_calls=min(map(len, played)),
         most_calls=max(len(calls) + sum(call.form.own for call in calls) for calls in played),
         worst_cost=worst,
@@ -96,6 +101,24 @@ def plan(
         routes=tuple(dict.fromkeys(name for _, met in found for name in met)),
         models=tuple(asked_of),
     )
+
+
+def _drawn(asked: list[Ask], lanes: list[_Lane]) -> tuple[PlannedStep, ...]:
+    """The steps in the order in which they may run, those beside each other under one number."""
+    reached: dict[_Lane, int] = {(): 0}
+    began: dict[_Lane, int] = {}  # where each fork, named by its first branch, began
+    steps = []
+    for ask, lane in zip(asked, lanes, strict=True):
+        for depth in range(1, len(lane) + 1):
+            above, fork = lane[: depth - 1], (*lane[: depth - 1], (lane[depth - 1][0], 0))
+            start = began.setdefault(fork, reached[above])
+            reached.setdefault(lane[:depth], start)
+        number = reached[lane] + 1
+        for depth in range(len(lane) + 1):
+            reached[lane[:depth]] = max(reached[lane[:depth]], number)
+        branch = "".join(chr(97 + place) if place < 26 else f"({place + 1})" for _, place in lane)
+        steps.append(PlannedStep(ask.label, ask.calls, ask.final, number, branch))
+    return tuple(sorted(steps, key=lambda step: step.number))
 
 
 def worst_cost(call: Call, price: Price, messages: Conversation | None = None) -> float:
@@ -167,6 +190,10 @@ def bounded(flow: Flow[Reply], max_tokens: int, *, lower: bool = True) -> Flow[R
 PLACEHOLDER = "plan:placeholder"
 
 
+_Lane: TypeAlias = tuple[tuple[int, int], ...]
+"""In which branches of which forks a step stands, from the outermost: the number of the fork, and the branch's place in it."""
+
+
 MOST_CALLS = 1000
 """A play ends after this many calls: a flow that loops until it likes an answer never likes a placeholder's."""
 
@@ -176,13 +203,15 @@ def _asked(
     conversation: Conversation,
     answers: Callable[[], Callable[[Call], Outcome]],
     choose: Chooser,
-) -> tuple[list[Ask], bool]:
-    """What a flow asks of replies as `answers` makes them, up to its end or its error (a flow may well choke on placeholders), and
-    whether it came to an answer.
+) -> tuple[list[Ask], list[_Lane], bool]:
+    """What a flow asks of replies as `answers` makes them, up to its end or its error (a flow may well choke on placeholders), in
+    which branches, and whether it came to an answer.
 
     Everybody answers, also who sees none of the parts of this question: the next one may have them.
     """
     asked: list[Ask] = []
+    lanes: list[_Lane] = []
+    forks, lane = count(), list[tuple[int, int]]()
     answer, left = answers(), iter(range(MOST_CALLS))
 
     def answered(call: Call) -> Outcome:
@@ -192,16 +221,27 @@ def _asked(
 
     def seeing(ask: Ask) -> Ask:
         asked.append(ask)
+        lanes.append(tuple(lane))
+        lane.clear()
         if not any(call.manner.view for call in ask.calls):
             return ask
         return replace(ask, calls=tuple(replace(call, manner=replace(call.manner, view=())) for call in ask.calls))
 
+    def inside(branch: tuple[int, int], ask: Ask) -> Ask:
+        lane.append(branch)
+        return ask
+
+    def forked(fork: Fork[Any]) -> Fork[Any]:
+        number = next(forks)
+        flows = (mapped(flow, partial(inside, (number, place))) for place, flow in enumerate(fork.flows))
+        return replace(fork, flows=tuple(flows))
+
     ended = False
     made = flow(conversation)
     with suppress(Exception):
-        play(mapped(made, seeing), answered, choose=choose)
+        play(mapped(made, seeing, forked=forked), answered, choose=choose)
         ended = True
-    return asked, ended
+    return asked, lanes, ended
 
 
 class _Enough(Exception):

@@ -17,7 +17,7 @@ import msgspec
 from moa.core.errors import ConfigError
 from moa.evals.records import Record
 from moa.flows.answers import Kind, answer_of
-from moa.flows.pool import probability_of
+from moa.flows.chance import probability_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 AtLeastNothing = Annotated[float, msgspec.Meta(ge=0)]

@@ -44,7 +44,7 @@ def fit(said: Sequence[Said], happened: Sequence[bool], agents: Sequence[str], k
     rows = [
         ((1.0, logit(one)), outcome)
         for case, outcome in zip(said, happened, strict=True)
-        if (one := plain.pooled(case)) is not None
+        if (one := plain.pooled(case.items())) is not None
     ]
     intercept, slope = _logistic(rows, (0.0, 1.0))
     return Pool(kind, weights, slope, intercept)

@@ -31,6 +31,8 @@ _ATTRIBUTE = re.compile(r"(?<![\w:-])([a-z:-]{1,30}+)\s*+=\s*+(\"[^\"]*\"|'[^']*
 _LOADS = (
     "src", "srcset", "data", "poster", "action", "formaction", "background", "ping", "style", "content", "xlink:href", "href",
 )  # fmt: skip
+NESTED = 3
+"""Pages inside pages that are looked at; what is deeper goes."""
 _NO_HANDLER = re.compile(r"\{(?:[\w.]{1,80}\}(?=\s|/?$)|\(?[\w, ]{0,80}\)?\s{0,9}=?$)")
 """What JSX writes behind a handler's name; a browser runs none of it."""
 
@@ -81,15 +83,26 @@ def without_addresses(text: str, known: frozenset[str]) -> str:
     return _URL.sub(lambda match: match[0] if host_of(match[0]) in known else _told(match[0]), text)
 
 
-def _active(tag: str, body: str, known: frozenset[str]) -> bool:
+def _page(page: str, known: frozenset[str], deep: int) -> bool:
+    """Whether a page inside an attribute does what a tag may not; one inside another, and another …, is not looked at."""
+    plain = without_addresses(page, known) == page
+    return not plain or any(
+        "=" in match[2] and (deep >= NESTED or _active(match[1].lower(), match[2], known, deep + 1))
+        for match in _TAG.finditer(page)
+    )
+
+
+def _active(tag: str, body: str, known: frozenset[str], deep: int = 0) -> bool:
     """Whether a tag loads from a host that is not known, or has a handler."""
     for match in _ATTRIBUTE.finditer(body):
-        name, value = match[1].lower(), unescape(match[2].strip("\"'"))
+        name, value = match[1].lower(), unescape(match[2].strip("\"'`"))
         if (
             name.startswith("on")
             and len(name) > 4
             and not _NO_HANDLER.match(body[match.start(2) : match.start(2) + 100])
         ):
+            return True
+        if name == "srcdoc" and _page(value, known, deep):
             return True
         if name not in _LOADS or (name == "href" and tag in ("a", "area") and value == match[2].strip("\"'")):
             continue

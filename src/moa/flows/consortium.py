@@ -18,7 +18,7 @@ from moa.flows.agreement import confidence as measured
 from moa.flows.answers import Kind
 from moa.flows.layered import alone
 from moa.flows.members import Member, ask_members
-from moa.flows.sift import trusted
+from moa.flows.sift import distinct, trusted
 from moa.flows.weigh import Weights
 
 
@@ -33,8 +33,9 @@ async def consortium(
     **rules: Any,
 ) -> Reply:
     """The answer combined from the first round in which a share of `confidence` of the replies agree, or from the last of
-    `rounds`; its notes then say how far they agreed. A round that fails leaves the replies of the one before. Agents that
-    `trust` gives no weight are not read, and their agreement is not measured. `rules` are those of Ask.
+    `rounds`; its notes then say how far they agreed. A round that fails leaves the replies of the one before. Long copies count
+    once, and are shown once (`sift.py`); agents that `trust` gives no weight are not read, and their agreement is not measured.
+    `rules` are those of Ask.
     """
     references: Replies = ()
     believed: Replies = ()
@@ -45,7 +46,7 @@ async def consortium(
             references = await ask_members(members, conversation, believed, REFINE if references else "", step)
         except CallError as error:
             failure = error
-        believed = trusted(references, trust)
+        believed = distinct(trusted(references, trust))
         if references and measured(believed, kind) >= confidence:
             return await combine(conversation, references)
     if not references:

@@ -5,59 +5,78 @@ After Karpathy's llm-council; unlike there nobody ranks an answer of its own, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine
 from moa.core.prompts import CHAIR, RANK, SYNTHESISE
-from moa.core.types import Conversation, Replies, Reply
+from moa.core.types import Call, Conversation, Replies, Reply
 from moa.flows.combine import instead
-from moa.flows.members import Member, ask_member
+from moa.flows.members import Member, ask_member, numbered
 from moa.flows.rank import as_given, borda, ranking_of
 
 
 def council(members: Sequence[Agent], chairman: Member) -> Combine:
     """The chairman reads the proposals, the best ranked one first, with what its peers gave it, and writes the answer.
 
-    Each member ranks the proposals of the others (those of its own name are not shown to it): one call a member, all at once. Where
-    nobody's ranking can be read, the chairman reads them as they came; where the chairman fails, the best ranked one stands in.
+    Each member ranks the proposals of the others (its own is not shown to it): one call a member, all at once; who has no two to
+    rank is not asked. Where nobody's ranking can be read, the chairman reads them as they came; where the chairman fails, the best
+    ranked one stands in. The reply says in its notes what was not ranked.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
-        points = (
-            await peer_points(members, conversation, references) if len(references) > 2 else [0.0] * len(references)
-        )
+        points, notes = await peer_points(members, conversation, references)
         order = sorted(range(len(references)), key=lambda place: -points[place])
         ranked = tuple(references[place] for place in order)
         try:
             if not any(points) or not isinstance(chairman, Agent):  # a mixture shows references in an order of its own
-                return await ask_member(chairman, conversation, ranked, SYNTHESISE, "aggregator", final=True)
+                reply = await ask_member(chairman, conversation, ranked, SYNTHESISE, "aggregator", final=True)
+                return reply.noted(*notes)
             task = CHAIR.format(points=", ".join(f"{points[place]:g}" for place in order))
             call = as_given(chairman.call(conversation, ranked, task=task, role="aggregator"))
-            return (await Ask((call,), final=True, label="aggregate", steps=1)).replies[0]
+            return (await Ask((call,), final=True, label="aggregate", steps=1)).replies[0].noted(*notes)
         except CallError as error:
-            return instead(ranked[:1], error)
+            return instead(ranked[:1], error).noted(*notes)
 
     return combine
 
 
-async def peer_points(members: Sequence[Agent], conversation: Conversation, references: Replies) -> list[float]:
-    """What each proposal gets of the others: by Borda, as a share of the most it could get, in hundredths."""
-    shown = [[place for place, one in enumerate(references) if one.agent != member.name] for member in members]
-    calls = tuple(
-        member.call(conversation, tuple(references[place] for place in places), task=RANK, role="judge")
-        for member, places in zip(members, shown, strict=True)
-    )
+async def peer_points(
+    members: Sequence[Agent], conversation: Conversation, references: Replies
+) -> tuple[list[float], tuple[str, ...]]:
+    """What each proposal gets of the others: by Borda, as a share of the most it could get, in hundredths; and what is to
+    be noted."""
+    none = [0.0] * len(references)
+    ballots = [(call, places) for call, places in _ballots(members, conversation, references) if len(places) > 1]
+    if not ballots:
+        alone = "council: nobody has two answers of others to rank, so they are unranked"
+        return none, (alone,) if len(references) > 1 else ()
     try:
-        outcomes = await Ask(calls, label="peer review", steps=2)
-    except CallError:
-        return [0.0] * len(references)
-    points, most = [0.0] * len(references), [0.0] * len(references)
-    for outcome, call, places in zip(outcomes, calls, shown, strict=True):
+        outcomes = await Ask(tuple(call for call, _ in ballots), label="peer review", steps=2)
+    except CallError as error:
+        return none, (f"council: nobody ranks the answers, so they are unranked ({error})",)
+    points, most, unread = list(none), list(none), 0
+    for outcome, (call, places) in zip(outcomes, ballots, strict=True):
         ballot = ranking_of(outcome.text, call) if isinstance(outcome, Reply) else []
-        if ballot:
-            for place, point in zip(places, borda([ballot], len(places)), strict=True):
-                points[place] += point
-                most[place] += len(places) - 1
-    return [round(100 * one / of, 0) if of else 0.0 for one, of in zip(points, most, strict=True)]
+        unread += not ballot
+        for place, point in zip(places, borda([ballot], len(places)), strict=True) if ballot else ():
+            points[place] += point
+            most[place] += len(places) - 1
+    shares = [round(100 * one / of, 0) if of else 0.0 for one, of in zip(points, most, strict=True)]
+    return shares, (f"council: {unread} of {len(ballots)} rankings cannot be read",) if unread else ()
+
+
+def _ballots(
+    members: Sequence[Agent], conversation: Conversation, references: Replies
+) -> Iterator[tuple[Call, list[int]]]:
+    """A call for each member, and the places of what it ranks: those of others. Where all are samples of one agent, each of its
+    calls leaves out another of them."""
+    places, samples = range(len(references)), len({one.agent for one in references}) == 1
+    for turn, (sample, member) in enumerate(numbered(members)):
+        if isinstance(member, Agent):
+            own = [place for place in places if references[place].agent == member.name]
+            mine = own[turn % len(own) :][:1] if own and samples else own
+            others = [place for place in places if place not in mine]
+            shown = tuple(references[place] for place in others)
+            yield member.call(conversation, shown, task=RANK, role="judge", sample=sample), others

@@ -16,8 +16,9 @@ from moa.flows.vote import plurality
 def by_field() -> Combine:
     """The object whose every field has the value that most proposals give it, nested objects likewise; no call is made.
 
-    A proposal that lacks a field, or says null, abstains there. A field stands where at least half of those that are objects
-    have it. Where none of them is an object, the answer that most give stands in, and the reply says so in its notes.
+    A proposal that lacks a field, or says null, abstains there, and does not count against those that speak of it: so specialists
+    may each fill in their own. A field of which nobody says more than null is null. Where none of them is an object, the answer
+    that most give stands in, and the reply says so in its notes.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
@@ -42,8 +43,7 @@ def merged(objects: list[dict[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name in dict.fromkeys(name for one in objects for name in one):
         given = [one[name] for one in objects if one.get(name) is not None]
-        if len(given) * 2 >= len(objects):
-            result[name] = _elected(given)
+        result[name] = _elected(given) if given else None
     return result
 
 
@@ -51,6 +51,18 @@ def _elected(values: list[Any]) -> Any:
     """The value given most often, the first of equals; objects are merged."""
     if all(isinstance(value, dict) for value in values):
         return merged(values)
-    written = [json.dumps(value, sort_keys=True) for value in values]
+    written = [json.dumps(_plain(value), sort_keys=True) for value in values]
     winner, _ = Counter(written).most_common(1)[0]
     return values[written.index(winner)]
+
+
+def _plain(value: Any) -> Any:
+    """The same value, its whole numbers written alike: 1.0 is 1."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_plain(one) for one in value]
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
+    return value

@@ -5,6 +5,8 @@ The shape of OpenRouter's Fusion (June 2026): consensus, contradictions, partial
 
 from __future__ import annotations
 
+import json
+
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine
@@ -14,6 +16,9 @@ from moa.flows.answers import Kind, answer_of
 from moa.flows.combine import instead
 from moa.flows.members import ask_member
 from moa.flows.rank import as_given
+
+PARTS = ("consensus", "contradictions", "partial_coverage", "unique_insights", "blind_spots")
+"""What an analysis has, each of them; JSON that lacks one is none."""
 
 
 def fusion(aggregator: Agent, analyst: Agent | None = None, kind: Kind = "auto") -> Combine:
@@ -40,11 +45,14 @@ def fusion(aggregator: Agent, analyst: Agent | None = None, kind: Kind = "auto")
 
 
 async def _analysis(analyst: Agent, conversation: Conversation, references: Replies) -> Reply | None:
-    """The analyst's comparison as a reference, JSON and nothing else; None where there is none."""
+    """The analyst's comparison as a reference, its PARTS and nothing else; None where there is none."""
     call = analyst.call(conversation, references, task=ANALYSE, role="judge")
     try:
         reply = (await Ask((call,), label="analyse", steps=2)).replies[0]
     except CallError:
         return None
-    found = answer_of(reply.text, "json")
-    return None if found is None else Reply(found, model=reply.model, agent="analysis")
+    found = json.loads(answer_of(reply.text, "json") or "null")
+    if not isinstance(found, dict) or any(found.get(part) is None for part in PARTS):
+        return None
+    text = json.dumps({part: found[part] for part in PARTS}, ensure_ascii=False)
+    return Reply(text, model=reply.model, agent="analysis")

@@ -18,6 +18,7 @@ from moa.core.prompts import own_words
 from moa.core.seen import seen
 from moa.core.types import Choice, Conversation, Reply, ToolCall, system
 from moa.flows.addresses import hosts_in, without_addresses, without_loading
+from moa.flows.keys import told_in, without_keys
 from moa.flows.orders import without_orders
 from moa.flows.spelling import LEAST, findable, without_secrets
 from moa.flows.topology import MakeFlow
@@ -31,8 +32,9 @@ WHOLE = 4
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What must not leave: `secrets` (canaries, keys), besides what system messages say (the agents' own, too). Addresses are
-    let through whose host the user's turns name, or that are among `hosts`.
+    """What must not leave: `secrets` (canaries, keys), besides what system messages say (the agents' own, too), the keys and
+    passwords in them in any spelling, and whatever else has the shape of a key. Addresses are let through whose host the user's
+    turns name, or that are among `hosts`.
 
     Raises:
         ConfigError: a secret is too short to be found; says which by its place, and not the secret.
@@ -93,12 +95,15 @@ class Gate:
         theirs = [message.text for message in conversation if message.role == "system"]
         said = own_words(conversation)
         known = frozenset(map(str.lower, self.hosts)) | hosts_in(said)
+        told = (secret for prompt in theirs for secret in told_in(prompt) if secret not in said)
+        secrets = tuple(dict.fromkeys((*self.secrets, *told)))
         steps = (
             ("invisible characters", seen),
             ("a foreign image", partial(without_loading, known=known)),
             ("a foreign address", partial(without_addresses, known=known)),
-            ("a secret", partial(without_secrets, secrets=self.secrets, instead=REMOVED)),
             ("a piece of the system prompt", partial(_without_prompt, prompts=theirs, said=said)),
+            ("a secret", partial(without_secrets, secrets=secrets, instead=REMOVED)),
+            ("a key", partial(without_keys, said=said, instead=REMOVED)),
         )
         found = []
         for what, step in steps:

@@ -3,23 +3,19 @@ and Zidek 1986; pools are under-confident unless recalibrated: Ranjan and Gneiti
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from moa.core.errors import NotEnoughReplies
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
+from moa.flows.chance import probability_of
 
 PoolKind: TypeAlias = Literal["linear", "log"]
 EDGE = 0.001
 """Nobody is surer than this away from 0 and 1: one agent that says 1 would outvote all."""
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_LABELLED = re.compile(r"(?i)\b(?:answer|probability|chance)[\s:=*]*(?:is[\s:=*]*)?(\d*\.?\d+)(?!\s*[%\d])")
-_FRACTION = re.compile(r"(?<![\d.])(0?\.\d+|0|1|[01]\.0+)(?![\d.%])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +28,10 @@ class Pool:
     slope: float = 1.0
     intercept: float = 0.0
 
-    def pooled(self, said: Mapping[str, float | None]) -> float | None:
-        """The probability that agents' probabilities come to. Who says none abstains, and is not counted as neutral; None
-        where all do, or where nobody who spoke weighs anything."""
-        spoken = [(self.weights.get(agent, 1.0), one) for agent, one in said.items() if one is not None]
+    def pooled(self, said: Iterable[tuple[str, float | None]]) -> float | None:
+        """The probability that agents' probabilities come to; one that is asked more than once has as many voices. Who
+        says none abstains, and is not counted as neutral; None where all do, or where nobody who spoke weighs anything."""
+        spoken = [(self.weights.get(agent, 1.0), one) for agent, one in said if one is not None]
         total = sum(weight for weight, _ in spoken)
         if not spoken or total <= 0:
             return None
@@ -58,39 +54,19 @@ def sigmoid(value: float) -> float:
 
 
 def pool(how: Pool) -> Combine:
-    """The pooled probability as the answer, "Answer: 0.73"; agents are told apart by name. No call is made.
+    """The pooled probability as the answer, "Answer: 0.73"; weights go by the agents' names. No call is made.
 
     Raises (from the flow):
         NotEnoughReplies: no proposal holds a probability.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
-        said = {reference.agent: probability_of(reference.text) for reference in references}
+        said = [(reference.agent, probability_of(reference.text)) for reference in references]
         figure = how.pooled(said)
         if figure is None:
             raise NotEnoughReplies(0, 1, label="pool")
-        silent = [agent for agent, one in said.items() if one is None]
+        silent = [agent for agent, one in said if one is None]
         reply = Reply(f"Answer: {figure:.4g}", agent="pool")
         return reply.noted(f"abstained: {', '.join(silent)}") if silent else reply
 
     return combine
-
-
-def probability_of(text: str) -> float | None:
-    """The probability a text states: in JSON ("probability", "score" or "p"), after "Answer:", as per cent, or as a fraction;
-    None where there is none between 0 and 1."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if isinstance(value, dict):
-        value = next(
-            (value[name] for name in ("probability", "score", "p") if isinstance(value.get(name), int | float)), None
-        )
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if 0 <= value <= 1 else None
-    for pattern, scale in ((_PERCENT, 100.0), (_LABELLED, 1.0), (_FRACTION, 1.0)):
-        if found := pattern.findall(text):
-            figure = float(found[-1]) / scale
-            return figure if 0 <= figure <= 1 else None
-    return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from moa.core.flow import Choose, Flow
 from moa.core.prompts import up_to_last_turn
 from moa.core.types import Conversation, Image, Reply, ToolCall, ToolResult
+from moa.flows.language import language_of, script_of
 
 MakeFlow = Callable[[Conversation], Flow[Reply]]
 _CODE = re.compile(
@@ -26,6 +27,7 @@ class Rule:
     `words`: one of these stands in the last turn, as a word, in whatever case. `longer` and `shorter` are characters of that
     turn. `code`: it holds program text. `images` and `tools`: there are any in the whole conversation. `script`: most of its
     letters are of this one ("latin", "cyrillic", "greek", "arabic", "hebrew", "han", "kana", "hangul", "devanagari", "thai").
+    `language`: it is in this one, an ISO 639-1 code, by its function words (`language.py`).
     `tag` is what the caller calls the question, `category` what a classifier does: a conversation does not tell, so both are given.
     `name` is what a plan calls the route.
     """
@@ -38,6 +40,7 @@ class Rule:
     images: bool | None = None
     tools: bool | None = None
     script: str | None = None
+    language: str | None = None
     tag: str | None = None
     category: str | None = None
     name: str = ""
@@ -53,6 +56,7 @@ class Rule:
             (self.images, lambda: _has(conversation, Image) is self.images),
             (self.tools, lambda: (_has(conversation, ToolCall) or _has(conversation, ToolResult)) is self.tools),
             (self.script, lambda: script_of(turn) == self.script),
+            (self.language, lambda: language_of(turn) == self.language),
         )
         return all(holds() for condition, holds in found if condition is not None)
 
@@ -77,25 +81,3 @@ def _any_of(words: Sequence[str]) -> str:
 
 def _has(conversation: Conversation, kind: type) -> bool:
     return any(isinstance(part, kind) for message in conversation for part in message.parts)
-
-
-SCRIPTS = {
-    "latin": ((0x41, 0x24F), (0x1E00, 0x1EFF)), "greek": ((0x370, 0x3FF), (0x1F00, 0x1FFF)), "cyrillic": ((0x400, 0x52F),),
-    "hebrew": ((0x590, 0x5FF),), "arabic": ((0x600, 0x6FF), (0x750, 0x77F)), "devanagari": ((0x900, 0x97F),),
-    "thai": ((0xE00, 0xE7F),), "hangul": ((0xAC00, 0xD7AF), (0x1100, 0x11FF)), "kana": ((0x3040, 0x30FF),),
-    "han": ((0x4E00, 0x9FFF), (0x3400, 0x4DBF)),
-}  # fmt: skip
-
-
-def script_of(text: str) -> str | None:
-    """The script that most letters of a text are of; Japanese, which mixes two, is "kana". None: no letter of a known one."""
-    counts = dict.fromkeys(SCRIPTS, 0)
-    for sign in text:
-        code = ord(sign)
-        name = next((one for one, spans in SCRIPTS.items() if any(low <= code <= high for low, high in spans)), None)
-        if name and sign.isalpha():
-            counts[name] += 1
-    if counts["kana"]:
-        counts["kana"] += counts.pop("han")
-    best = max(counts, key=counts.__getitem__)
-    return best if counts[best] else None

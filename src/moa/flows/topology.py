@@ -162,7 +162,8 @@ def topology(
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
     if judging.anchor:
         combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier, kind)
-    reads = not (callable(how) or how in ASK_NOBODY)  # who reads all is not to be crowded out
+    # who reads all is not to be crowded out, nor is the middle to be where the copies are
+    reads = how == "medoid" or not (callable(how) or how in ASK_NOBODY)
     trust = None if how == "vote" else judging.trust  # a vote weighs all
     if judging.sift or trust or reads:  # outermost, so that who is left out is no anchor either
         combine = sifted(combine, outliers=judging.sift, trust=trust)
