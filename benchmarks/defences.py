@@ -41,7 +41,7 @@ from benchmarks._injections import (
     mutations,
 )
 from benchmarks._judging import judges
-from benchmarks._recorded import texts_of
+from benchmarks._recorded import read, texts_of
 from benchmarks._report import Figure, arguments, report, tell
 
 from moa import Agent, play, user
@@ -142,7 +142,7 @@ def deceivers(args: argparse.Namespace) -> Iterator[Figure]:
     for name, (file, agents) in SIX.items():
         if args.quick and name != "gsm.small6":
             continue
-        records = sorted(methods.read(args.data, file), key=lambda record: Random(record.key).random())
+        records = sorted(read(args.data, file).records, key=lambda record: Random(record.key).random())
         records = records[:200] if args.quick else records
         texts = texts_of(args.data, file)
         checkable = fmean(accuracy(records, agent) for agent in agents) >= CHECKABLE
@@ -185,7 +185,7 @@ def honest_texts(args: argparse.Namespace) -> Iterator[Figure]:
     gate = Gate((CANARY,))
     for name in ("gsm.six", "gsm.small6", "crux.six"):
         file, agents = SIX[name]
-        records = {record.key: record for record in methods.read(args.data, file)}
+        records = {record.key: record for record in read(args.data, file).records}
         for key, words in list(texts_of(args.data, file).items())[: 100 if args.quick else None]:
             panel = replies_of(records[key], agents, {key: words})
             panels, texts = panels + 1, texts + len(panel)

@@ -1,22 +1,18 @@
 """The methods on recorded answers of real models: no model is called. Five-fold; a method never sees how right anything is in
 the fold that it is scored on.
 
-    python benchmarks/methods.py --data DIR                        # the pools that DIR's README names
+    python benchmarks/methods.py --data DIR                        # the pools below, and of other files there all models
     python benchmarks/methods.py --data DIR --pool zeroeval_gsm:gemma-2-9b-it,Qwen2-7B-Instruct,Yi-1.5-9B-Chat
     python benchmarks/methods.py --data DIR --shuffled             # with labels dealt out by chance: every gain must be zero
 
-DIR holds gzipped JSON lines, one question a line: `question`, `models` (by name: `ans`, `ok`), perhaps `category`; or `scores`
-by model. Each row is a method: how right it is in per cent, how much more that is than the best single model (chosen on the
-other folds), with a paired bootstrap interval, and how many calls it takes.
+DIR holds JSON lines, one question a line, of any shape that `_recorded.py` reads. Each row is a method: how right it is in per
+cent, how much more that is than the best single model (chosen on the other folds), with a paired bootstrap interval, and how many
+calls it takes. What is not there (files, models, answers, rows enough to learn from) is said, and stops nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import gzip
-import json
-import random
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,14 +20,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks._recorded import Recorded, files, of_pool, read, shuffled
 from benchmarks._report import Figure, arguments, report, tell
 
 from moa import Agent, play, user
 from moa.core.types import Call, Conversation, Reply
 from moa.evals import router, weights
-from moa.evals.records import Record, best_single, folds, rest
+from moa.evals.records import Record, accuracy, best_single, folds, rest
 from moa.flows.escalate import escalate
 from moa.flows.members import ask_member
 from moa.flows.vote import vote
@@ -56,54 +55,26 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Scored:
-    """What a method came to: how right it was on each question, in one order for all methods, and its calls a question."""
+    """What a method came to: how right it was on each question, in one order for all methods, its calls a question, and in what
+    share of them the last agent was asked, where that is an escalation."""
 
     right: list[float]
     calls: float
+    strong: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: what a method came to and what it gains, with the interval; or why there is nothing to show."""
+
+    scored: Scored | None
+    gain: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    why: str = ""
 
 
 Method = Callable[[Sequence[Record], Sequence[Record], Sequence[str]], list[tuple[str | None, float]]]
 """Of the records to learn from, those to answer (without how right anything is), and the agents: whose answer each gets (None:
 none), and after how many calls."""
-
-
-def canonical(answer: Any) -> str | None:
-    """An answer as it compares: a Python literal or number by its value, else as it stands."""
-    if answer is None or str(answer).strip() == "":
-        return None
-    text = str(answer).strip()
-    try:
-        return repr(ast.literal_eval(text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
-
-
-def read(data: Path, name: str) -> list[Record]:
-    """The records of one file."""
-    found = []
-    with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
-        for number, line in enumerate(file):
-            row = json.loads(line)
-            category = str(row.get("category") or (row["task"] if "scores" in row else ""))
-            key = str(row.get("qid", number))
-            if "scores" in row:
-                scores = {model: float(score or 0.0) for model, score in row["scores"].items()}
-                found.append(Record(row["question"], {}, scores, category, key))
-            else:
-                answers = {model: canonical(one.get("ans")) for model, one in row["models"].items()}
-                right = {model: float(one.get("ok") or 0.0) for model, one in row["models"].items()}
-                found.append(Record(row["question"], answers, right, category, key))
-    return found
-
-
-def shuffled(records: Sequence[Record]) -> list[Record]:
-    """The same, each with the labels of another, by whose place they stand in: agents stay as good, and nothing can be learnt of
-    questions or agreement."""
-    models = list(records[0].right)
-    columns = {
-        model: random.Random(model).sample([one.right[model] for one in records], len(records)) for model in models
-    }
-    return [replace(one, right={m: columns[m][n] for m in models}) for n, one in enumerate(records)]
 
 
 def single(learn: Sequence[Record], asked: Sequence[Record], agents: Sequence[str]) -> list[tuple[str | None, float]]:
@@ -136,7 +107,7 @@ def by_category(
 def early(learn: Sequence[Record], asked: Sequence[Record], agents: Sequence[str]) -> list[tuple[str | None, float]]:
     """The flow `vote` itself, the models asked one after the other, until nothing can change the answer any more."""
     return [
-        played(record, agents, lambda members: lambda conversation: vote(conversation, members, "text"))
+        played(record, agents, lambda members: lambda conversation: vote(conversation, members, "literal"))
         for record in asked
     ]
 
@@ -144,13 +115,20 @@ def early(learn: Sequence[Record], asked: Sequence[Record], agents: Sequence[str
 def escalated(
     learn: Sequence[Record], asked: Sequence[Record], agents: Sequence[str]
 ) -> list[tuple[str | None, float]]:
-    """The flow `escalate`: the models but the last; where they do not all agree, the last one alone. Its calls are counted."""
+    """The flow `escalate`: of the models that are most right on the other folds three, without the best; where they do not all
+    agree, the best alone."""
+    ranked = sorted(agents, key=lambda agent: -accuracy(learn, agent))
+    return cascade(asked, (*ranked[1:4], ranked[0]))
+
+
+def cascade(asked: Sequence[Record], agents: Sequence[str]) -> list[tuple[str | None, float]]:
+    """The models but the last; where they do not all agree, the last one alone."""
 
     def made(members: list[Agent]) -> Callable[[Conversation], Any]:
         full = lambda conversation: ask_member(members[-1], conversation, (), "")  # noqa: E731
-        return lambda conversation: escalate(conversation, members[:-1], full, kind="text")
+        return lambda conversation: escalate(conversation, members[:-1], full, kind="literal")
 
-    return [(who, float(calls == len(agents))) for who, calls in (played(record, agents, made) for record in asked)]
+    return [played(record, agents, made) for record in asked]
 
 
 def routed(learn: Sequence[Record], asked: Sequence[Record], agents: Sequence[str]) -> list[tuple[str | None, float]]:
@@ -168,17 +146,16 @@ def routed_by_category(
 
 
 def played(record: Record, agents: Sequence[str], made: Callable[[list[Agent]], Any]) -> tuple[str | None, float]:
-    """What a flow makes of recorded answers: whose answer it gives, and how many replies it took."""
+    """What a flow makes of recorded answers: whose answer it gives (None: it gives none), and how many replies it took."""
     taken = []
 
     def said(call: Call) -> Reply:
         taken.append(call.agent)
-        answer = record.answers[call.agent]
-        return Reply("" if answer is None else f"{answer}", agent=call.agent)
+        return Reply(record.answers[call.agent] or "", agent=call.agent)
 
     members = [Agent(f"recorded:{name}", name=name) for name in agents]
     reply = play(made(members)((user(record.question),)), said).answer
-    return reply.agent, float(len(taken))
+    return reply.agent if reply.text else None, float(len(taken))
 
 
 VOTES: dict[str, Method] = {
@@ -186,6 +163,7 @@ VOTES: dict[str, Method] = {
     "weighted": weighted,
     "weighted x category": by_category,
     "vote, stopped": early,
+    "escalation": escalated,
 }
 ROUTES: dict[str, Method] = {"router": routed, "router by category": routed_by_category}
 
@@ -200,76 +178,148 @@ def scored(
         for record, (who, calls) in zip(part, method(rest(parts, place), blind, agents), strict=True):
             came[record.key] = (0.0 if who is None else record.right[who], calls)
     right, calls = zip(*(came[record.key] for record in records), strict=True)
-    return Scored(list(right), statistics.fmean(calls))
+    strong = statistics.fmean(one == min(len(agents), 4) for one in calls) if method is escalated else None
+    return Scored(list(right), statistics.fmean(calls), strong)
 
 
 def interval(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
     """Points that one is above the other, and where 95 of 100 resamples of the questions lie."""
-    gaps, chance = [100 * (a - b) for a, b in zip(ours, theirs, strict=True)], random.Random(0)
-    means = sorted(statistics.fmean(chance.choices(gaps, k=len(gaps))) for _ in range(RESAMPLES))
-    return statistics.fmean(gaps), means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES)]
+    gaps, chance = 100 * (np.array(ours) - np.array(theirs)), np.random.default_rng(0)
+    means = sorted(float(chance.choice(gaps, len(gaps)).mean()) for _ in range(RESAMPLES))
+    return float(gaps.mean()), means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES)]
 
 
-def table(
-    records: Sequence[Record], agents: Sequence[str], seed: int
-) -> Iterator[tuple[str, Scored, tuple[float, float, float]]]:
+def table(records: Sequence[Record], agents: Sequence[str], seed: int) -> Iterator[tuple[str, Row]]:
     """Every method of one pool, with how it compares with the best single model."""
-    parts = folds(records, 5, seed)
-    has_answers = bool(records[0].answers)
-    many = len({record.category for record in records}) > 1
+    parts = [part for part in folds(records, 5, seed) if part]
     base = scored(single, records, agents, parts)
-    yield "best single", base, (0.0, 0.0, 0.0)
-    methods = (VOTES if has_answers else {}) | ROUTES
-    for name, method in methods.items():
-        if many or "category" not in name:
+    yield "best single", Row(base)
+    for name, method in (VOTES | ROUTES).items():
+        if why := _missing(name, records, agents):
+            yield name, Row(None, why=why)
+            continue
+        try:
             one = scored(method, records, agents, parts)
-            yield name, one, interval(one.right, base.right)
-    oracle = Scored([max(record.right[agent] for agent in agents) for record in records], float(len(agents)))
-    yield "oracle", oracle, interval(oracle.right, base.right)
+        except ValueError as error:  # too little to learn from
+            yield name, Row(None, why=str(error))
+        else:
+            yield name, Row(one, interval(one.right, base.right))
+    oracle = Scored([max(record.right.values()) for record in records], float(len(agents)))
+    yield "oracle", Row(oracle, interval(oracle.right, base.right))
 
 
-def show(args: argparse.Namespace, name: str, rows: dict[str, tuple[Scored, tuple[float, float, float]]]) -> None:
+def _missing(name: str, records: Sequence[Record], agents: Sequence[str]) -> str:
+    """What a method would need and does not have; empty where it has all."""
+    if name in VOTES and not any(answer is not None for one in records for answer in one.answers.values()):
+        return "no answers are recorded"
+    if "category" in name and len({record.category for record in records}) < 2:
+        return "all of one category"
+    return "fewer than three models" if name == "escalation" and len(agents) < 3 else ""
+
+
+def show(args: argparse.Namespace, name: str, rows: dict[str, Row]) -> None:
     """Print one pool."""
     tell(args, f"\n{name:24} {'right':>6}  {'above the best single':24} {'calls':>6}")
-    for method, (one, (gain, low, high)) in rows.items():
+    for method, row in rows.items():
+        if row.scored is None:
+            tell(args, f"{method:24} {'-':>6}  ({row.why})")
+            continue
+        gain, low, high = row.gain
         between = f"{gain:+5.1f} ({low:+.1f} to {high:+.1f})" if method != "best single" else ""
-        tell(args, f"{method:24} {100 * statistics.fmean(one.right):6.1f}  {between:24} {one.calls:6.2f}")
+        strong = "" if row.scored.strong is None else f"  the best is asked on {100 * row.scored.strong:.1f} %"
+        right = 100 * statistics.fmean(row.scored.right)
+        tell(args, f"{method:24} {right:6.1f}  {between:24} {row.scored.calls:6.2f}{strong}")
 
 
-def figures(pools: dict[str, dict[str, tuple[Scored, tuple[float, float, float]]]], strict: bool) -> list[Figure]:
-    """The bars, for the pools that were run."""
-    found = []
+def figures(pools: dict[str, dict[str, Row]], strict: bool) -> Iterator[Figure]:
+    """The bars, for the pools that were run with the models that they are meant for."""
+
+    def of(pool: str, method: str) -> Scored:
+        return pools[pool][method].scored or Scored([float("nan")], float("nan"), float("nan"))
+
     for pool, method, bar in (
         ("gsm.small6", "weighted", 93.0), ("crux.small6", "weighted", 56.0), ("mmlu_pro.mid5", "weighted x category", 59.0),
         ("mmlu_pro.small6", "weighted x category", 52.5), ("gsm.escalation", "escalation", 96.5),
     ):  # fmt: skip
         if pool in pools:
-            found.append(
-                Figure(f"{pool}.percent", 100 * statistics.fmean(pools[pool][method][0].right), bar, ">=", strict)
-            )
+            yield Figure(f"{pool}.percent", 100 * statistics.fmean(of(pool, method).right), bar, ">=", strict)
     if "crux.open5" in pools:
-        found.append(
-            Figure("crux.open5.above_best_single.points", pools["crux.open5"]["weighted"][1][0], -0.3, ">=", strict)
-        )
+        gain = pools["crux.open5"]["weighted"].gain[0]
+        yield Figure("crux.open5.above_best_single.points", gain, -0.3, ">=", strict)
     if "gsm.escalation" in pools:
-        found.append(
-            Figure(
-                "gsm.escalation.strong_calls.share", pools["gsm.escalation"]["escalation"][0].calls, 0.1, "<=", strict
-            )
-        )
+        share = of("gsm.escalation", "escalation").strong
+        yield Figure("gsm.escalation.strong_calls.share", share, 0.1, "<=", strict)
     if "llmrouter9" in pools:
         for name, due in (("router by category", strict), ("router", False)):
-            gain = pools["llmrouter9"][name][1][0]
-            found.append(Figure(f"llmrouter9.{name.replace(' ', '_')}.above_best_single.points", gain, 4.0, ">=", due))
+            gain = pools["llmrouter9"][name].gain[0]
+            yield Figure(f"llmrouter9.{name.replace(' ', '_')}.above_best_single.points", gain, 4.0, ">=", due)
     if "mmlu_pro.mid5" in pools:
-        rows = pools["mmlu_pro.mid5"]
-        saved = 1 - rows["vote, stopped"][0].calls / rows["plurality"][0].calls
-        same = statistics.fmean(
-            a == b for a, b in zip(rows["vote, stopped"][0].right, rows["plurality"][0].right, strict=True)
-        )
-        found.append(Figure("mmlu_pro.mid5.early_stop.calls_saved", saved, 0.15, ">=", strict))
-        found.append(Figure("mmlu_pro.mid5.early_stop.same_answers", same, 1.0, ">=", strict))
-    return found
+        early, all_of_them = of("mmlu_pro.mid5", "vote, stopped"), of("mmlu_pro.mid5", "plurality")
+        same = statistics.fmean(a == b for a, b in zip(early.right, all_of_them.right, strict=True))
+        saved = 1 - early.calls / all_of_them.calls
+        yield Figure("mmlu_pro.mid5.early_stop.calls_saved", saved, 0.15, ">=", strict)
+        yield Figure("mmlu_pro.mid5.early_stop.same_answers", same, 1.0, ">=", strict)
+
+
+def pools_of(args: argparse.Namespace) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The pools to run, each a file and its models (none: all of the file): those asked for, else those named here, and one of
+    each other file."""
+    if args.pool:
+        return {one: _asked_for(one) for one in args.pool}
+    named = {file for file, _ in POOLS.values()}
+    return POOLS | {file: (file, ()) for file in files(args.data) if file not in named}
+
+
+def _asked_for(text: str) -> tuple[str, tuple[str, ...]]:
+    file, _, models = text.partition(":")
+    names = dict.fromkeys(filter(None, map(str.strip, models.split(","))))
+    return file.removesuffix(".gz").removesuffix(".jsonl"), tuple(names)
+
+
+def run(args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Row]]]:
+    """The table of each pool that can be run; what cannot is told."""
+    held: dict[str, Recorded] = {}
+    done = set[tuple[str, tuple[str, ...]]]()
+    for name, (file, wanted) in pools_of(args).items():
+        try:
+            found = held[file] = held.get(file) or read(args.data, file)
+        except OSError as error:
+            tell(args, f"{name}: {file} cannot be read: {error.strerror or error}")
+            continue
+        here = tuple(agent for agent in wanted or found.models if agent in found.models)
+        if gone := [agent for agent in wanted if agent not in here]:
+            tell(
+                args, f"{name}: {file} has no {', '.join(gone)}; it has {', '.join(found.models) or 'no graded models'}"
+            )
+            if not args.pool:  # the models of another folder
+                name, here = file, found.models
+        if not here or (file, here) in done:
+            tell(args, f"{name}: nothing to compare{'' if here else ', no model is graded there'}")
+            continue
+        done.add((file, here))
+        records, notes = of_pool(found, here)
+        rows = dict(table(shuffled(records) if args.shuffled else records, here, args.seed))
+        show(args, name, rows)
+        for note in (*found.notes, *notes):
+            tell(args, f"  {note}")
+        yield name, rows
+    if not args.pool and "zeroeval_gsm" in held and {*FIRST3, STRONG} <= set(held["zeroeval_gsm"].models):
+        rows = gsm_escalation(held["zeroeval_gsm"], args)
+        show(args, "gsm.escalation", rows)
+        yield "gsm.escalation", rows
+
+
+def gsm_escalation(found: Recorded, args: argparse.Namespace) -> dict[str, Row]:
+    """Three open models, and gpt-4o only where they disagree, beside gpt-4o alone."""
+    agents = (*FIRST3, STRONG)
+    records, _ = of_pool(found, agents)
+    records = shuffled(records) if args.shuffled else records
+    came = cascade([replace(record, right={}) for record in records], agents)
+    right = [0.0 if who is None else record.right[who] for record, (who, _) in zip(records, came, strict=True)]
+    calls = [calls for _, calls in came]
+    one = Scored(right, statistics.fmean(calls), statistics.fmean(calls == len(agents) for calls in calls))
+    base = Scored([record.right[STRONG] for record in records], 1.0)
+    return {"gpt-4o alone": Row(base), "escalation": Row(one, interval(one.right, base.right))}
 
 
 def main() -> int:
@@ -280,41 +330,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the folds")
     parser.add_argument("--shuffled", action="store_true", help="deal the labels out by chance")
     args = arguments(parser).parse_args()
-    wanted = {one: (one.partition(":")[0], tuple(filter(None, one.partition(":")[2].split(",")))) for one in args.pool}
-    files: dict[str, list[Record]] = {}
-    pools: dict[str, dict[str, tuple[Scored, tuple[float, float, float]]]] = {}
-    for name, (file, agents) in (wanted or POOLS).items():
-        if not (args.data / f"{file}.jsonl.gz").exists():
-            tell(args, f"{name}: there is no {file}.jsonl.gz in {args.data}")
-            continue
-        files[file] = files.get(file) or (shuffled(read(args.data, file)) if args.shuffled else read(args.data, file))
-        agents = agents or tuple(files[file][0].right)
-        if missing := [agent for agent in agents if agent not in files[file][0].right]:
-            tell(args, f"{name}: {file} has no {', '.join(missing)}; it has {', '.join(files[file][0].right)}")
-            continue
-        pools[name] = {method: (one, gain) for method, one, gain in table(files[file], agents, args.seed)}
-        show(args, name, pools[name])
-    if not wanted and "zeroeval_gsm" in files:
-        records, agents = files["zeroeval_gsm"], (*FIRST3, STRONG)
-        parts = folds(records, 5, args.seed)
-        base = scored(lambda learn, asked, agents: [(STRONG, 1.0)] * len(asked), records, agents, parts)
-        one = scored(escalated, records, agents, parts)
-        pools["gsm.escalation"] = {
-            "gpt-4o alone": (base, (0.0, 0.0, 0.0)),
-            "escalation": (one, interval(one.right, base.right)),
-        }
-        show(args, "gsm.escalation", pools["gsm.escalation"])
+    pools = dict(run(args))
     if args.shuffled:
-        gains = [
-            gain
-            for rows in pools.values()
-            for method, (_, (gain, low, _)) in rows.items()
-            if low > 0 and method != "oracle"
-        ]
-        return report([Figure("shuffled.gains", float(len(gains)), 0.0)], args, {})
-    return report(
-        figures(pools, not wanted), args, {"pools": {n: {m: g for m, (_, g) in r.items()} for n, r in pools.items()}}
-    )
+        tables = (rows.items() for rows in pools.values())
+        gains = sum(row.gain[1] > 0 for rows in tables for name, row in rows if name != "oracle")
+        return report([Figure("shuffled.gains", gains, 0.0)], args, {})
+    details = {
+        pool: {
+            name: {"percent": 100 * statistics.fmean(row.scored.right), "calls": row.scored.calls, "gain": row.gain}
+            if row.scored
+            else {"why": row.why}
+            for name, row in rows.items()
+        }
+        for pool, rows in pools.items()
+    }
+    return report(list(figures(pools, not args.pool)), args, {"pools": details})
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -33,9 +34,16 @@ from moa import Agent, Mixture
 from moa.core.errors import MoaError
 from moa.core.ports import Scope
 from moa.core.types import Reply, Request
+from moa.evals.records import Record
+from moa.evals.router import fit as fit_router
+from moa.evals.weights import fit as fit_weights
+from moa.flows.alone import alone
 from moa.flows.answers import answer_of
+from moa.flows.best_of import matching
 from moa.flows.escalate import escalate
-from moa.flows.topology import Judging, Layout, MakeFlow, topology
+from moa.flows.router import Router, by_router
+from moa.flows.topology import ASK_NOBODY, Judging, Layout, MakeFlow, topology
+from moa.flows.weigh import Weights, weighted
 
 AT_ONCE = 16
 SETTINGS: dict[str, Any] = {"framing": "quoted", "temperature": 0.0, "max_tokens": 160}
@@ -47,12 +55,31 @@ INJECTED = (
 Make = Callable[[list[Agent]], MakeFlow]
 
 
-def laid(how: str = "synthesise", rounds: int = 1, shape: str = "layered", **judging: Any) -> Make:
+def laid(
+    how: str = "synthesise", rounds: int = 1, layout: Layout | None = None, window: int | None = None, **judging: Any
+) -> Make:
     """A topology of the proposers, with the aggregator where one is asked."""
-    alone = how in ("vote", "medoid")
-    last = None if alone and shape == "layered" else AGGREGATOR
+    last = None if how in ASK_NOBODY and layout is None else AGGREGATOR
+    made = layout or Layout()
+    return lambda panel: topology([panel] * rounds, last, how, window=window, layout=made, judging=Judging(**judging))
+
+
+def sampled(how: str, samples: int, layout: Layout | None = None) -> Make:
+    """Samples of the first proposer."""
     return lambda panel: topology(
-        [panel] * rounds, last, how, layout=Layout(shape, group=2), judging=Judging(**judging)
+        [[replace(panel[0], temperature=0.7)] * samples], None if how == "vote" else AGGREGATOR, how, layout=layout
+    )
+
+
+def weighing(learnt: Weights) -> Make:
+    """A vote by learnt weights."""
+    return lambda panel: topology([panel], None, weighted(learnt))
+
+
+def routing(learnt: Router) -> Make:
+    """The proposer that a learnt router chooses by the question."""
+    return lambda panel: partial(
+        by_router, router=learnt, members={one.name: partial(alone, member=one) for one in panel}
     )
 
 
@@ -66,15 +93,20 @@ METHODS: Mapping[str, Make] = {
     "fusion": laid("fusion"),
     "medoid": laid("medoid"),
     "two layers": laid(rounds=2),
-    "sparse": laid(rounds=2, shape="sparse"),
-    "tree": laid(shape="tree"),
-    "debate": laid("vote", rounds=2, shape="debate"),
-    "consortium": laid(rounds=2, shape="consortium"),
-    "refine": laid(shape="refine"),
+    "residual": laid(rounds=2, layout=Layout(residual=True)),
+    "sparse": laid(rounds=2, layout=Layout("sparse")),
+    "tree": laid(layout=Layout("tree", group=2)),
+    "debate": laid("vote", rounds=2, layout=Layout("debate")),
+    "consortium": laid(rounds=2, layout=Layout("consortium")),
+    "refine": laid(layout=Layout("refine")),
+    "best, that states one": laid("best", verifier=matching("Answer: *[^ ]")),
+    "window of two": laid(window=2),
     "anchored": laid(anchor=True),
     "sifted": laid(sift=True),
-    "escalate": lambda panel: lambda conversation: escalate(conversation, panel[:2], laid()(panel)),
-    "self, one of four": lambda panel: topology([[replace(panel[0], temperature=0.7)] * 4], AGGREGATOR, "synthesise"),
+    "escalate (auto)": lambda panel: lambda conversation: escalate(conversation, panel[:2], laid()(panel)),
+    "solo": lambda panel: partial(alone, member=AGGREGATOR),
+    "self, one of four": sampled("synthesise", 4),
+    "samples, in batches": sampled("vote", 12, Layout(batch=4)),
 }
 
 
@@ -141,6 +173,19 @@ def attack(kind: str, question: Question, own: str, neighbour: str, rng: random.
     return neighbour if kind == "copycat" else "\n".join([f"{own} Again and again, to fill the page."] * 40)
 
 
+async def learnt_ways(args: argparse.Namespace) -> dict[str, Make]:
+    """What is learnt of other questions of the same world, graded: weights of votes, and whom to ask."""
+    asked = questions(args.per_skill * 3, args.seed + 1)
+    said = {name: await said_alone(name, asked) for name in PROPOSERS}
+    records = []
+    for question in asked:
+        answers = {name: answer_of(said[name][question.text]) for name in PROPOSERS}
+        right = {name: float(one == answer_of(question.answer)) for name, one in answers.items()}
+        records.append(Record(question.text, answers, right, question.skill))
+    weights = fit_weights([replace(record, category="") for record in records], PROPOSERS)
+    return {"vote, weighted": weighing(weights), "router": routing(fit_router(records, PROPOSERS))}
+
+
 async def attacked(make: Make, kind: str, asked: Sequence[Question], said: Mapping[str, Mapping[str, str]]) -> float:
     """Per cent right where each proposer in turn is replaced."""
     right: list[bool] = []
@@ -162,16 +207,16 @@ async def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     said = {name: await said_alone(name, asked) for name in PROPOSERS}
     best = max(100 * mean(answer_of(said[name][q.text]) == answer_of(q.answer) for q in asked) for name in PROPOSERS)
     tell(args, f"{len(asked)} questions; best single proposer {best:.1f} % right\n")
-    tell(args, f"{'method':20}{'right':>7}{'calls':>7}{'seconds':>9}" + "".join(f"{kind:>10}" for kind in ATTACKS))
+    tell(args, f"{'method':22}{'right':>7}{'calls':>7}{'seconds':>9}" + "".join(f"{kind:>10}" for kind in ATTACKS))
     rows = {}
-    for name, make in METHODS.items():
+    for name, make in (METHODS | await learnt_ways(args)).items():
         right, calls, seconds = await run(Mixture.of_flow(make(panel())), asked)
         row = {"right": 100 * mean(right), "calls": calls, "seconds": seconds}
         for kind in () if args.quick else ATTACKS:
             row[kind] = await attacked(make, kind, asked, said)
         rows[name] = row
         harm = "".join(f"{row[kind]:10.1f}" for kind in ATTACKS if kind in row)
-        tell(args, f"{name:20}{row['right']:7.1f}{calls:7.1f}{seconds:9.2f}{harm}")
+        tell(args, f"{name:22}{row['right']:7.1f}{calls:7.1f}{seconds:9.2f}{harm}")
     rows["best single"] = {"right": best}
     return rows
 

@@ -58,8 +58,8 @@ class Mixture:
 
     Members are Agents, models by name ("groq:llama-3.3-70b-versatile"), async functions (docs/parts.md), or mixtures. `combine`
     is "synthesise" (the aggregator writes the answer), "select" (it picks one) or "vote" (no aggregator; `answers` says of what
-    kind they are: "auto", "number", "choice", "json" or "text"), or a function of your own. `need` replies close a layer early,
-    after `grace` more seconds (None: as long as nearly all calls of those still out take); with fewer than `least` it fails.
+    kind they are: "auto", "number", "choice", "json", "literal" or "text"), or a function of your own. `need` replies close a layer
+    early, after `grace` more seconds (None: as long as nearly all calls of those still out take); with fewer than `least` it fails.
     The aggregator reads all references at once, or `window` at a time.
     `deadline` is in seconds, `max_cost` in US dollars per question; of a mixture inside another, those of the outermost
     hold. `providers` are your own, by host name. With `keep`, runs are kept in the store.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from command import environment, fake_config, moa_says, write_config
 from fake_host import Model, host
 
@@ -68,6 +69,13 @@ def test_json_is_one_object_with_every_call(tmp_path: Path) -> None:
     assert "status 400" in told["calls"][1]["problem"]
     assert "text" not in told["calls"][0]
     assert with_texts["calls"][0]["text"] == "one"
+
+
+def test_json_tells_how_far_an_ordinary_panel_agreed(tmp_path: Path) -> None:
+    with host(a=Model("Answer: 4"), b=Model("4"), c=Model("5"), judge=Model("4")) as here:
+        write_config(tmp_path, here.url, ["a", "b", "c"], "judge")
+        told = json.loads(moa_says("ask", "2 + 2?", "--json", home=tmp_path).out)
+    assert told["agreement"] == {"same_input": pytest.approx(2 / 3), "different_parts": None}
 
 
 def test_proposals_are_shown_beside_the_answer(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -61,8 +62,11 @@ def test_weights_are_learnt_and_used(tmp_path: Path) -> None:
     assert moa_says("ask", "hi", "--no-store", "-q", home=tmp_path).out == "hi\n"
 
 
-def test_a_pool_is_learnt(tmp_path: Path) -> None:
-    lines = ({"agents": {"a": {"answer": f"{n % 10 / 10}"}}, "happened": n % 10 > 4} for n in range(100))
+@pytest.mark.parametrize("write", [str, float])
+def test_a_pool_is_learnt_of_probabilities_as_texts_or_numbers(
+    tmp_path: Path, write: Callable[[float], str | float]
+) -> None:
+    lines = ({"agents": {"a": {"answer": write(n % 10 / 10)}}, "happened": n % 10 > 4} for n in range(100))
     (tmp_path / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     learnt = moa_says("learn", "pool", "cases.jsonl", "--out", "p.json", home=tmp_path)
     assert (learnt.code, learnt.out) == (0, "")
@@ -94,6 +98,9 @@ CASE = '{"agents": {"a": {"answer": "0.5"}}, "happened": true}'
         (["weights"], ROW.replace('"right": 1', '"right": 1, "answer": "x"'), "records.jsonl: 1 records: what votes are"),
         (["router", "--cost-weight", "inf"], ROW, "--cost-weight inf: take a finite number"),
         (["router", "--cost-weight", "nan"], ROW, "--cost-weight"),
+        (["router", "--cost-weight", "5"], ROW.replace('"right": 1', '"right": 1, "cost": 1'), "b has no cost at 'q'"),
+        (["router", "--latency-weight", "5"], ROW, "a has no seconds at 'q'"),
+        (["pool"], CASE.replace('"0.5"', "73"), "records.jsonl:1: a answers 73, which is no probability"),
         (["router", "--latency-weight", "inf"], ROW, "--latency-weight inf: take a finite number"),
         (["pool", "--kind", "odd"], ROW, "--kind odd: take log or linear"),
     ],

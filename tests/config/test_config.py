@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import genai_prices
 import pytest
@@ -14,6 +14,7 @@ from moa.config.flows import MOST_NESTED, default_name, flow_of
 from moa.config.load import load
 from moa.config.prices import price_of
 from moa.config.registry import find, names
+from moa.config.spec import Mixture
 from moa.core.errors import ConfigError
 from moa.core.flow import play
 from moa.core.prices import cost
@@ -39,7 +40,7 @@ def config(tmp_path: Path, text: str, **environ: str) -> Any:
 
 
 def models(made: Any, name: str) -> list[list[str]]:
-    return [[call.model for call in ask.calls] for ask in play(flow_of(made, name)(QUESTION), lambda call: "x").asked]
+    return [[call.model for call in ask.calls] for ask in play(flow_of(made, name)(QUESTION), lambda call: "0.5").asked]
 
 
 def test_a_mixture_of_the_file_becomes_a_flow(tmp_path: Path) -> None:
@@ -92,6 +93,15 @@ def test_presets_are_there_and_paper_is_three_layers_with_thirteen_calls(tmp_pat
     assert [len(step) for step in models(made, "self")] == [4, 1]
     assert [len(step) for step in models(made, "builtin")] == [4, 1]
     assert default_name(made) == "builtin"
+
+
+def test_every_way_to_combine_and_every_topology_has_a_preset(tmp_path: Path) -> None:
+    presets = load({"HOME": str(tmp_path)}, folder=tmp_path).spec.mixtures.values()
+    for field in ("combine", "topology"):
+        known = get_args(Mixture.model_fields[field].annotation)
+        assert {getattr(one, field) for one in presets} == set(known)
+    for field in ("routes", "classifier", "guard", "sift", "gate", "first", "batch", "window", "residual"):
+        assert any(getattr(one, field) for one in presets), field
 
 
 def test_one_setting_of_a_mixture_may_come_from_the_environment(tmp_path: Path) -> None:

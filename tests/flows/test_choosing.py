@@ -239,6 +239,7 @@ def test_the_medoid_is_the_text_most_like_the_others() -> None:
 def test_best_of_takes_what_passes_and_of_these_what_most_give() -> None:
     numbers = tuple(map(Reply, ("Answer: 7", "Answer: 12", "Answer: 11", "Answer: 12")))
     assert play(best_of(within(10, 20), "number")(QUESTION, numbers), []).answer is numbers[1]
+    assert [within(0.3, 0.4)(text) for text in ("Answer: 1/3", "Answer: 1/2")] == [1.0, 0.0]
     assert play(best_of(matching(r": 1[01]$"))(QUESTION, numbers), []).answer is numbers[2]
     assert play(best_of(lambda text: len(text))(QUESTION, numbers), []).answer is numbers[1]
     assert (

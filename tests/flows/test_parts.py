@@ -236,12 +236,15 @@ def test_a_lone_agent_that_sees_nothing_says_what_it_looks_at() -> None:
         play(vote((user("Hello?"),), [LABS]), echo)
 
 
-def test_agreement_of_a_run_is_of_its_first_layer_and_only_of_named_parts() -> None:
+def test_agreement_of_a_run_is_of_its_first_layer_with_or_without_named_parts() -> None:
 
     fake = Fake({"x:labs": "yes", "x:labs2": "yes", "x:sight": "no", "x:agg": "no"})
     mixture = Mixture([[LABS, OTHER_LABS, SIGHT], [SIGHT]], AGG, providers={"x": fake})
     named = mixture.ask_sync({"question": "Urgent?", "labs": "K", "scan": SCAN})
     assert agreement_of(named.view) == Agreement(1.0, 0.5)
+    panel = [Agent(f"x:{name}") for name in ("labs", "labs2", "agg")]
+    plain = Mixture([panel, panel[2:]], AGG, providers={"x": fake})
+    assert agreement_of(plain.ask_sync("Urgent?").view) == Agreement(2 / 3, None)
     assert agreement_of(Mixture([[ALL]], AGG, providers={"x": fake}).ask_sync("Urgent?").view) is None
 
 

@@ -59,8 +59,13 @@ def test_whose_part_is_missing_abstains_and_the_answer_is_not_degraded(server: S
     assert told["degraded"] is False
 
 
-def test_a_question_without_parts_is_answered_as_ever(server: Served) -> None:
+def test_where_nobody_saw_a_part_there_is_no_agreement_to_tell(server: Served) -> None:
     assert "agreement" not in server.chat().json["moa"]
+
+
+def test_agreement_of_an_ordinary_panel_is_told_too() -> None:
+    with served() as server:
+        assert server.chat().json["moa"]["agreement"] == {"same_input": pytest.approx(2 / 3), "different_parts": None}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ Records = Annotated[
     Path | None, typer.Argument(metavar="RECORDS", help="A JSON object a line; docs/methods.md shows one.")
 ]
 Runs = Annotated[bool, typer.Option("--runs", help="Of the runs that you rated (moa runs rate), not of a file.")]
-Answers = Annotated[str, typer.Option(metavar="KIND", help="What answers are: auto, number, choice, json, text.")]
+Answers = Annotated[
+    str, typer.Option(metavar="KIND", help="What answers are: auto, number, choice, json, literal, text.")
+]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write, for moa.toml to name.")]
 Agents = Annotated[
     list[str] | None,
@@ -138,7 +140,7 @@ def _records(
     from moa.evals.rated import rated
 
     if answers not in get_args(Kind):
-        raise ConfigError(f"--answers {answers}: take auto, number, choice, json or text")
+        raise ConfigError(f"--answers {answers}: take auto, number, choice, json, literal or text")
     kind = cast("Kind", answers)
     if runs != (records is None):
         raise ConfigError("learn from one of the two: a file of records, or --runs, which are those that you rated")

@@ -132,7 +132,7 @@ class Mixture(_Strict):
     mode: Mode | None = None
     batch: int | None = Field(None, ge=1, strict=True)
     sure: float = Field(SURE, ge=0.5, le=1)
-    answers: Literal["auto", "number", "choice", "json", "text"] = "auto"
+    answers: Literal["auto", "number", "choice", "json", "literal", "text"] = "auto"
     need: int | None = Field(None, ge=1, strict=True)
     grace: Annotated[float, Field(ge=0, le=3600)] | Literal["learnt"] = 0.0
     least: int = Field(1, ge=1, strict=True)

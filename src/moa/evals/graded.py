@@ -3,7 +3,7 @@
     {"question": "…", "category": "maths", "agents": {"a": {"answer": "4", "right": 1, "cost": 0.002, "seconds": 3.1}, "b": …}}
 
 `right` is from 0 to 1; `category`, `answer`, `cost` (US dollars), `seconds` and the question's `embedding` may be left out. For a
-pool of probabilities each `answer` is one, and `happened` says what came true.
+pool of probabilities each `answer` is one, as a text or a number, and `happened` says what came true.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ T = TypeVar("T")
 class Graded(msgspec.Struct, forbid_unknown_fields=True):
     """What one agent answered."""
 
-    answer: str | None = None
+    answer: str | int | float | None = None
     right: Share | None = None
-    cost: AtLeastNothing = 0.0
-    seconds: AtLeastNothing = 0.0
+    cost: AtLeastNothing | None = None
+    seconds: AtLeastNothing | None = None
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,12 +81,14 @@ def graded(path: Path, agents: Sequence[str] = (), kind: Kind = "auto") -> tuple
         records.append(
             Record(
                 question=line.question,
-                answers={name: answer_of(one.answer or "", kind) for name, one in own.items()},
+                answers={
+                    name: answer_of("" if one.answer is None else str(one.answer), kind) for name, one in own.items()
+                },
                 right={name: one.right or 0.0 for name, one in own.items()},
                 category=line.category,
                 key=line.id,
-                cost={name: one.cost for name, one in own.items()},
-                seconds={name: one.seconds for name, one in own.items()},
+                cost={name: one.cost for name, one in own.items() if one.cost is not None},
+                seconds={name: one.seconds for name, one in own.items() if one.seconds is not None},
                 embedding=line.embedding,
             )
         )
@@ -103,9 +105,17 @@ def cases(path: Path) -> tuple[list[dict[str, float | None]], list[bool], tuple[
     for where, line in lines(path):
         if line.happened is None:
             raise ConfigError(f"{where}: happened is missing: true or false, what came true")
-        said.append({name: probability_of(one.answer or "") for name, one in line.agents.items()})
+        said.append({name: _probability(one.answer, f"{where}: {name}") for name, one in line.agents.items()})
         happened.append(line.happened)
     return _some(said, path), happened, tuple(dict.fromkeys(name for case in said for name in case))
+
+
+def _probability(answer: str | float | None, where: str) -> float | None:
+    if not isinstance(answer, int | float):
+        return probability_of(answer or "")
+    if not 0 <= answer <= 1:
+        raise ConfigError(f"{where} answers {answer}, which is no probability; write one from 0 to 1")
+    return float(answer)
 
 
 def _some(found: list[T], path: Path) -> list[T]:

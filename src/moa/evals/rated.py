@@ -69,6 +69,11 @@ def record_of(events: Sequence[Event], rating: Rating, kind: Kind = "auto") -> R
         answers=answers,
         right={name: float(one == told and rating.right is not False) for name, one in known.items()},
         key=view.run,
-        cost={name: cost for name, call in calls.items() if (cost := call.cost) is not None},
+        cost={name: cost for name, call in calls.items() if (cost := _cost(call)) is not None},
         seconds={name: call.ended - call.started for name, call in calls.items() if call.ended is not None},
     )
+
+
+def _cost(call: CallView) -> float | None:
+    """What a call cost; one that failed has no reply to pay for."""
+    return 0.0 if call.cost is None and call.state == "failed" else call.cost

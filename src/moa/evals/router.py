@@ -36,7 +36,18 @@ class Way:
     clusters: int = 0
 
     def worth(self, record: Record, agent: str) -> float:
-        """What an agent's answer is worth."""
+        """What an agent's answer is worth.
+
+        Raises:
+            ValueError: cost or seconds count, and the record does not tell them: what is unknown is not free.
+        """
+        for name, weight, told in (
+            ("cost", self.cost_weight, record.cost),
+            ("seconds", self.latency_weight, record.seconds),
+        ):
+            if weight and agent not in told:
+                asked = f"{record.question[:40]!r}" if record.question else "a question"
+                raise ValueError(f"{agent} has no {name} at {asked}; tell it of every answer, or give {name} no weight")
         paid, waited = record.cost.get(agent, 0.0), record.seconds.get(agent, 0.0)
         return record.right.get(agent, 0.0) - self.cost_weight * paid - self.latency_weight * waited
 
@@ -46,7 +57,7 @@ def fit(records: Sequence[Record], agents: Sequence[str], way: Way | None = None
     after being fitted to the others.
 
     Raises:
-        ValueError: there are no records, or a router cannot be made of them.
+        ValueError: there are no records, or a router cannot be made of them, or they do not tell a cost or seconds that count.
     """
     way = way or Way()
     if not records:

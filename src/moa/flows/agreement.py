@@ -56,11 +56,11 @@ def agreement(said: Sequence[Said], kind: Kind = "auto") -> Agreement:
 
 
 def agreement_of(view: View, kind: Kind = "auto") -> Agreement | None:
-    """How far the proposers of a run agreed, in its first layer: those of later ones have read each other. None where its question
-    had no named parts that one of them saw."""
+    """How far the proposers of a run agreed, in its first layer: those of later ones have read each other. None where there are no
+    two of them to compare."""
     done = [call for call in view.calls if call.role == "proposer" and call.state == "done"]
     first = [call for call in done if call.step == done[0].step]
-    return agreement(first, kind) if any(call.saw for call in first) else None
+    return agreement(first, kind) if len(first) > 1 else None
 
 
 def confidence(said: Sequence[Said], kind: Kind = "auto") -> float:

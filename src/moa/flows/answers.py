@@ -1,41 +1,59 @@
-"""What the answer of a text is, normalised so that equal answers compare equal: numbers, choices, JSON, exact text.
+"""What the answer of a text is, normalised so that equal answers compare equal: numbers, choices, JSON, literals, text.
 
 One extractor for all models: extraction alone can fake a difference of several points.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Literal, TypeAlias
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["auto", "number", "choice", "json", "text"]
+Kind: TypeAlias = Literal["auto", "number", "choice", "json", "literal", "text"]
 
 _LABEL = re.compile(r"(?i)\banswer\**(?:\s+is\b\s*:?|\s*[:=])\s*\**[^\S\n]*([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
-_NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+−]?\.\d+")
+_NUMBER = re.compile(
+    r"[-+−]?(?:\d{1,9}\s?)?\\[dt]?frac\{\d{1,15}\}\{0*[1-9]\d{0,14}\}"
+    r"|(?<![\d./])[-+−]?(?:\d{1,9}\s)?\d{1,15}\s?/\s?0*[1-9]\d{0,14}(?![\d/]|\.\d)"
+    r"|[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+−]?\.\d+"
+)
+_SUM = re.compile(r"[\d)]\s*[-+−*/×·÷]\s*[\d(]")
+_LITERAL = re.compile(
+    r"(?:\s|[-+,:(){}\[\]]|(?:True|False|None|set)\b|\d[\d_]*+(?:\.\d*+)?(?:[eE][-+]?\d++)?"
+    r"|[bB]?\"(?:[^\"\\\n]|\\[\\'\"abfnrtvx])*+\"|[bB]?'(?:[^'\\\n]|\\[\\'\"abfnrtvx])*+')++"
+)
+_LONGEST = 10_000
+"""Characters of a text up to which it is read as a literal."""
 _STATED_CHOICE = re.compile(r"(?i)\W*(?:option|choice)?\W*\b([A-J])\b")
 _CHOICE = re.compile(
     r"(?i:\b(?:option|choice|answer(?:\s+is)?))\W*\b([A-J])\b"  # named as one
     r"|\(([A-J])\)|(?:^|\n)\W*([A-J])(?:[).:]|\s*$)"  # marked as one
     r"|\b([B-HJ])\b"  # no word of its own
 )
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"```(?:json|python)?\s*\n(.*?)```", re.DOTALL)
 
 
 def answer_of(text: str, kind: Kind = "auto") -> str | None:
     """The normalised answer of a text, or None where it holds none of that kind.
 
     "auto" takes what follows the last "Answer:" (or stands in a last `\\boxed{}`), else JSON where the whole text is JSON,
-    else the whole text; a number among these is compared as a number.
+    else the whole text; a number among these is compared as a number, and words without their case and outer quotes. "literal"
+    takes the same, and compares it as a value of Python (so 'a' and 'A', or 1 and '1', are two), or else as it stands.
     """
     if kind == "number":
-        return _number(stated(text).rpartition("=")[2]) or _number(text, last=True)
+        said = stated(text)
+        worked = said.rpartition("=")[2]
+        return _number(said if _SUM.search(worked) else worked) or _number(text, last=True)
     if kind == "choice":
         return _choice(text)
     if kind == "json":
         return _json(text)
+    if kind == "literal":
+        return _literal(text)
     if kind == "text":
         return _exact(text)
     said = stated(text)
@@ -55,16 +73,64 @@ def _auto(text: str) -> str | None:
 
 
 def _number(text: str, *, last: bool = False) -> str | None:
-    found = _NUMBER.findall(text)
+    found = [match[0].replace(",", "").replace("−", "-") for match in _NUMBER.finditer(text)]
     if not found:
         return None
+    one = found[-1 if last else 0]
+    if "/" in one or "frac" in one:
+        return _fraction(one)
     try:
-        value = Decimal(str(found[-1 if last else 0]).replace(",", "").replace("−", "-"))
+        return _plain(Decimal(one))
     except InvalidOperation:
         return None
+
+
+def _fraction(text: str) -> str | None:
+    """A fraction, or a whole number and one, as a decimal where it is one (1/2 is 0.5), else in lowest terms."""
+    *whole, above, below = map(int, re.findall(r"\d+", text))
+    value = (Fraction(above, below) + sum(whole)) * (-1 if text.startswith("-") else 1)
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    return _plain(exact) if Fraction(exact) == value else str(value)
+
+
+def _plain(value: Decimal) -> str:
     return (
         "0" if not value else format(value.normalize(), "f") if abs(value.adjusted()) < 40 else str(value.normalize())
     )
+
+
+def _literal(text: str) -> str | None:
+    """What a text is or states as a value of Python, spelt in one way; else that text as it stands."""
+    for span in (text, stated(text), *_FENCE.findall(text)[-1:]):
+        plain = span.strip().strip("*`").strip()
+        for one in (plain, plain.rstrip(".").strip("*`").strip()):
+            if _NUMBER.fullmatch(one):
+                return _number(one)
+            if (value := _read(one)) is not None:
+                return value
+    return (stated(text) or text).strip().strip("*`").strip() or None
+
+
+def _read(text: str) -> str | None:
+    if len(text) > _LONGEST or not _LITERAL.fullmatch(text):
+        return None
+    try:
+        return _spelt(ast.literal_eval(text))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _spelt(value: Any) -> str:
+    """A value so that equal ones are spelt alike: dicts and sets in order, a whole number without its point."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(sorted(f"{_spelt(key)}: {_spelt(one)}" for key, one in value.items())) + "}"
+    if isinstance(value, set):
+        return "{" + ", ".join(sorted(map(_spelt, value))) + "}" if value else "set()"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_spelt, value)) + "]"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_spelt, value)) + ("," if len(value) == 1 else "") + ")"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
 
 
 def _choice(text: str) -> str | None:

@@ -55,7 +55,8 @@ def within(low: float | None, high: float | None) -> Verifier:
     def check(text: str) -> float:
         answer = answer_of(text, "number")
         try:
-            value = None if answer is None else Decimal(answer)
+            above, _, below = (answer or "").partition("/")  # "1/3"
+            value = None if answer is None else Decimal(above) / Decimal(below or 1)
         except InvalidOperation:
             return 0.0
         inside = (
