@@ -73,8 +73,7 @@ class Row:
 
 
 Method = Callable[[Sequence[Record], Sequence[Record], Sequence[str]], list[tuple[str | None, float]]]
-"""Of the records to learn from, those to answer (without how right anything is), and the agents: whose answer each gets (None:
-none), and after how many calls."""
+"""Of the records to learn from, those to answer, and the agents: whose answer each gets (None: none), and after how many calls."""
 
 
 def single(learn: Sequence[Record], asked: Sequence[Record], agents: Sequence[str]) -> list[tuple[str | None, float]]:
@@ -312,12 +311,12 @@ def run(args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Row]]]:
 def gsm_escalation(found: Recorded, args: argparse.Namespace) -> dict[str, Row]:
     """Three open models, and gpt-4o only where they disagree, beside gpt-4o alone."""
     agents = (*FIRST3, STRONG)
-    records, _ = of_pool(found, agents)
+    records = of_pool(found, agents)[0]
     records = shuffled(records) if args.shuffled else records
     came = cascade([replace(record, right={}) for record in records], agents)
     right = [0.0 if who is None else record.right[who] for record, (who, _) in zip(records, came, strict=True)]
-    calls = [calls for _, calls in came]
-    one = Scored(right, statistics.fmean(calls), statistics.fmean(calls == len(agents) for calls in calls))
+    calls = [many for _, many in came]
+    one = Scored(right, statistics.fmean(calls), statistics.fmean(many == len(agents) for many in calls))
     base = Scored([record.right[STRONG] for record in records], 1.0)
     return {"gpt-4o alone": Row(base), "escalation": Row(one, interval(one.right, base.right))}
 

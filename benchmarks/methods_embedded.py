@@ -6,7 +6,7 @@ shows it. Nothing here says which method is best for models that can judge (`ben
 it shows that each runs, what it costs, and what an attacker does to it.
 
     python benchmarks/methods_embedded.py --per-skill 20 --seed 5     # some minutes
-    python benchmarks/methods_embedded.py --quick
+    python benchmarks/methods_embedded.py --quick --only vote --only router
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ async def measure(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     tell(args, f"{len(asked)} questions; best single proposer {best:.1f} % right\n")
     tell(args, f"{'method':22}{'right':>7}{'calls':>7}{'seconds':>9}" + "".join(f"{kind:>10}" for kind in ATTACKS))
     rows = {}
-    for name, make in (METHODS | await learnt_ways(args)).items():
+    methods = {**METHODS, **await learnt_ways(args)}
+    for name, make in methods.items() if not args.only else [(name, methods[name]) for name in args.only]:
         right, calls, seconds = await run(Mixture.of_flow(make(panel())), asked)
         row = {"right": 100 * mean(right), "calls": calls, "seconds": seconds}
         for kind in () if args.quick else ATTACKS:
@@ -226,17 +227,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--per-skill", type=int, help="questions of each skill (20)")
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--only", action="append", metavar="METHOD", help="this row of the table (may be given again)")
     parser.add_argument("--quick", action="store_true", help="two questions a skill, no attackers")
     args = arguments(parser).parse_args()
     args.per_skill = args.per_skill or (2 if args.quick else 20)
     rows = asyncio.run(measure(args))
-    gain = rows["synthesise"]["right"] - rows["best single"]["right"]
-    found = [Figure("synthesise.above_best_single.points", gain, 20, ">=", due=False)]
-    for kind in ATTACKS:
-        if kind in rows["synthesise"]:
-            found.append(
-                Figure(f"{kind}.loss.points", rows["synthesise"]["right"] - rows["synthesise"][kind], 20, due=False)
-            )
+    found = []
+    if whole := rows.get("synthesise"):
+        gain = whole["right"] - rows["best single"]["right"]
+        found = [Figure("synthesise.above_best_single.points", gain, 20, ">=", due=False)]
+        losses = {kind: whole["right"] - whole[kind] for kind in ATTACKS if kind in whole}
+        found += [Figure(f"{kind}.loss.points", loss, 20, due=False) for kind, loss in losses.items()]
     return report(found, args, rows)
 
 
