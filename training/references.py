@@ -24,11 +24,16 @@ ALONE_SHARE = 0.1
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
 SPOILT = (0.06, 0.02, 0.1, 0.05, 0.07, 0.04)
 TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that instead
+TAKEN_IN = 0.6  # of what is beyond the world: one to three references answer some question of the world instead
+GAVE_UP, GIVING_UP = 0.15, (1, 2, 2, 3, 3, 4)  # of the questions of the world: so many references call it beyond
+ENOUGH = 2
+"""From so many references on that call a question beyond, it is, unless another took it for what it is."""
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 NUMBER = re.compile(r"\d+(?:[.:/]\d+)*")
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
-CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2
-"""What choices (the first token, which begins a tally or the honest sentence, and the number) and the answer count in the loss."""
+CHOICE_WEIGHT, ANSWER_WEIGHT, HONEST_WEIGHT = 8, 2, 20
+"""What choices (the first token, which begins a tally or the honest sentence, and the number) and the answer count in the loss; the
+beginning of the honest sentence most, since to answer what is beyond the world is worse than to leave out what is not."""
 Trust = Mapping[str, Mapping[str, float]]
 
 
@@ -166,8 +171,22 @@ class Spoiler:
         shown = rng.sample(one.references, len(one.references))
         if one.twin is not None and rng.random() < TWIN_SHARE:
             shown = [one.twin if reference.proposer == one.twin.proposer else reference for reference in shown]
-        spoilt = (self._spoil(reference, one.question.skill, rng) for reference in shown)
+        shown = self._disagree(shown, rng) if one.question.answer == HONEST else self._give_up(shown, rng)
+        spoilt = (self._spoil(reference, one.question.skill, rng) for reference in rng.sample(shown, len(shown)))
         return [reference for reference in spoilt if reference.text.strip()]
+
+    def _disagree(self, shown: list[Reference], rng: Rng) -> list[Reference]:
+        """Proposers know what is beyond from training, and call new prompts beyond less often: so some do not here, either."""
+        taken_in = rng.randint(1, len(shown) - 1) if rng.random() < TAKEN_IN else 0
+        return [
+            replace(reference, text=self._any_other(reference, "beyond", rng)) if place < taken_in else reference
+            for place, reference in enumerate(shown)
+        ]
+
+    def _give_up(self, shown: list[Reference], rng: Rng) -> list[Reference]:
+        """Whether proposers call a question beyond must count, and not only what it is about, which is soon known by heart."""
+        gave_up = rng.choice(GIVING_UP) if rng.random() < GAVE_UP else 0
+        return [replace(one, text=HONEST) if place < gave_up else one for place, one in enumerate(shown)]
 
     def _spoil(self, reference: Reference, skill: str, rng: Rng) -> Reference:
         ways = (self._none, self._cut, self._other, self._any_other, self._false, self._stranger)
@@ -227,16 +246,19 @@ def lesson(question: Question, shown: Sequence[Reference], trust: Trust) -> list
     """The reply to learn: a tally of the answers, the number of the best right reference, and its answer.
 
     The tally holds what each working leads to, so that an answer which does not follow from it is set right, and "x" for
-    one that is about something else. Where none is right the number is 0 and the aggregator works by itself.
+    one that is about something else. Where none is right the number is 0 and the aggregator works by itself; but what ENOUGH of
+    them call beyond, and no other is about, is beyond.
     """
-    if question.answer == HONEST:
-        return [Part(HONEST[:4], CHOICE_WEIGHT), Part(HONEST[4:])]
+    tallies = [tallied(question, one) for one in shown]
+    gave_up = sum(one.text.strip() == HONEST for one in shown) >= ENOUGH and set(tallies) == {"x"}
+    if question.answer == HONEST or gave_up:
+        return [Part(HONEST[:4], HONEST_WEIGHT), Part(HONEST[4:])]
     alone = [Part(f"{working(question, AGGREGATOR)}\n{MARK}"), Part("", worked_out=True)]
     if not shown:
         return alone
-    answers = " | ".join(f"{number}: {tallied(question, one)}" for number, one in enumerate(shown, 1))
+    answers = " | ".join(f"{number}: {one}" for number, one in enumerate(tallies, 1))
     tally = [Part(answers[:1], CHOICE_WEIGHT), Part(f"{answers[1:]} ->")]
-    right = [number for number, one in enumerate(shown, 1) if tallied(question, one).lower() == question.answer.lower()]
+    right = [number for number, one in enumerate(tallies, 1) if one.lower() == question.answer.lower()]
     if not right:
         return [*tally, Part(" 0", CHOICE_WEIGHT), Part("; "), *alone]
     best = max(right, key=lambda number: trust[question.skill][shown[number - 1].proposer])
