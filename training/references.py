@@ -24,16 +24,15 @@ ALONE_SHARE = 0.1
 # Shares of references that are left out, cut, swapped for another of the skill, for any other, falsified, a stranger's.
 SPOILT = (0.06, 0.02, 0.1, 0.05, 0.07, 0.04)
 TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that instead
-TAKEN_IN = 0.6  # of what is beyond the world: one to three references answer some question of the world instead
+TAKEN_IN = 0.5  # of what is beyond the world: one to three references answer some question of the world instead
 GAVE_UP, GIVING_UP = 0.15, (1, 2, 2, 3, 3, 4)  # of the questions of the world: so many references call it beyond
 ENOUGH = 2
 """From so many references on that call a question beyond, it is, unless another took it for what it is."""
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 NUMBER = re.compile(r"\d+(?:[.:/]\d+)*")
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
-CHOICE_WEIGHT, ANSWER_WEIGHT, HONEST_WEIGHT = 8, 2, 20
-"""What choices (the first token, which begins a tally or the honest sentence, and the number) and the answer count in the loss; the
-beginning of the honest sentence most, since to answer what is beyond the world is worse than to leave out what is not."""
+CHOICE_WEIGHT, ANSWER_WEIGHT = 8, 2
+"""What choices (the first token, which begins a tally or the honest sentence, and the number) and the answer count in the loss."""
 Trust = Mapping[str, Mapping[str, float]]
 
 
@@ -252,7 +251,7 @@ def lesson(question: Question, shown: Sequence[Reference], trust: Trust) -> list
     tallies = [tallied(question, one) for one in shown]
     gave_up = sum(one.text.strip() == HONEST for one in shown) >= ENOUGH and set(tallies) == {"x"}
     if question.answer == HONEST or gave_up:
-        return [Part(HONEST[:4], HONEST_WEIGHT), Part(HONEST[4:])]
+        return [Part(HONEST[:4], CHOICE_WEIGHT), Part(HONEST[4:])]
     alone = [Part(f"{working(question, AGGREGATOR)}\n{MARK}"), Part("", worked_out=True)]
     if not shown:
         return alone
