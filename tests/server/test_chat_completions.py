@@ -244,7 +244,7 @@ def wait_until(holds: Any, seconds: float = 5.0) -> None:
 
 def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moa.server.turn.PULSE_SECONDS", 0.05)
-    with served({**SCRIPTS, "agg": Script("It is Paris.", delay=0.4)}) as server:
+    with served({**SCRIPTS, "agg": Script("It is Paris.", delay=1.0)}) as server:
         got = server.chat(stream=True)
     assert got.body.count(b": moa is working") >= 3
     assert got.frames[-1] == "[DONE]"
