@@ -17,7 +17,6 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
     many = spec.samples if spec.agent else max(map(len, (*spec.layers, spec.proposers)))
     unused = [name for name in OF_SEVERAL if spec.topology == "refine" and many == 1 and _set(spec, name)]
     plain = spec.topology == "layered" and spec.combine == "synthesise" and not spec.guard and not spec.residual
-    judged = spec.guard or spec.topology in ("sparse", "refine")
     categories = any(route.category is not None for route in spec.routes)
     sorted_by = categories or (spec.combine == "vote" and spec.weights)
     checks = (
@@ -49,10 +48,6 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
             f'topology: a "tree" fuses each group by a call, and combine = "{spec.combine}" makes none; leave topology out, so '
             "that all proposals count",
         ),
-        (
-            spec.judges and spec.combine in ASK_NOBODY and not judged,
-            f'judges: combine = "{spec.combine}" asks nobody, so there is nothing that they judge; leave them out',
-        ),
     )
     return next((words for odd, words in (*checks, *_of_shares(spec, many), *_of_judges(spec)) if odd), "")
 
@@ -80,6 +75,7 @@ def _of_judges(spec: Any) -> tuple[Check, ...]:
     """What of judges would not be asked, or would have nothing to say."""
     refines, several = spec.topology == "refine", spec.combine in ("rank", "council")
     judged = spec.guard or spec.topology in ("sparse", "refine") or several or spec.combine == "fusion"
+    asked = "nobody" if spec.combine in ASK_NOBODY else "only the aggregator"
     return (
         (
             spec.guard and spec.combine == "vote" and not (refines or spec.verify or spec.weights),
@@ -87,7 +83,7 @@ def _of_judges(spec: Any) -> tuple[Check, ...]:
         ),
         (
             spec.judges and not judged,
-            f'judges: combine = "{spec.combine}" asks only the aggregator, so there is nothing that they judge; leave them out',
+            f'judges: combine = "{spec.combine}" asks {asked}, so there is nothing that they judge; leave them out',
         ),
         (
             len(spec.judges) > 1 and not several,

@@ -37,9 +37,9 @@ def cost(usage: Usage, price: Price) -> float:
             price = dearer
     cached = price.input if price.cached is None else price.cached
     written = price.input if price.written is None else price.written
-    fresh = usage.input - usage.cached - usage.written
-    sent = (fresh * price.input if fresh > 0 else 0.0) + usage.cached * cached + usage.written * written
-    return (sent + (usage.output * price.output if usage.output > 0 else 0.0)) / 1e6
+    fresh = max(usage.input - usage.cached - usage.written, 0)
+    sent = fresh * price.input + usage.cached * cached + usage.written * written
+    return (sent + max(usage.output, 0) * price.output) / 1e6
 
 
 def sensible(cost: object) -> float | None:

@@ -262,7 +262,7 @@ class Call:
     @property
     def told(self) -> tuple[str, ...]:
         """What is said of each reference's author where it saw other parts than this call: the names of those, else nothing."""
-        if not self.references or not any(reference.saw for reference in self.references):
+        if not any(reference.saw for reference in self.references):
             return ()
         mine = set(names_of(self.conversation))
         return tuple([", ".join(one.saw) if set(one.saw) != mine else "" for one in self.references])

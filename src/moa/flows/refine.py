@@ -47,10 +47,8 @@ async def refine(
             if error.formed:
                 raise
             return reply.noted(f"fallback: the answer was not refined ({error})")
-        kept, reply = (
-            revised.text == reply.text,
-            revised.noted(*(one for one in reply.notes if one not in revised.notes)),
-        )
+        kept = revised.text == reply.text
+        reply = revised.noted(*(one for one in reply.notes if one not in revised.notes))
         if guard is not None and kept and not asked.formed:
             return reply
     return reply

@@ -47,8 +47,7 @@ _DONE = {"select": "picked", "fusion": "written", "rank": "judged"}
 class Judging:
     """Who judges (nobody: the aggregator), how ranks are asked for and counted, what verifies, how probabilities are pooled,
     whether the best proposal is an anchor of the answer, whether who stands far outside is sifted out, whether the reply tells on
-    whom it hangs, and whom to trust (votes are
-    weighed by it; elsewhere those whose word is worth nothing are left out)."""
+    whom it hangs, and whom to trust (votes are weighed by it; elsewhere those whose word is worth nothing are left out)."""
 
     judges: tuple[Agent, ...] = ()
     way: Way = "pairwise"
@@ -200,9 +199,8 @@ def _laid_out(
         if rounds > 1:
             raise ConfigError('rounds: topology = "tree" has one layer, in groups')
         groups = [first[at : at + layout.group] for at in range(0, len(first), layout.group)]
-        heard = [
-            group for group in groups if worth_asking(group, trust)
-        ]  # what a group says has no one author any more
+        # what a group says has no one author any more, so who is not trusted is left out before
+        heard = [group for group in groups if worth_asking(group, trust)]
         return partial(tree, groups=heard or groups, combine=combine, **rules)
     if shape == "consortium":
         comparable(first, "proposers")

@@ -100,9 +100,7 @@ class SqliteLedger:
                     continue
                 paid.append(place := (account.name, day))
                 lease = self._leases.get(place) or self._lease(account, day)
-                back = (
-                    hold.amount if hold.amount < lease.reserved else lease.reserved
-                )  # nothing where a parent process reserved it
+                back = min(hold.amount, lease.reserved)  # nothing where a parent process reserved it
                 lease.left += back - (entry.cost or 0.0)
                 lease.reserved -= back
             if own:
@@ -161,9 +159,7 @@ class SqliteLedger:
         return self._writer.full
 
     def _today(self) -> int:
-        day = int(self._clock() // 86_400)
-        if day > self._day:
-            self._day = day
+        self._day = max(self._day, int(self._clock() // 86_400))
         return self._day
 
     def _closed(self) -> StoreFailed:

@@ -43,10 +43,7 @@ class Pace:
     def percentile(self, share: float) -> float | None:
         """The seconds within which that share of the calls ended; None before there are LEAST of them."""
         count = len(self._sorted)
-        if count < LEAST:
-            return None
-        place = int(share * count)
-        return self._sorted[place if place < count else -1]
+        return None if count < LEAST else self._sorted[min(int(share * count), count - 1)]
 
 
 class Paces(dict[str, Pace]):
