@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from moa.providers.hosts import Host
 from moa.providers.local import _load
 from moa.providers.openai import Chat
 
-AT_ONCE = 16
+AT_ONCE = 32
 ROUNDS = 4
 
 
@@ -74,10 +74,11 @@ def _alone(requests: Sequence[Request], servers: dict[str, Any]) -> float:
     """The seconds that llama.cpp takes for these requests, in whatever order."""
     host = Host("llama.cpp", "")
     started = time.perf_counter()
-    with ThreadPoolExecutor(SLOTS * len(servers)) as threads:
-        bodies = [Chat().body(request, host, stream=False) | {"cache_prompt": False} for request in requests]
+    bodies = [Chat().body(request, host, stream=False) | {"cache_prompt": False} for request in requests]
+    with ExitStack() as stack:
+        threads = {name: stack.enter_context(ThreadPoolExecutor(SLOTS)) for name in servers}
         asked = [
-            threads.submit(servers[request.call.agent].handle_chat_completions, body)
+            threads[request.call.agent].submit(servers[request.call.agent].handle_chat_completions, body)
             for request, body in zip(requests, bodies, strict=True)
         ]
     if not all(one.result()["choices"] for one in asked):

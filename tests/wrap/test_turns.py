@@ -1,4 +1,4 @@
-"""One model at a time on a small machine, on a virtual clock."""
+"""So many models at a time on a small machine, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from moa.wrap.turns import Machine, Turns
 
 
 class Server:
-    """A machine that loads a model when another is asked for, and fails where two are asked at once."""
+    """A machine that loads a model when another is asked for, and fails where more are asked at once than it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: int = 1) -> None:
+        self.models = models
         self.started: list[str] = []
         self.running: list[str] = []
         self.most = 0
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         model = request.call.model
-        assert set(self.running) <= {model}, "two models at once"
+        assert len({model, *self.running}) <= self.models, "too many models at once"
         self.started.append(f"{model} {request.call.sample}")
         self.running.append(model)
         self.most = max(self.most, len(self.running))
@@ -58,6 +59,20 @@ def test_calls_of_one_model_run_together_and_models_one_after_the_other() -> Non
     for model in "abc":
         mine = [int(name.split()[1]) for name in server.started if name.startswith(model)]
         assert mine == sorted(mine)
+
+
+def test_as_many_models_run_at_once_as_the_machine_holds_each_with_all_its_places_taken_before_the_next_comes() -> None:
+    server = Server(models=2)
+
+    async def main() -> float:
+        turns = Turns(server, Machine(at_once=3, most_in_a_row=3, models=2))
+        await asyncio.gather(*(turns.send(request, Scope()) for request in requests(*"abcdabcdabcda")))
+        return asyncio.get_running_loop().time()
+
+    assert run(main()) == 3.0
+    started = [name.split()[0] for name in server.started]
+    assert (sorted(started[:6]), sorted(started[6:12]), started[12:]) == (list("aaabbb"), list("cccddd"), ["a"])
+    assert server.most == 6
 
 
 def test_a_model_that_never_pauses_does_not_keep_the_others_out() -> None:
@@ -94,11 +109,13 @@ def test_who_gives_up_or_is_out_of_time_takes_no_turn() -> None:
     assert server.started == ["a 0", "c 2"]
 
 
+@pytest.mark.parametrize("models", [1, 2])
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_is_cancelled_the_machine_is_free_in_the_end(seed: int) -> None:
+def test_whatever_is_cancelled_the_machine_is_free_in_the_end(seed: int, models: int) -> None:
     import random
 
-    rng, server, machine = random.Random(seed), Server(), Machine(at_once=2, most_in_a_row=3)
+    rng, server = random.Random(seed), Server(models)
+    machine = Machine(at_once=2, most_in_a_row=3, models=models)
 
     async def main() -> None:
         turns = Turns(server, machine)
@@ -111,7 +128,7 @@ def test_whatever_is_cancelled_the_machine_is_free_in_the_end(seed: int) -> None
         await asyncio.gather(*tasks, return_exceptions=True)
 
     run(main())
-    assert (machine.running, list(machine.waiting), server.running) == (0, [], [])
+    assert (machine.held, list(machine.waiting), server.running) == ({}, [], [])
 
 
 class Blocking:
@@ -137,7 +154,7 @@ def test_a_turn_that_comes_as_its_deadline_passes_is_given_on() -> None:
 
     _, late = asyncio.run(main())
     assert isinstance(late, TimedOut)
-    assert machine.running == 0
+    assert machine.held == {}
 
 
 def test_who_gets_a_turn_goes_out() -> None:
@@ -170,4 +187,4 @@ def test_threads_with_event_loops_of_their_own_share_the_machine() -> None:
     with ThreadPoolExecutor(3) as pool:
         done = [pool.submit(asyncio.run, main()) for _ in range(9)]
         assert [one.result(timeout=30) for one in done] == [5] * 9
-    assert (machine.running, list(machine.waiting), most) == (0, [], [2])
+    assert (machine.held, list(machine.waiting), most) == ({}, [], [2])

@@ -8,7 +8,7 @@ The order of the wraps, outermost first, and why:
     attempts   one owner of retries and hedges; each attempt waits for a place and has a timeout of its own
     circuit    each attempt passes it, so that a second one is not sent where the first has shown that it is no use
     budget     each attempt reserves and settles its own money; before the place, so that nobody holds one without
-    limit      so many at once per endpoint (one model at a time on a small machine); who waits here is not yet timed
+    limit      so many at once per endpoint (so many models at a time on a small machine); who waits here is not yet timed
     timeout    one attempt, the wire only
     fit        what the model can take; behind the attempts, since what it refuses is learnt from one
     wire       providers/
@@ -30,6 +30,8 @@ from moa.config.load import Config, xdg
 from moa.config.prices import price_of
 from moa.config.profiles import Profiles
 from moa.config.schema import problem_of
+from moa.config.shipped import in_turns
+from moa.config.spec import Host
 from moa.config.spec import Store as StoreSpec
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
@@ -174,7 +176,7 @@ class Rig:
             hedged = limits.hedges > 0 and (remote or "hedges" in limits.model_fields_set)
             self._shared[host] = _Shared(
                 Places(at_once),
-                Machine(own.at_once or Machine.at_once) if own and own.one_model else None,
+                _machine(host, own),
                 Allowance(limits.retries),
                 Allowance(limits.hedges, saved=0.0) if hedged else None,
                 hurried,
@@ -191,6 +193,13 @@ class _Shared:
     retries: Allowance
     hedges: Allowance | None
     hurried: bool
+
+
+def _machine(host: str, own: Host | None) -> Machine | None:
+    """Where models take turns: on a server that holds one, and the models that ship on the cores of this machine."""
+    if own and own.one_model:
+        return Machine(own.at_once or Machine.at_once)
+    return in_turns() if host == "builtin" else None
 
 
 @dataclass(frozen=True, slots=True)

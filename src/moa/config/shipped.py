@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moa.core.ports import Provider, Scope
 from moa.core.types import Reply, Request
+from moa.wrap.turns import Machine
 
 if TYPE_CHECKING:
     from moa.providers.local import Local
 
 
-SLOTS, CONTEXT = 16, 1024
+SLOTS, CONTEXT = 8, 1024
 """Answers that each model that ships gives at once (together they take less time than one after the other), and tokens of each."""
+
+
+def in_turns() -> Machine:
+    """The cores of this machine, as the models that ship share them: as many models at a time as there are cores, each with all its
+    slots full before the next comes. With more than that each would answer one call at a time, in a third more processor time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(at_once=SLOTS, most_in_a_row=SLOTS, models=cores)
 
 
 class Files:

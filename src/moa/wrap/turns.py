@@ -1,8 +1,10 @@
-"""One model at a time, for a machine that can hold only one: calls of one model run together, models one after the other.
+"""So many models at a time, for a machine that cannot hold or run more: calls of one model run together, models in turns.
 
 A server with one GPU (Ollama, LM Studio, llama.cpp) that is asked for several models at once unloads and loads them again and
-again. Here calls are grouped: whoever holds the machine lets in further calls of its own model, up to `most_in_a_row` while
-others wait; then the model that has waited longest gets it. Within one model the order of asking is kept.
+again; and on a few cores many models at once answer one call each, where one that has all cores for itself answers several in
+little more time (continuous batching: Yu et al. 2022, https://www.usenix.org/conference/osdi22/presentation/yu). Here calls are
+grouped: a model on the machine lets in further calls of its own, up to `most_in_a_row` while others wait; then the model that has
+waited longest gets the place. Within one model the order of asking is kept.
 """
 
 from __future__ import annotations
@@ -36,15 +38,23 @@ class Turn:
             self.told.set_result(None)
 
 
+@dataclass(slots=True)
+class Held:
+    """A model on the machine: how many of its calls run, and how many were let in since it came."""
+
+    running: int = 0
+    in_a_row: int = 0
+
+
 @dataclass(eq=False)
 class Machine:
-    """What one machine is doing: the model it holds, how many calls of it run, and who waits, in whatever thread."""
+    """What one machine is doing: the models it holds, `models` at most, with `at_once` calls of each, and who waits, in whatever
+    thread."""
 
     at_once: int = 4
     most_in_a_row: int = 32
-    model: str = ""
-    running: int = 0
-    in_a_row: int = 0
+    models: int = 1
+    held: dict[str, Held] = field(default_factory=dict)
     waiting: deque[Turn] = field(default_factory=deque)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -60,38 +70,39 @@ class Machine:
             self._wake()
             return turn
 
-    def leave(self) -> None:
+    def leave(self, model: str) -> None:
         """A call has ended: let in whoever may start now."""
         with self._lock:
-            self.running -= 1
+            held = self.held[model]
+            held.running -= 1
             self._wake()
+            if not held.running:
+                self.held = {name: one for name, one in self.held.items() if one.running}
 
     def give_up(self, turn: Turn) -> None:
         """Somebody does not wait any more: let in the next, where the turn had just come."""
         with self._lock:
             if turn.given:
-                self.leave()
+                self.leave(turn.model)
             else:
                 self.waiting.remove(turn)
                 self._wake()
 
     def _admits(self, model: str) -> bool:
-        if self.running == 0:
-            return True
-        others = any(turn.model != model for turn in self.waiting)
-        return (
-            model == self.model and self.running < self.at_once and not (others and self.in_a_row >= self.most_in_a_row)
-        )
+        running = {name for name, held in self.held.items() if held.running}
+        if model not in running:
+            return len(running) < self.models
+        held, others = self.held[model], any(turn.model not in running for turn in self.waiting)
+        return held.running < self.at_once and not (others and held.in_a_row >= self.most_in_a_row)
 
     def _start(self, model: str) -> None:
-        self.in_a_row = self.in_a_row + 1 if model == self.model else 1
-        self.model, self.running = model, self.running + 1
+        held = self.held.setdefault(model, Held())
+        held.running += 1
+        held.in_a_row += 1
 
     def _wake(self) -> None:
-        """Start the calls that may: those of the model that is there first, else of the one that has waited longest."""
-        mine = [turn for turn in self.waiting if turn.model == self.model]
-        others = [turn for turn in self.waiting if turn.model != self.model]
-        for turn in (*others, *mine) if self.in_a_row >= self.most_in_a_row else (*mine, *others):
+        """Start the calls that may: those of the models that are there first, else of the one that has waited longest."""
+        for turn in sorted(self.waiting, key=self._rank):
             if not self._admits(turn.model):
                 continue
             self.waiting.remove(turn)
@@ -100,6 +111,10 @@ class Machine:
             except RuntimeError:  # its event loop has ended, and whoever waited with it
                 continue
             self._start(turn.model)
+
+    def _rank(self, turn: Turn) -> int:
+        held = self.held.get(turn.model)
+        return 1 if held is None else 0 if held.in_a_row < self.most_in_a_row else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +130,15 @@ class Turns:
         Raises:
             TimedOut: its turn did not come before the deadline; nothing was sent.
         """
-        turn = self.machine.enter(request.call.model)
+        model = request.call.model
+        turn = self.machine.enter(model)
         if turn is not None:
             await self._wait(turn, request, scope)
         try:
             scope.sent()
             return await self.inner.send(request, scope)
         finally:
-            self.machine.leave()
+            self.machine.leave(model)
 
     async def _wait(self, turn: Turn, request: Request, scope: Scope) -> None:
         try:
