@@ -17,7 +17,8 @@ from training.world import SKILLS, Question, held, sample
 from training.world.beyond import HONEST
 from training.world.draft import Rng
 
-QUESTION_SEED = 5151
+QUESTION_SEED = 6161
+KEPT_SHARE = 0.5
 TURNS = (*SKILLS, "beyond", "beyond", "beyond")
 """What is asked in turn: what is beyond the world is asked more, as any references may come with it."""
 ALONE_SHARE = 0.1
@@ -81,9 +82,10 @@ def frame(question: str, references: Sequence[str]) -> str:
 
 
 def training_questions(count: int) -> list[Question]:
-    """What the proposers are asked to make references: every skill in its turn, none of it held out."""
+    """What the proposers are asked to make references: every skill in its turn, none of it held out, half in wordings they do not
+    know, since of those they misread more."""
     rng = Rng(QUESTION_SEED)
-    return [sample(rng, TURNS[number % len(TURNS)]) for number in range(count)]
+    return [sample(rng, TURNS[number % len(TURNS)], kept=rng.random() < KEPT_SHARE) for number in range(count)]
 
 
 def twin(question: Question) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from training.world import arithmetic, beyond, calendar, facts, letters, numbers, sequences, stories, units
-from training.world.draft import Draft, Rng
+from training.world.draft import Draft, Rng, Which
 from training.world.noise import loosened, singular, typed
 
 SKILLS: dict[str, Callable[[Rng], Draft]] = {
@@ -51,17 +51,19 @@ def held(skill: str, operands: Iterable[object]) -> bool:
     return zlib.crc32(key.encode()) % HOLD_OUT == 0
 
 
-def sample(rng: Rng, skill: str, held_out: bool = False) -> Question:
+def sample(rng: Rng, skill: str, held_out: bool = False, kept: bool = False) -> Question:
     """Draw one question; held-out ones have operands, and a third of them phrasings, that training never shows.
 
     Where the wording itself is held out, few plain ones are: tests do not favour those, or they would repeat them. Nor does
-    anything favour some prompts from beyond the world: there the wording is all there is.
+    anything favour some prompts from beyond the world: there the wording is all there is. `kept`: in a wording that proposers
+    do not know.
     """
     while True:
         draft = SKILLS[skill](rng)
         plain = skill != "beyond" and (bool(draft.operands) or not held_out)
         unseen = held_out and rng.random() < UNSEEN_SHARE
-        template = draft.phrasings.pick(rng, unseen, favour_plain=plain)
+        which: Which = "unseen" if unseen else "kept" if kept else "seen"
+        template = draft.phrasings.pick(rng, which, favour_plain=plain)
         operands = tuple(sorted(map(str, draft.operands or (template.format(**draft.slots),))))
         if held(skill, operands) == held_out:
             template = typed(template if held_out else loosened(template, rng), rng)
