@@ -55,8 +55,8 @@ def seated(judges: Sequence[Agent], proposers: Sequence[Member]) -> None:
         if len(names) - (min(own, 1) if samples else own) > 1:
             return
     raise ConfigError(
-        f"proposers: a council of {len(names)} ranks nothing, since nobody ranks its own answer, and one answer has no rank; take three or "
-        'more, two and `judges` that are none of them, or combine = "synthesise"'
+        f"proposers: a council of {len(names)} ranks nothing, since nobody ranks its own answer, and one answer has no rank; take "
+        'three or more, two and `judges` that are none of them, or combine = "synthesise"'
     )
 
 
