@@ -90,7 +90,7 @@ def dies(call: Call) -> str | CallError:
     [
         topology(PANEL, Agent("x:agg"), "synthesise"),
         topology(PANEL, Agent("x:agg"), "fusion"),
-        topology(PANEL, Agent("x:agg"), "council"),
+        topology([[*PANEL[0], Agent("x:c")]], Agent("x:agg"), "council"),
         topology(PANEL, Agent("x:agg"), "synthesise", judging=Judging(anchor=True)),
         topology(PANEL, Agent("x:agg"), "synthesise", layout=Layout("refine")),
         gated(topology(PANEL, Agent("x:agg"), "synthesise"), Gate()),

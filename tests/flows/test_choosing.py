@@ -7,7 +7,7 @@ import json
 import pytest
 
 from moa.core.agents import Agent
-from moa.core.errors import CallError, NotEnoughReplies
+from moa.core.errors import CallError, ConfigError, NotEnoughReplies
 from moa.core.flow import Outcome, play
 from moa.core.prompts import ANALYSE, FUSE, RANK, SELECT, SYNTHESISE, display_order
 from moa.core.types import Call, Conversation, Replies, Reply, user
@@ -18,6 +18,7 @@ from moa.flows.fusion import fusion
 from moa.flows.guard import anchored
 from moa.flows.medoid import central, medoid, similarity
 from moa.flows.rank import Count, borda, rank, ranking_of
+from moa.flows.topology import Judging, topology
 
 QUESTION: Conversation = (user("Which city?"),)
 JUDGE, OTHER = Agent("x:judge"), Agent("x:other")
@@ -292,3 +293,22 @@ def test_a_guard_that_fails_lets_the_synthesis_stand() -> None:
 
 def test_a_synthesis_that_is_the_anchor_needs_no_judge() -> None:
     assert len(play(anchored(synthesise(OTHER), JUDGE)(QUESTION, PROPOSED), ["Paris"]).asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("panel", "judges", "works"),
+    [
+        ("ab", "", False), ("a", "", False), ("aa", "", False), ("aab", "", True), ("abc", "", True), ("aaa", "", True),
+        ("ab", "x", True), ("ab", "a", False), ("a", "x", False),
+    ],
+)  # fmt: skip
+def test_a_council_that_could_rank_nothing_is_refused(panel: str, judges: str, works: bool) -> None:
+    members = [Agent(f"x:{name}", name=name) for name in panel]
+    judging = Judging(judges=tuple(Agent(f"x:{name}", name=name) for name in judges))
+    if works:
+        texts = (f"city {n}" for n in range(9))
+        played = play(topology([members], JUDGE, "council", judging=judging)(QUESTION), lambda call: next(texts))
+        assert "peer review" in [ask.label for ask in played.asked]
+        return
+    with pytest.raises(ConfigError, match=rf"^proposers: a council of {len(panel)} ranks nothing.*take three or more"):
+        topology([members], JUDGE, "council", judging=judging)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from moa.core.agents import Agent
-from moa.core.errors import CallError
+from moa.core.errors import CallError, ConfigError
 from moa.core.flow import Ask, Combine
 from moa.core.prompts import CHAIR, RANK, SYNTHESISE
 from moa.core.types import Call, Conversation, Replies, Reply
@@ -40,6 +40,24 @@ def council(members: Sequence[Agent], chairman: Member) -> Combine:
             return instead(ranked[:1], error).noted(*notes)
 
     return combine
+
+
+def seated(judges: Sequence[Agent], proposers: Sequence[Member]) -> None:
+    """See that some judge will have two answers of others to rank.
+
+    Raises:
+        ConfigError: none will.
+    """
+    names = [one.name if isinstance(one, Agent) else "" for one in proposers]
+    samples = len(set(names)) == 1
+    for judge in judges:
+        own = names.count(judge.name)
+        if len(names) - (min(own, 1) if samples else own) > 1:
+            return
+    raise ConfigError(
+        f"proposers: a council of {len(names)} ranks nothing, since nobody ranks its own answer, and one answer has no rank; take "
+        'three or more, two and `judges` that are none of them, or combine = "synthesise"'
+    )
 
 
 async def peer_points(

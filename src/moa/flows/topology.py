@@ -18,7 +18,7 @@ from moa.flows.best_of import best_of
 from moa.flows.check import Verifier
 from moa.flows.combine import select, synthesise
 from moa.flows.consortium import consortium
-from moa.flows.council import council
+from moa.flows.council import council, seated
 from moa.flows.debate import debate
 from moa.flows.fields import by_field
 from moa.flows.fusion import fusion
@@ -150,6 +150,8 @@ def topology(
     if how == "council" and not judging.judges:
         peers = worth_asking(layers[0], judging.trust) or layers[0]
         judging = replace(judging, judges=tuple(member for member in peers if isinstance(member, Agent)))
+    if how == "council" and (judges := judges_of(judging, aggregator)):
+        seated(judges, layers[-1])
     plain = layout == Layout() and not judging.anchor and not judging.sift and not judging.leave_one_out
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
