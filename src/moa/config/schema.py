@@ -41,9 +41,11 @@ def problem_of(schema: str) -> Callable[[str], str | None]:
     def problem(text: str) -> str | None:
         try:
             value = msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
+            found = next(validator.iter_errors(value), None)
+        except (msgspec.DecodeError, UnicodeError) as error:
             return f"it is no JSON ({error})"
-        found = next(validator.iter_errors(value), None)
+        except (RecursionError, ValueError) as error:
+            return f"it cannot be checked ({_short(str(error))})"
         if found is None:
             return None
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in found.instance_path)

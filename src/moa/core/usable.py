@@ -32,7 +32,7 @@ def abstains(text: str) -> bool:
         return True
     try:
         said = json.loads(plain) if plain.startswith("{") and '"abstain"' in plain else None
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply
         return False
     return isinstance(said, dict) and said.get("abstain") is True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DecimalException
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
@@ -21,6 +21,8 @@ _NUMBER = re.compile(
     r"|(?<![\d./])[-+−]?(?:\d{1,9}\s)?\d{1,15}\s?/\s?0*[1-9]\d{0,14}(?![\d/]|\.\d)"
     r"|[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+−]?\.\d+"
 )
+_COMMA = re.compile(r"(?<![\d.,])(0|\d+(?=,(?:\d{1,2}|\d{4,})(?!\d))),(\d+)(?![\d,]|\.\d)")
+"""A decimal comma: 0,35 and 2,5, but 1,500 is a number with thousands, and 1,2,3 are three."""
 _SUM = re.compile(r"[\d)]\s*[-+−*/×·÷]\s*[\d(]")
 _LITERAL = re.compile(
     r"(?:\s|[-+,:(){}\[\]]|(?:True|False|None|set)\b|\d[\d_]*+(?:\.\d*+)?(?:[eE][-+]?\d++)?"
@@ -73,15 +75,16 @@ def _auto(text: str) -> str | None:
 
 
 def _number(text: str, *, last: bool = False) -> str | None:
-    found = [match[0].replace(",", "").replace("−", "-") for match in _NUMBER.finditer(text)]
+    spelt = _COMMA.sub(r"\1.\2", text)
+    found = [match[0].replace(",", "").replace("−", "-") for match in _NUMBER.finditer(spelt)]
     if not found:
         return None
     one = found[-1 if last else 0]
     if "/" in one or "frac" in one:
         return _fraction(one)
     try:
-        return _plain(Decimal(one))
-    except InvalidOperation:
+        return _plain(Decimal(one), len(one))
+    except DecimalException:
         return None
 
 
@@ -90,13 +93,15 @@ def _fraction(text: str) -> str | None:
     *whole, above, below = map(int, re.findall(r"\d+", text))
     value = (Fraction(above, below) + sum(whole)) * (-1 if text.startswith("-") else 1)
     exact = Decimal(value.numerator) / Decimal(value.denominator)
-    return _plain(exact) if Fraction(exact) == value else str(value)
+    return _plain(exact, 30) if Fraction(exact) == value else str(value)
 
 
-def _plain(value: Decimal) -> str:
-    return (
-        "0" if not value else format(value.normalize(), "f") if abs(value.adjusted()) < 40 else str(value.normalize())
-    )
+def _plain(value: Decimal, digits: int) -> str:
+    """A number of so many digits at most, all of them kept, spelt in one way."""
+    if not value:
+        return "0"
+    plain = value.normalize(Context(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN))
+    return format(plain, "f") if abs(plain.adjusted()) < 40 else str(plain)
 
 
 def _literal(text: str) -> str | None:
@@ -153,10 +158,10 @@ def _json(text: str, *, whole: bool = False) -> str | None:
     for span in spans:
         try:
             value = json.loads(span)
-        except ValueError:
+            if isinstance(value, dict | list):
+                return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        except (ValueError, RecursionError):  # no JSON, or nested too deeply to be an answer
             continue
-        if isinstance(value, dict | list):
-            return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from math import isnan
 
 from moa.core.errors import ConfigError, NotEnoughReplies
@@ -57,7 +57,7 @@ def within(low: float | None, high: float | None) -> Verifier:
         try:
             above, _, below = (answer or "").partition("/")  # "1/3"
             value = None if answer is None else Decimal(above) / Decimal(below or 1)
-        except InvalidOperation:
+        except DecimalException:
             return 0.0
         inside = (
             value is not None

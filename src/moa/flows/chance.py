@@ -49,7 +49,7 @@ def _of_object(value: dict[str, Any]) -> float | None:
     figure = next(value[name] for name in NAMES if value.get(name) is not None)
     if isinstance(figure, str):
         return _led(figure, alone=True, whole=True)
-    return _between(float(figure)) if isinstance(figure, int | float) and not isinstance(figure, bool) else None
+    return _between(figure) if isinstance(figure, int | float) and not isinstance(figure, bool) else None
 
 
 def _led(said: str, *, alone: bool = False, whole: bool = True) -> float | None:
@@ -72,4 +72,4 @@ def _led(said: str, *, alone: bool = False, whole: bool = True) -> float | None:
 
 
 def _between(figure: float) -> float | None:
-    return figure if 0 <= figure <= 1 else None
+    return float(figure) if 0 <= figure <= 1 else None

@@ -80,7 +80,7 @@ def picked(verdict: str, shown: Replies, kind: Kind = "auto") -> Reply | None:
 def place_picked(verdict: str, shown: Replies, kind: Kind = "auto") -> int | None:
     """Which of those shown in this order a verdict picks, from 0: the response it names as the best, or the first that gives the
     answer which it states as its own; None where it picks none."""
-    named = re.findall(r"(?i)\bbest\W+(?:response\W*)?(\d+)", verdict)
+    named = re.findall(r"(?i)\bbest\W+(?:response\W*)?(\d{1,9})(?!\d)", verdict)
     if named and 1 <= int(named[-1]) <= len(shown):
         return int(named[-1]) - 1
     verdict = _NAMED.sub("", verdict)

@@ -127,7 +127,7 @@ def ranking_of(verdict: str, call: Call) -> list[int]:
     """The references of a call as its judge ranks them, the best one first; those it does not name are left out."""
     lines = re.findall(r"(?i)\branking\W*((?:response\W*)?\d[^\n]*)", verdict)
     shown = display_order(call)
-    numbers = [int(number) - 1 for number in re.findall(r"\d+", lines[-1])] if lines else []
+    numbers = [int(number) - 1 for number in re.findall(r"(?<!\d)\d{1,9}(?!\d)", lines[-1])] if lines else []
     return [shown[number] for number in dict.fromkeys(numbers) if 0 <= number < len(shown)]
 
 

@@ -89,7 +89,7 @@ def parsed(text: str, what: str) -> Any:
     """
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadRequest(f"{what}: no JSON ({error})") from error
 
 

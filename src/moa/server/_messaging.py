@@ -80,7 +80,7 @@ def _input(call: ToolCall) -> Json:
     """The arguments as the object they should be; what a model wrote that is none is kept as text."""
     try:
         parsed = msgspec.json.decode(call.arguments or "{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         parsed = None
     return parsed if isinstance(parsed, dict) else {"arguments": call.arguments}
 
