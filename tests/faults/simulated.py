@@ -277,7 +277,7 @@ class World:
         if upstream.started != upstream.ended:
             self.problems.append(f"I2: {upstream.started - upstream.ended} calls run on")
         for shared in self.rig._shared.values():
-            if shared.machine is not None and (shared.machine.running or shared.machine.waiting):
+            if shared.machine is not None and (shared.machine.held or shared.machine.waiting):
                 self.problems.append(f"I2: the machine is not free: {shared.machine}")
             for semaphore in shared.places._of_loop.values():
                 if semaphore.free != shared.places.at_once:
