@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from moa.config.checks import Gate as GateSpec
-from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in, telling_in
+from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, members_in, mode_in, telling_in
 from moa.config.learnt import learnt, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
@@ -60,6 +60,19 @@ def kind_of(config: Config, name: str) -> Kind:
     """Of what kind the answers of a mixture are; "auto" where there is none of that name."""
     spec = config.spec.mixtures.get(name)
     return spec.answers if spec else "auto"
+
+
+def behind_gate(config: Config, name: str) -> bool:
+    """Whether the mixture of that name has a gate, or one that it may call in has; not, where there is none of that name."""
+    found, names = set[str](), [name]
+    while names:
+        one = names.pop()
+        spec = None if one in found else config.spec.mixtures.get(one)
+        found.add(one)
+        if spec is not None and spec.gate is not None:
+            return True
+        names += [] if spec is None else members_in(spec)
+    return False
 
 
 def flow_of(
