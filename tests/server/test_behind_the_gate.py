@@ -12,7 +12,9 @@ import pytest
 from served import AGENTS, MIXTURES, Served, served
 
 from moa.core.errors import BadRequest, Refused
+from moa.core.events import Event, Noted
 from moa.server.door import Rules
+from moa.server.seen import told
 from moa.stores.keys import Keys
 
 CANARY = "zebra-8842-quagga"
@@ -58,9 +60,9 @@ def gated(tmp_path: Path, rules: Rules | None = None, scripts: Any = SCRIPTS) ->
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", ["gated", "failing", "down", "above", "leading"])
 def test_no_word_of_a_model_leaves_but_as_the_answer(face: str, stream: bool, model: str, tmp_path: Path) -> None:
-    told: Any = {"events": True, "progress": True, "tag": "legal"}
+    wishes: Any = {"events": True, "progress": True, "tag": "legal"}
     with gated(tmp_path) as server:
-        got = server.ask("POST", face, {"model": f"moa/{model}", "stream": stream, "moa": told, **FACES[face]})
+        got = server.ask("POST", face, {"model": f"moa/{model}", "stream": stream, "moa": wishes, **FACES[face]})
     assert CANARY not in got.body.decode()
     assert "quagga" not in got.body.decode()
     if stream:
@@ -76,13 +78,28 @@ def test_without_a_gate_all_of_it_is_told(tmp_path: Path) -> None:
 
 def test_who_failed_and_how_is_told_and_what_it_said_is_not(tmp_path: Path) -> None:
     with gated(tmp_path) as server:
-        told = server.chat(model="moa/gated").json["moa"]
+        seen = server.chat(model="moa/gated").json["moa"]
         failed = server.chat(model="moa/failing").json["moa"]
-    (strict,) = [agent for agent in told["agents"] if agent["agent"] == "strict"]
+    (strict,) = [agent for agent in seen["agents"] if agent["agent"] == "strict"]
     assert strict["problem"] == "BadReply: fake:strict: what was said stays behind the gate"
-    assert told["agreement"]["same_input"] < 1
+    assert seen["agreement"]["same_input"] < 1
     assert any("Refused: what was said stays behind the gate" in note for note in failed["notes"])
     assert failed["degraded"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("continued", "Cut: fake:a: it broke off at {}; the same model is asked to go on from there"),
+        ("circuit", "Refused: fake:a: I say only {}; it is not asked again for 30 s"),
+        ("verify", "own:check raised ValueError: bad: {}, which counts as failed"),
+    ],
+)
+def test_a_note_that_quotes_an_error_says_its_kind_and_no_more(reason: str, words: str) -> None:
+    event = Event(Noted(reason, words.format("quagga")), "r1", 3, 0.0)
+    assert "quagga" in json.dumps(told(event))
+    assert told(event, gated=True)["detail"].endswith(": what was said stays behind the gate")
+    assert "quagga" not in json.dumps(told(event, gated=True))
 
 
 def test_the_proposals_of_a_gated_mixture_are_refused_by_name(tmp_path: Path) -> None:

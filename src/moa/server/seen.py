@@ -35,9 +35,8 @@ def seen(event: Event, *, gated: bool = False) -> Event:
         case CallFinished() | RunFinished() as fact if fact.reply.notes:
             notes = tuple(_hidden(note, gated) for note in fact.reply.notes)
             return replace(event, fact=replace(fact, reply=replace(fact.reply, notes=notes)))
-        case Noted() as fact:
-            detail = "" if gated and event.span else _hidden(fact.detail, gated)  # a call's note may name what it said
-            return event if detail == fact.detail else replace(event, fact=replace(fact, detail=detail))
+        case Noted() as fact if (detail := _hidden(fact.detail, gated)) != fact.detail:
+            return replace(event, fact=replace(fact, detail=detail))
     return event
 
 
