@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import AGENTS, MIXTURES, Served, served
+from served import AGENTS, FACES, MIXTURES, Served, served
 
 from moa.core.errors import BadRequest, Refused
 from moa.core.events import Event, Noted
@@ -36,11 +36,6 @@ SCRIPTS: Any = {
     "a": f"The word is {CANARY}.", "b": "Rome", "strict": json.dumps({"p": CANARY}), "agg": "It is Paris.",
     "refuses": Refused(f"I say only {CANARY}", provider="fake", model="refuses"),
 }  # fmt: skip
-FACES: dict[str, Any] = {
-    "/v1/chat/completions": {"messages": [{"role": "user", "content": "Which city?"}]},
-    "/v1/responses": {"input": "Which city?"},
-    "/v1/messages": {"messages": [{"role": "user", "content": "Which city?"}], "max_tokens": 50},
-}
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import re
 from moa.core.errors import Abstained, BadReply, CallError, Refused
 from moa.core.types import Call, Reply, names_of
 
-_ABSTAINS = re.compile(r"\W*(?:(?:final +)?answer\W{0,8}:\W{0,8}(?:boxed\W)?)?abstains?\W*", re.IGNORECASE)
+_ABSTAINS = re.compile(r"\W{0,40}(?:(?:final +)?answer\W{0,8}:\W{0,8}(?:boxed\W)?)?abstains?\W*", re.IGNORECASE)
 """The word by itself, or as what is called the answer."""
 _WITH_REASON = re.compile(r"\W{0,8}ABSTAINS?\W{0,8}(?:[:;,.–—\n]| -)(?!.*(?i:\banswer)\W{0,8}:)", re.DOTALL)
 """The word, in capitals as it was told, and why; what then states an answer has one."""

@@ -3,9 +3,12 @@ say behind a gate leaves only as its answer."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from moa.core import errors
 from moa.core.errors import Abstained, CallError, NotEnoughReplies
@@ -48,6 +51,14 @@ def unsaid(failure: Failure, *, gated: bool = False) -> Failure:
         foreign = failure.kind in _FOREIGN
         return replace(failure, message=BEHIND if foreign else _hidden(failure.message, gated), partial="")
     return replace(failure, message=_hidden(failure.message, gated))
+
+
+def in_json(data: Any) -> bytes:
+    """What a client is sent, as JSON. Half a surrogate pair, which UTF-8 has no bytes for, is a question mark."""
+    try:
+        return msgspec.json.encode(data)
+    except UnicodeEncodeError:
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _with(fact: CallFailed | CallRetried | RunFailed, failure: Failure) -> CallFailed | CallRetried | RunFailed:
