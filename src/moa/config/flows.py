@@ -11,7 +11,7 @@ import msgspec
 
 from moa.config.checks import Gate as GateSpec
 from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, members_in, mode_in, telling_in
-from moa.config.learnt import learnt, weights_of
+from moa.config.learnt import pool_of, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
@@ -131,8 +131,11 @@ def _whole(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFl
     if spec.router:
         return by_learnt_router(spec, member, mode)
     layers = _layers(spec, member)
-    weights = None if spec.weights is None else weights_of(spec.weights, [one for layer in layers for one in layer])
-    judging = replace(_judging(spec, member), trust=None if weights is None else weights.within(category))
+    everyone = [one for layer in layers for one in layer]
+    weights = None if spec.weights is None else weights_of(spec.weights, everyone)
+    pool = Pool() if spec.pool is None else pool_of(spec.pool, everyone)
+    trust = None if weights is None else weights.within(category)
+    judging = replace(_judging(spec, member), trust=trust, pool=pool)
     made = topology(
         layers,
         member(spec.aggregator, "aggregator") if spec.aggregator else None,
@@ -187,9 +190,14 @@ def _judging(spec: MixtureSpec, member: Find) -> Judging:
     if len(agents) < len(judges):
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
-    pool = Pool() if spec.pool is None else learnt("pool", spec.pool, Pool)
     return Judging(
-        agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift, spec.leave_one_out
+        agents,
+        spec.ranking,
+        spec.ballots,
+        verifier,
+        anchor=spec.guard == "anchor",
+        sift=spec.sift,
+        leave_one_out=spec.leave_one_out,
     )
 
 
