@@ -12,7 +12,8 @@ import pytest
 from served import AGENTS, FACES, MIXTURES, Served, served
 
 from moa.core.errors import BadRequest, Refused
-from moa.core.events import Event, Noted
+from moa.core.events import Event, Failure, Noted, RunFailed
+from moa.core.types import Usage
 from moa.server.door import Rules
 from moa.server.seen import told
 from moa.stores.keys import Keys
@@ -95,6 +96,13 @@ def test_a_note_that_quotes_an_error_says_its_kind_and_no_more(reason: str, word
     assert "quagga" in json.dumps(told(event))
     assert told(event, gated=True)["detail"].endswith(": what was said stays behind the gate")
     assert "quagga" not in json.dumps(told(event, gated=True))
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("ValueError", False), ("BadReply", False), ("BudgetExceeded", True)])
+def test_of_an_error_that_is_not_our_own_only_the_kind_is_told(kind: str, kept: bool) -> None:
+    event = Event(RunFailed(Failure(kind, "quagga", partial="quagga"), Usage(), None, 1.0), "r1", 3, 0.0)
+    failure = told(event, gated=True)["failure"]
+    assert (failure["kind"], failure["message"] == "quagga", failure.get("partial", "")) == (kind, kept, "")
 
 
 def test_the_proposals_of_a_gated_mixture_are_refused_by_name(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from served import FACES, SCRIPTS, Served, served
+from served import SCRIPTS, Served, served
 
 from moa.core.errors import Overloaded
 from moa.core.types import ToolCall, ToolResult
@@ -331,18 +331,6 @@ def test_an_answer_that_breaks_its_schema_is_repaired_once(stream: bool) -> None
         )
         assert "".join(piece.get("content") or "" for piece in pieces) == '{"city": "Paris"}'
         assert [request.call.role for request in server.asked].count("aggregator") == 2
-
-
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("stream", [False, True])
-def test_half_a_surrogate_pair_in_an_answer_is_a_question_mark(face: str, stream: bool) -> None:
-    wishes = {"proposals": True, "events": True, "progress": True}
-    with served({**SCRIPTS, "a": "Par\udc00is", "agg": "It is \ud800 Paris."}) as server:
-        got = server.ask("POST", face, {"model": "moa", "stream": stream, "moa": wishes, **FACES[face]})
-    assert got.status == 200
-    assert "Par?is" in got.body.decode()
-    assert "It is ? Paris." in got.body.decode()
-    assert b"error" not in got.body.replace(b'"error":null', b"")
 
 
 def test_one_that_breaks_it_twice_is_an_error_that_names_the_place() -> None:

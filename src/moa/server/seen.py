@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from moa.core import errors
-from moa.core.errors import Abstained, CallError, NotEnoughReplies
+from moa.core.errors import Abstained, CallError, MoaError, NotEnoughReplies
 from moa.core.events import CallFailed, CallFinished, CallRetried, Event, Failure, Noted, RunFailed, RunFinished
 from moa.core.plain import to_plain
 
@@ -20,13 +20,14 @@ BEHIND = "what was said stays behind the gate"
 _OF_KEY = ("AuthFailed", "OutOfCredit")
 _SAID = re.compile(rf"\b({'|'.join(_OF_KEY)}): .*", re.DOTALL)
 """The kind of such an error, and the host's words behind it: up to the end, as nobody knows where they end."""
-_FOREIGN = {
+_KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, MoaError)}
+_OWN = {
     name
-    for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, CallError) and not issubclass(kind, Abstained | NotEnoughReplies)
+    for name, kind in _KINDS.items()
+    if not issubclass(kind, CallError) or issubclass(kind, Abstained | NotEnoughReplies)
 }
-"""Errors whose words are a host's, a model's or a function's, or may quote them."""
-_QUOTED = re.compile(rf"\b({'|'.join(sorted(_FOREIGN - {*_OF_KEY}))}|raised \w+): .*", re.DOTALL)
+"""Errors whose words are ours; those of others are a host's, a model's or a function's, or may quote them."""
+_QUOTED = re.compile(rf"\b({'|'.join(sorted(_KINDS.keys() - _OWN - {*_OF_KEY}))}|raised \w+): .*", re.DOTALL)
 
 
 def seen(event: Event, *, gated: bool = False) -> Event:
@@ -48,8 +49,8 @@ def unsaid(failure: Failure, *, gated: bool = False) -> Failure:
     if failure.kind in _OF_KEY:
         return replace(failure, message=OF_KEY, partial="" if gated else failure.partial)
     if gated:
-        foreign = failure.kind in _FOREIGN
-        return replace(failure, message=BEHIND if foreign else _hidden(failure.message, gated), partial="")
+        words = _hidden(failure.message, gated) if failure.kind in _OWN else BEHIND
+        return replace(failure, message=words, partial="")
     return replace(failure, message=_hidden(failure.message, gated))
 
 
