@@ -212,6 +212,42 @@ def test_weights_that_can_weigh_nothing_here_are_refused(tmp_path: Path, how: st
         flow_of(config(tmp_path, PANEL + how + f'\nweights = "{tmp_path / "w.json"}"'), "m")
 
 
+@pytest.mark.parametrize(
+    ("pool", "message"),
+    [
+        (
+            '{"weights": {"z": 2}}',
+            r"mixtures\.m\.pool: .*w\.json: it names z and no member of this mixture \(a, b, c\)",
+        ),
+        ('{"weights": {"z": 2, "a": -3}}', r"m\.pool: .*w\.json: weights\.a: -3.0 is no weight; take 0 to 1,000,000"),
+        ('{"weights": {"a": 1e308}}', r"m\.pool: .*w\.json: weights\.a: 1e\+308 is no weight"),
+        ('{"slope": 1e308}', r"m\.pool: .*w\.json: slope: 1e\+308 is too far from 0"),
+        ('{"intercept": -1e7}', r"m\.pool: .*w\.json: intercept: -10000000.0 is too far from 0"),
+        ('{"slope": NaN}', r"m\.pool: .*w\.json: JSON is malformed"),
+        ('{"slope": 1e999}', r"m\.pool: .*w\.json: "),
+        ('{"kind": "geometric"}', r"m\.pool: .*w\.json: Invalid enum value 'geometric'"),
+        ('{"weights": {"a": 0, "b": 0, "c": 0}}', r"m\.pool: .*w\.json: no member of this mixture is worth anything"),
+    ],
+)
+def test_a_pool_that_is_none_or_is_of_others_is_refused_by_its_file_and_field(
+    tmp_path: Path, pool: str, message: str
+) -> None:
+    (tmp_path / "w.json").write_text(pool)
+    with pytest.raises(ConfigError, match=message):
+        flow_of(config(tmp_path, PANEL + f'combine = "pool"\npool = "{tmp_path / "w.json"}"'), "m")
+
+
+def test_a_pool_may_name_the_agents_of_a_mixture_within_and_some_who_are_not_here(tmp_path: Path) -> None:
+    more = '\n[mixtures.n]\nproposers = ["c"]\naggregator = "agg"'
+    for pool, panel in (
+        ('{"weights": {"c": 2}}', '["a", "b", "n"]'),
+        ('{"weights": {"a": 3, "z": 1}, "slope": -1}', '["a", "b", "c"]'),
+    ):
+        (tmp_path / "w.json").write_text(pool)
+        mixture = f'proposers = {panel}\ncombine = "pool"\npool = "{tmp_path / "w.json"}"{more}'
+        assert play(flow_of(config(tmp_path, mixture), "m")(QUESTION), lambda call: "0.5").answer.text == "Answer: 0.5"
+
+
 def test_weights_may_name_the_agents_of_a_mixture_within_and_nobody_yet(tmp_path: Path) -> None:
     inner = '\n[mixtures.n]\nproposers = ["c"]\ncombine = "vote"'
     for weights, panel in (('{"of": {"c": 2}}', '["a", "b", "n"]'), ('{"of": {}, "other": 0.5}', '["a", "b", "c"]')):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from moa.core.errors import NotEnoughReplies
@@ -20,6 +21,19 @@ def test_each_field_is_voted_on_by_itself() -> None:
     texts = ['{"name": "Ann", "age": 31}', '{"name": "Anne", "age": 32}', 'Here: {"name": "Ann", "age": 32}', "no idea"]
     reply = play(by_field()(QUESTION, tuple(map(Reply, texts))), []).answer
     assert json.loads(reply.text) == {"name": "Ann", "age": 32}
+
+
+def test_what_json_has_no_word_for_is_no_value_and_the_answer_is_json_all_the_same() -> None:
+    texts = ['{"x": NaN, "y": 1e999, "z": [1, -Infinity]}'] * 2 + ['{"x": 1, "y": 2, "z": [1, null]}']
+    said = play(by_field()(QUESTION, tuple(map(Reply, texts))), []).answer.text
+    assert msgspec.json.decode(said) == {"x": 1, "y": 2, "z": [1, None]}
+
+
+def test_half_a_surrogate_pair_in_a_field_stays_spelt_as_json_spells_it() -> None:
+    texts = ('{"x": "\\ud800", "é": 1}', '{"x": "\\ud800"}')
+    said = play(by_field()(QUESTION, tuple(map(Reply, texts))), []).answer.text
+    assert said == '{"x": "\\ud800", "é": 1}'
+    assert said.encode()
 
 
 def test_who_lacks_a_field_abstains_there_and_counts_for_nothing() -> None:

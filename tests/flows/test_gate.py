@@ -286,3 +286,10 @@ def test_addresses_that_are_let_through_are_named() -> None:
 def test_nothing_is_noted_where_nothing_was_taken_out() -> None:
     reply = Reply("fine")
     assert GATE.checked(reply, ASKED) is reply
+
+
+def test_what_a_note_quotes_of_a_model_is_looked_at_as_the_answer_is() -> None:
+    said = Reply("fine").noted(f"fallback: the aggregator failed ({CANARY})", "cut: it ends")
+    assert GATE.checked(said, ASKED).notes == (
+        f"fallback: the aggregator failed ({REMOVED})", "cut: it ends", "gate: a secret",
+    )  # fmt: skip

@@ -72,20 +72,38 @@ def test_where_nobody_has_a_part_to_look_at_the_aggregator_answers_alone_and_say
     assert "no part named labs" in played.answer.notes[0]
 
 
-@pytest.mark.parametrize("words", ["ABSTAIN", " abstain.\n".upper(), "**ABSTAIN**", "null", ' {"abstain": true} '])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ABSTAIN", " ABSTAIN.\n", "**ABSTAIN**", "null", ' {"abstain": true} ', "Abstain.", "abstain", "Abstains",
+        "ABSTAIN: nothing here", "ABSTAIN - no labs are shown to me.", "ABSTAIN. I see no labs.", "**ABSTAIN**: no labs",
+        "ABSTAIN\n\nNo labs are shown to me.", "Answer: ABSTAIN", "answer: abstain.", "**Answer:** Abstain",
+        "Final answer: ABSTAIN",
+        "I see no labs.\n\nAnswer: **ABSTAIN**", "I see no labs.\nABSTAIN\n", "Answer: \\boxed{ABSTAIN}",
+        '```json\n{"abstain": true}\n```', '```\n{"abstain": true, "why": "no labs"}\n```', "```\nABSTAIN\n```",
+        "```json\nnull\n```",
+    ],
+)  # fmt: skip
 def test_words_that_abstain(words: str) -> None:
     assert abstains(words)
 
 
 @pytest.mark.parametrize(
-    "words", ["I abstain", "none", '{"abstain": false}', '{"abstain": 1}', "[null]", '{"abstain": tru', ""]
-)
+    "words",
+    [
+        "I abstain", "none", '{"abstain": false}', '{"abstain": 1}', "[null]", '{"abstain": tru', "", "```", "``````",
+        "Abstain from alcohol.", "ABSTAIN from alcohol.", "Abstain: voting would only help them.", "He may vote or abstain",
+        "Nobody may ABSTAIN.", "Some say so.\nOthers abstain", "Answer: abstain from it", "ABSTAIN?\nNo.\nAnswer: 5",
+        "Answer: ABSTAIN\nNo, wait.\nAnswer: 5", "I answer: who abstains?", '```json\n{"abstain": false}\n```', "ABSTAINED",
+        "There are three ways: yes, no and\nabstain:",
+    ],
+)  # fmt: skip
 def test_words_that_do_not(words: str) -> None:
     assert not abstains(words)
 
 
 def test_who_abstains_has_no_vote_and_is_no_proposal() -> None:
-    said = {"x:labs": "ABSTAIN", "x:labs2": "null", "x:all": "Answer: no"}
+    said = {"x:labs": "Abstain.", "x:labs2": "Answer: ABSTAIN", "x:all": "Answer: no"}
     panel = [LABS, OTHER_LABS, ALL]
     assert play(vote(ASKED, panel), lambda call: said[call.agent]).answer.text == "Answer: no"
     read = layered(ASKED, [panel], synthesise(AGG))

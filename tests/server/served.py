@@ -31,6 +31,12 @@ MIXTURES = {
     "poll": {"proposers": ["a", "b", "c"], "combine": "vote"},
     "deep": {"layers": [["a", "b"], ["c"]], "aggregator": "agg"},
 }
+FACES: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "Which city?"}]},
+    "/v1/responses": {"input": "Which city?"},
+    "/v1/messages": {"messages": [{"role": "user", "content": "Which city?"}], "max_tokens": 50},
+}
+"""A question in each protocol."""
 SCRIPTS = {"a": "Paris", "b": "Paris", "c": "Rome", "agg": "It is Paris.", "other": "Oslo"}
 
 

@@ -66,7 +66,7 @@ def test_one_that_never_obeys_has_failed_and_what_it_used_is_counted() -> None:
     assert facts == [Wasted(Usage(3, 4), 0.25), Wasted(Usage(1, 2), 0.5)]
 
 
-@pytest.mark.parametrize("words", ["ABSTAIN", "null", '{"abstain": true}', ""])
+@pytest.mark.parametrize("words", ["ABSTAIN", "null", '{"abstain": true}', '```json\n{"abstain": true}\n```', ""])
 def test_who_abstains_or_says_nothing_is_not_asked_again(words: str) -> None:
     reply, fake, _ = sent(words)
     assert (reply.text, len(fake.asked)) == (words, 1)

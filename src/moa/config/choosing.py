@@ -47,6 +47,18 @@ def mode_in(spec: Mixture, told: Told) -> Mode:
     return told.mode or spec.mode or ("auto" if spec.first else "full")
 
 
+def members_in(spec: Mixture) -> list[str]:
+    """The names of all whom a mixture may ask for an answer: agents and mixtures.
+
+    Raises:
+        ConfigError: its router cannot be read.
+    """
+    routed_to = learnt("router", spec.router, Router).agents if spec.router else ()
+    layers = (name for layer in spec.layers for name in layer)
+    single = (name for name in (spec.agent, spec.aggregator) if name is not None)
+    return [*spec.proposers, *layers, *single, *spec.first, *(route.to for route in spec.routes), *routed_to]
+
+
 def telling_in(spec: Mixture, told: Told, mode: Mode) -> Mixture:
     """The same, to tell on whom its answer hangs where the caller wants that.
 

@@ -10,8 +10,8 @@ from functools import partial
 import msgspec
 
 from moa.config.checks import Gate as GateSpec
-from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, mode_in, telling_in
-from moa.config.learnt import learnt, weights_of
+from moa.config.choosing import UNTOLD, Find, Told, by_learnt_router, chosen, members_in, mode_in, telling_in
+from moa.config.learnt import pool_of, weights_of
 from moa.config.load import Config, nearest
 from moa.config.schema import problem_of
 from moa.config.spec import Agent as AgentSpec
@@ -60,6 +60,19 @@ def kind_of(config: Config, name: str) -> Kind:
     """Of what kind the answers of a mixture are; "auto" where there is none of that name."""
     spec = config.spec.mixtures.get(name)
     return spec.answers if spec else "auto"
+
+
+def behind_gate(config: Config, name: str) -> bool:
+    """Whether the mixture of that name has a gate, or one that it may call in has; not, where there is none of that name."""
+    found, names = set[str](), [name]
+    while names:
+        one = names.pop()
+        spec = None if one in found else config.spec.mixtures.get(one)
+        found.add(one)
+        if spec is not None and spec.gate is not None:
+            return True
+        names += [] if spec is None else members_in(spec)
+    return False
 
 
 def flow_of(
@@ -118,8 +131,11 @@ def _whole(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFl
     if spec.router:
         return by_learnt_router(spec, member, mode)
     layers = _layers(spec, member)
-    weights = None if spec.weights is None else weights_of(spec.weights, [one for layer in layers for one in layer])
-    judging = replace(_judging(spec, member), trust=None if weights is None else weights.within(category))
+    everyone = [one for layer in layers for one in layer]
+    weights = None if spec.weights is None else weights_of(spec.weights, everyone)
+    pool = Pool() if spec.pool is None else pool_of(spec.pool, everyone)
+    trust = None if weights is None else weights.within(category)
+    judging = replace(_judging(spec, member), trust=trust, pool=pool)
     made = topology(
         layers,
         member(spec.aggregator, "aggregator") if spec.aggregator else None,
@@ -174,9 +190,14 @@ def _judging(spec: MixtureSpec, member: Find) -> Judging:
     if len(agents) < len(judges):
         raise ConfigError("judges: a judge is an agent, not a mixture")
     verifier = verifier_of(spec.verify) if spec.verify else None
-    pool = Pool() if spec.pool is None else learnt("pool", spec.pool, Pool)
     return Judging(
-        agents, spec.ranking, spec.ballots, verifier, pool, spec.guard == "anchor", spec.sift, spec.leave_one_out
+        agents,
+        spec.ranking,
+        spec.ballots,
+        verifier,
+        anchor=spec.guard == "anchor",
+        sift=spec.sift,
+        leave_one_out=spec.leave_one_out,
     )
 
 

@@ -8,7 +8,10 @@ import re
 from moa.core.errors import Abstained, BadReply, CallError, Refused
 from moa.core.types import Call, Reply, names_of
 
-_ABSTAINS = re.compile(r"\W*ABSTAINS?\W*")
+_ABSTAINS = re.compile(r"\W{0,40}(?:(?:final +)?answer\W{0,8}:\W{0,8}(?:boxed\W)?)?abstains?\W*", re.IGNORECASE)
+"""The word by itself, or as what is called the answer."""
+_WITH_REASON = re.compile(r"\W{0,8}ABSTAINS?\W{0,8}(?:[:;,.–—\n]| -)(?!.*(?i:\banswer)\W{0,8}:)", re.DOTALL)
+"""The word, in capitals as it was told, and why; what then states an answer has one."""
 
 
 def broken(problem: str, call: Call) -> BadReply:
@@ -26,9 +29,15 @@ def blind(call: Call) -> Abstained | None:
 
 
 def abstains(text: str) -> bool:
-    """Whether a text says that its author has nothing to say: the word ABSTAIN, JSON's null, or {"abstain": true}."""
+    """Whether a text says that its author has nothing to say: the word ABSTAIN by itself, with a reason behind it, or as its last
+    line; JSON's null; or {"abstain": true}; these inside a fence, too. A sentence that has the word in it says something."""
     plain = text.strip()
-    if _ABSTAINS.fullmatch(plain) or plain == "null":
+    if len(plain) > 6 and plain.startswith("```") and plain.endswith("```"):
+        plain = plain[3:-3].removeprefix("json").strip()
+    last = plain.rpartition("\n")[2]
+    if _ABSTAINS.fullmatch(plain) or plain == "null" or _WITH_REASON.match(plain):
+        return True
+    if _ABSTAINS.fullmatch(last) and (last.isupper() or "answer" in last.lower()):
         return True
     try:
         said = json.loads(plain) if plain.startswith("{") and '"abstain"' in plain else None

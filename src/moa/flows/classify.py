@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Choose, Flow
 from moa.core.prompts import CLASSIFY, up_to_last_turn
-from moa.core.types import Conversation, Reply, user
+from moa.core.types import Conversation, Reply, Text, name_of, user
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,29 @@ class Classifier:
     categories: tuple[str, ...]
 
     async def category(self, conversation: Conversation) -> str:
-        """The category of the last turn; empty where the agent fails, or names none or several of them."""
-        turn = up_to_last_turn(conversation)[-1].text
-        quoted = "> " + turn.replace("\n", "\n> ")
-        asked = (user(CLASSIFY.format(request=quoted, categories=", ".join(self.categories))),)
+        """The category of the last turn; empty where the agent fails, or names none or several of them.
+
+        The turn is quoted, its named parts under their names; pictures are shown to whom they are in the view of.
+        """
+        parts = up_to_last_turn(conversation)[-1].parts
+        request = _quoted("".join(part.text for part in parts if isinstance(part, Text) and not part.name))
+        named_ones = (
+            replace(part, text=_quoted(part.text)) if isinstance(part, Text) else part
+            for part in parts
+            if name_of(part) and (self.agent.view or isinstance(part, Text))
+        )
+        asked = user(CLASSIFY.format(request=request, categories=", ".join(self.categories)), *named_ones)
         try:
-            call = self.agent.call(asked, role="classifier")
+            call = self.agent.call((asked,), role="classifier")
             reply = (await Ask((call,), label="classify", steps=3)).replies[0]
         except CallError:
             return ""
         ways = (*self.categories, "")
         return ways[await Choose(ways.index(named(reply.text, self.categories)), ways)]
+
+
+def _quoted(text: str) -> str:
+    return "> " + text.replace("\n", "\n> ")
 
 
 def named(text: str, categories: tuple[str, ...]) -> str:

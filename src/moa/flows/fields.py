@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,9 @@ from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import answer_of
 from moa.flows.vote import plurality
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a surrogate pair."""
 
 
 def by_field() -> Combine:
@@ -27,15 +31,20 @@ def by_field() -> Combine:
         objects = [found for one in references if isinstance(found := object_of(one.text), dict)]
         if not objects:
             return plurality(references, "json").noted("fallback: no proposal is a JSON object")
-        return Reply(json.dumps(merged(objects), ensure_ascii=False), model=references[0].model, agent="fields")
+        return Reply(_written(merged(objects)), model=references[0].model, agent="fields")
 
     return combine
 
 
 def object_of(text: str) -> Any:
-    """The JSON that a text holds; None where it holds none."""
+    """The JSON that a text holds; None where it holds none. NaN and infinite numbers, which JSON has no words for, are null."""
     found = answer_of(text, "json")
-    return None if found is None else json.loads(found)
+    return None if found is None else json.loads(found, parse_constant=lambda word: None)
+
+
+def _written(value: Any) -> str:
+    """A value as JSON that UTF-8 has bytes for."""
+    return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def merged(objects: list[dict[str, Any]]) -> dict[str, Any]:

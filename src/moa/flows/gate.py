@@ -65,12 +65,14 @@ class Gate:
             passed = (clean(call.name), clean(call.arguments)) == (call.name, call.arguments)
             return passed or found.update({"the call of a tool": None}) is not None
 
-        text, reasoning = clean(reply.text), clean(reply.reasoning)
+        text, reasoning, notes = clean(reply.text), clean(reply.reasoning), tuple(map(clean, reply.notes))
         tools = tuple(filter(allowed, reply.tool_calls))
         others = tuple(self._choice(one, clean, allowed) for one in reply.others)
         if not found:
             return reply
-        reply = replace(reply, text=text, reasoning=reasoning, tool_calls=tools, others=others, logprobs=())
+        reply = replace(
+            reply, text=text, reasoning=reasoning, tool_calls=tools, others=others, logprobs=(), notes=notes
+        )
         for what in found:
             reply = reply.noted(f"gate: {what}")
         return reply

@@ -17,16 +17,31 @@ PoolKind: TypeAlias = Literal["linear", "log"]
 EDGE = 0.001
 """Nobody is surer than this away from 0 and 1: one agent that says 1 would outvote all."""
 
+MOST = 1_000_000
+"""No figure of a pool is larger: what is learnt is of the order of 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """How probabilities are pooled: the "linear" mean of them, or of their logits ("log"), by `weights` (who is not named
-    counts 1), then recalibrated: logit = intercept + slope x the pooled logit. Learnt by `moa.evals.pools.fit`; plain data."""
+    counts 1), then recalibrated: logit = intercept + slope x the pooled logit. Learnt by `moa.evals.pools.fit`; plain data.
+
+    Raises:
+        ValueError: a weight is less than nothing, or a figure is so large that nothing could be counted with it; says which.
+    """
 
     kind: PoolKind = "log"
     weights: Mapping[str, float] = field(default_factory=dict)
     slope: float = 1.0
     intercept: float = 0.0
+
+    def __post_init__(self) -> None:
+        for agent, weight in self.weights.items():
+            if not 0 <= weight <= MOST:
+                raise ValueError(f"weights.{agent}: {weight} is no weight; take 0 to {MOST:,}")
+        for name, figure in (("slope", self.slope), ("intercept", self.intercept)):
+            if not -MOST <= figure <= MOST:
+                raise ValueError(f"{name}: {figure} is too far from 0; take {-MOST:,} to {MOST:,}")
 
     def pooled(self, said: Iterable[tuple[str, float | None]]) -> float | None:
         """The probability that agents' probabilities come to; one that is asked more than once has as many voices. Who

@@ -6,12 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from moa.core.events import Delta
 from moa.core.types import Choice, Logprob, Reply, ToolCall, Usage
 from moa.server.asked import Answered, Asked, metadata
 from moa.server.refusals import openai_error
+from moa.server.seen import in_json
 
 Json = dict[str, Any]
 
@@ -109,7 +108,7 @@ class Spoken:
 def frame(data: Any, event: str = "") -> bytes:
     """One server-sent event."""
     name = f"event: {event}\n".encode() if event else b""
-    return name + b"data: " + msgspec.json.encode(data) + b"\n\n"
+    return name + b"data: " + in_json(data) + b"\n\n"
 
 
 def finish_of(reply: Reply | Choice) -> str:

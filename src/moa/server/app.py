@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from moa.config.flows import kind_of
+from moa.config.flows import behind_gate, kind_of
 from moa.core.errors import ConfigError, StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
@@ -170,7 +170,7 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> b
         asking.model = asked.model
         _check_allowed(state, asking.key, asked)
         mixture = state.catalogue.background(asked) if is_background(asked) else state.catalogue.asked(asked)
-        asked = replace(with_parts(asked), kind=kind_of(state.catalogue.rig.config, mixture.name))
+        asked = _of(state, with_parts(asked), mixture)
         whole_one = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
     except (ClientGone, asyncio.CancelledError):
         raise
@@ -184,6 +184,23 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> b
         await refuse(asking, dialect.refusal, error)
         return asking.status in LASTING
     return whole_one
+
+
+def _of(state: State, asked: Asked, mixture: Mixture) -> Asked:
+    """The request, with what is known of its mixture.
+
+    Raises:
+        Rejection: it wants what its mixture lets nobody have.
+    """
+    config = state.catalogue.rig.config
+    gated = behind_gate(config, mixture.name)
+    if gated and asked.options.proposals:
+        raise Rejection(
+            f"moa.proposals: '{mixture.name}' has a gate, behind which all but its answer stays.",
+            param="moa.proposals",
+            code="invalid_value",
+        )
+    return replace(asked, kind=kind_of(config, mixture.name), gated=gated)
 
 
 def _check_allowed(state: State, key: Key, asked: Asked) -> None:

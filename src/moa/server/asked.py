@@ -38,8 +38,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     `proposers`, `aggregator` and `layers` replace those of the mixture, by names of configured agents; `mode` is how much of it
     works ("full", "auto", or "solo": the aggregator alone, which `solo` says, too); `tag` is what its routes know the question by.
-    `proposals`: give back what the proposers said. While a stream is silent, `events` sends the events of the run, `progress` tells
-    of them in words, as reasoning. `parts` are named parts of the question, which join its last user turn (docs/parts.md).
+    `proposals`: give back what the proposers said (not behind a gate). While a stream is silent, `events` sends the events of the
+    run, `progress` tells of them in words, as reasoning. `parts` are named parts of the question, which join its last user turn
+    (docs/parts.md).
     """
 
     proposers: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_PROPOSERS)] = ()
@@ -92,6 +93,8 @@ class Asked:
     """What the protocol gives back as it came."""
     kind: Kind = "auto"
     """Of what kind the answers of its mixture are."""
+    gated: bool = False
+    """Whether what its models say may leave only as the answer."""
 
 
 @quickly_made
@@ -103,11 +106,11 @@ class Answered:
     view: View
 
     @classmethod
-    def of(cls, events: tuple[Event, ...]) -> Answered:
+    def of(cls, events: tuple[Event, ...], *, gated: bool = False) -> Answered:
         """The answer that the events of a whole run hold."""
         last = events[-1].fact
         assert isinstance(last, RunFinished)
-        return cls(last.reply, folded(map(seen, events)))
+        return cls(last.reply, folded(seen(event, gated=gated) for event in events))
 
 
 class Speaking(Protocol):
@@ -266,7 +269,7 @@ def metadata(view: View, asked: Asked) -> dict[str, Any]:
     }
     if agreed := agreement_of(view, asked.kind):
         told["agreement"] = asdict(agreed)
-    if asked.options.proposals:
+    if asked.options.proposals and not asked.gated:
         told["proposals"] = [
             {"agent": call.agent, "model": call.model, "text": call.text}
             | ({"saw": list(call.saw)} if call.saw else {})

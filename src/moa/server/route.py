@@ -10,10 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import msgspec
-
 from moa.server.door import Receive, Scope, Send
 from moa.server.refusals import Rejection, is_bug, openai_error, status_of, wait_of
+from moa.server.seen import in_json
 from moa.server.state import State
 from moa.stores.keys import Key
 
@@ -40,7 +39,7 @@ class Asking:
 
     async def answer(self, status: int, body: Any, **more: str) -> None:
         """Send a whole answer; `body` becomes JSON, bytes are sent as they are."""
-        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        raw = body if isinstance(body, bytes) else in_json(body)
         await self.begin(status, {"content-type": JSON, "content-length": str(len(raw)), **more})
         content = b"" if self.scope["method"] == "HEAD" else raw
         await self.send({"type": "http.response.body", "body": content})

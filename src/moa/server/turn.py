@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from moa.core.errors import MoaError
+from moa.core.errors import CallError, MoaError
 from moa.core.events import (
     CallFailed,
     CallFinished,
     CallStarted,
     Delta,
     Event,
+    Fact,
+    Failure,
     RunFailed,
     RunFinished,
     StepStarted,
@@ -24,8 +26,8 @@ from moa.core.types import Reply
 from moa.mixture import Mixture
 from moa.server.asked import Answered, Asked, Speaking
 from moa.server.door import ClientGone, Receive
-from moa.server.refusals import status_of_kind
-from moa.server.seen import seen, told
+from moa.server.refusals import Rejection, status_of, status_of_kind, wait_of
+from moa.server.seen import seen, told, unsaid
 
 PULSE_SECONDS = 5.0
 """How long a stream is silent at most."""
@@ -69,8 +71,14 @@ async def whole(mixture: Mixture, asked: Asked, payer: Account | None, tenant: s
     Raises:
         MoaError: there is none.
     """
-    answer = await mixture.ask(asked.conversation, payer=payer, tenant=tenant, **_wishes(mixture, asked))
-    return Answered.of(answer.events)
+    try:
+        answer = await mixture.ask(asked.conversation, payer=payer, tenant=tenant, **_wishes(mixture, asked))
+    except CallError as error:
+        if not asked.gated:
+            raise
+        words = unsaid(Failure.of(error), gated=True).message
+        raise Rejection(words, status_of(error), code=error.code, retry_after=wait_of(error)) from None
+    return Answered.of(answer.events, gated=asked.gated)
 
 
 @asynccontextmanager
@@ -141,18 +149,18 @@ async def kept_alive(say: Say) -> AsyncIterator[Say]:
 
 
 def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -> bytes:
-    fact = seen(event).fact
+    fact = seen(event, gated=asked.gated).fact
     if isinstance(fact, Delta):
         return speaking.delta(fact) if fact.final and (fact.text or fact.what == "tool") else b""
     aside = b""
     if event.seq == 0:
         aside = speaking.opening(event.run)
     if asked.options.events:
-        aside += speaking.aside(_told(event))
-    if asked.options.progress and (words := _words(event, kept)):
+        aside += speaking.aside(_told(event, asked))
+    if asked.options.progress and (words := _words(fact, event.span, kept)):
         aside += speaking.progress(words)
     if isinstance(fact, RunFinished):
-        return aside + speaking.closing(Answered.of(tuple(kept)))
+        return aside + speaking.closing(Answered.of(tuple(kept), gated=asked.gated))
     if isinstance(fact, RunFailed):
         return aside + speaking.failure(Ended(str(fact.failure), fact.failure.code or "run_failed", fact.failure.kind))
     return aside
@@ -167,20 +175,20 @@ class Ended(MoaError):
         self.status = status_of_kind(kind)  # type: ignore[misc]
 
 
-def _told(event: Event) -> dict[str, Any]:
+def _told(event: Event, asked: Asked) -> dict[str, Any]:
     """An event as who asked sees it: without the conversation, which it has sent."""
-    return {name: value for name, value in told(event).items() if name != "conversation"}
+    return {name: value for name, value in told(event, gated=asked.gated).items() if name != "conversation"}
 
 
-def _words(event: Event, kept: list[Event]) -> str:
+def _words(fact: Fact, span: int, kept: list[Event]) -> str:
     """One line of what has happened; empty for what nobody wants to read."""
-    match seen(event).fact:
+    match fact:
         case StepStarted(label, calls):
             return f"{label}: {calls} {'call' if calls == 1 else 'calls'}"
         case CallFinished(Reply() as reply, seconds):
             return f"{reply.agent} answered after {seconds:.1f} s"
         case CallFailed(failure, seconds):
-            started = next((e.fact for e in kept if e.span == event.span and isinstance(e.fact, CallStarted)), None)
+            started = next((e.fact for e in kept if e.span == span and isinstance(e.fact, CallStarted)), None)
             if failure.kind == "Abstained":
                 return failure.message
             return f"{started.agent if started else 'a call'} failed after {seconds:.1f} s: {failure.message}"

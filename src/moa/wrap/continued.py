@@ -37,7 +37,7 @@ class Continued:
         except ProviderError as error:
             if not error.retryable or not heard.text or heard.tools:
                 raise
-            scope.emit(Noted("continued", f"{error}; the same model is asked to go on from there"))
+            scope.emit(Noted("continued", f"{error.kind}: {error}; the same model is asked to go on from there"))
             begun = replace(request, messages=(*request.messages, assistant(heard.text)))
             try:
                 rest = await self.inner.send(begun, scope.but(attempt=heard.attempt + 1))
