@@ -481,6 +481,35 @@ def test_the_hosts_own_words_are_kept_short(body, words):
     assert "\n" not in str(error)
 
 
+QUOTA = {"error": {"message": "m", "code": "insufficient_quota"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [(402, QUOTA, "OutOfCredit"), (401, QUOTA | {"error": "m"}, "AuthFailed"), (429, {"error": {"message": "m"}}, "RateLimited"),
+     (429, QUOTA, "OutOfCredit"), (429, "", "RateLimited"), (503, "<html>", "Overloaded"), (400, {"error": "m"}, "BadRequest")],
+)  # fmt: skip
+def test_an_error_whose_body_is_cut_short_keeps_the_meaning_of_its_status(status, body, kind):
+    cut = http(status, body, retry_after="7", x_request_id="r1")
+    whole = len(cut.partition(b"\r\n\r\n")[2])
+    error, _ = sent(cut.replace(b"content-length: %d" % whole, b"content-length: 5000").removesuffix(b"}"))
+    assert (error.kind, error.http_status, error.retry_after, error.request_id) == (kind, status, 7.0, "r1")
+    assert str(error).startswith(
+        f"host:m:8b: {'m' if isinstance(body, dict) else 'no reason given' if not body else 'an HTML'}"
+    )
+
+
+def test_an_error_whose_body_stalls_is_told_before_the_deadline(monkeypatch):
+    monkeypatch.setattr("moa.providers._http.FAILURE_SECONDS", 0.05)
+
+    async def stalls(reader, writer):
+        writer.write(http(429, {"error": {"message": "slow down"}}, retry_after="7", content_length="5000"))
+        await reader.read()
+
+    error, _ = sent(stalls, deadline=60)
+    assert (error.kind, error.retry_after, "slow down" in str(error)) == ("RateLimited", 7.0, True)
+
+
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 
@@ -494,6 +523,11 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": DATE}, 30.0),
         ({"retry_after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": DATE}, 0.0),
         ({"retry_after": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
+        ({"retry_after": "Wed Oct 21 07:28:30 2026", "date": DATE}, 30.0),
+        ({"retry_after": "Wed Oct 21 07:28:30 2026", "date": "Wed Oct 21 07:28:00 2026"}, 30.0),
+        ({"retry_after": "Wednesday, 21-Oct-26 07:28:30 GMT", "date": DATE}, 30.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 -0000", "date": DATE}, 30.0),
+        ({"retry_after": "Wed Oct 21 07:28:30 2015"}, 0.0),
         ({"retry_after": "soon"}, None),
         ({"retry_after": "-3"}, None),
         ({"retry_after": "1e400"}, None),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
@@ -46,7 +48,7 @@ def failed(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErro
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        content = None
+        content = _pieces(body)
     message, codes = _said(content, body)
     error = _mapped(status, message, codes, f"HTTP {status}")
     error.http_status = status
@@ -92,6 +94,22 @@ def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderEr
     return BadReply(text)
 
 
+_PAIR = re.compile(rb'"(error|message|detail|code|type|status|error_code)"\s*:\s*("(?:[^"\\]|\\.)*"|\d+)')
+
+
+def _pieces(body: bytes) -> Any:
+    """What can be read of an error whose JSON is cut short or broken; None where that is nothing."""
+    if not body.lstrip().startswith((b"{", b"[")):
+        return None
+    found: dict[str, Any] = {}
+    for name, value in _PAIR.findall(body[:2000]):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            found.setdefault(name.decode(), msgspec.json.decode(value))
+    if "error" in found:
+        return found
+    return {"error": found} if found else None
+
+
 def _said(content: Any, body: bytes) -> tuple[str, set[str]]:
     """The provider's own message (at most 300 characters) and every code it gives, in lower case.
 
@@ -131,7 +149,8 @@ def _short(message: str) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds the host asks us to wait, from `retry-after-ms` or `Retry-After`; None where it says nothing sensible.
 
-    An HTTP date is read against the answer's own Date, so that no clock of ours matters; against ours where it has none.
+    An HTTP date, in each of the three forms that RFC 9110 knows, is read against the answer's own Date, so that no clock of ours
+    matters; against ours where it has none.
     """
     if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
         return milliseconds / 1000
@@ -139,10 +158,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if (seconds := _number(after)) is not None:
         return seconds
     try:
-        wait = parsedate_to_datetime(after) - parsedate_to_datetime(headers.get("date") or formatdate(usegmt=True))
-    except (TypeError, ValueError, OverflowError):  # no date, or one with and one without a time zone
+        wait = _date(after) - _date(headers.get("date") or formatdate(usegmt=True))
+    except (TypeError, ValueError, OverflowError):  # no date
         return None
     return max(wait.total_seconds(), 0.0)
+
+
+def _date(text: str) -> datetime:
+    """An HTTP date; one without a time zone (asctime's form, or -0000) is meant as GMT, as all of them are."""
+    date = parsedate_to_datetime(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _first(*waits: float | None) -> float | None:
