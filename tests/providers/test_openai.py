@@ -348,6 +348,12 @@ def test_a_stream_that_said_why_it_stopped_needs_no_done():
     assert reply.text == "Paris"
 
 
+def test_a_stream_is_known_by_its_type_and_its_end_whatever_their_case_and_spaces():
+    head = STREAM_HEAD.replace(b"text/event-stream", b"Text/Event-Stream")
+    reply, _ = sent(head + events(piece(content="Paris"), "[DONE] "), scope=Scope(want_deltas=True))
+    assert reply.text == "Paris"
+
+
 def test_a_stream_that_only_says_done_is_whole_and_noted():
     reply, _ = streamed(piece(content="Paris"))
     assert (reply.text, reply.finish, len(reply.notes)) == ("Paris", "stop", 1)
@@ -387,6 +393,31 @@ def test_an_error_inside_a_200_or_a_stream_is_that_error(inside, kind):
     choice, _ = streamed({"choices": [{"delta": {}, "error": inside, "finish_reason": "error"}]})
     assert [error.kind for error in (whole, part, choice)] == [kind] * 3
     assert part.partial == "so far"
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ('event: error\ndata: {"message": "m", "type": "overloaded_error"}', "Overloaded"),
+        ('event: error\ndata: {"message": "m", "code": 402}', "OutOfCredit"),
+        ('event: error\ndata: {"error": {"message": "m", "code": 429}}', "RateLimited"),
+        ("event: error\ndata: m", "Overloaded"),
+        ("event: error\ndata: {}", "Overloaded"),
+        ('data: {"object": "error", "message": "m", "code": 400}', "BadRequest"),
+        ('data: {"detail": "m"}', "Overloaded"),
+    ],
+)
+def test_an_error_event_ends_a_stream_however_it_is_written(event, kind):
+    error, _ = sent(
+        STREAM_HEAD + events(piece(content="so far")) + f"{event}\n\ndata: [DONE]\n\n".encode(),
+        scope=Scope(want_deltas=True),
+    )
+    assert (error.kind, error.partial) == (kind, "so far")
+
+
+def test_events_that_say_nothing_of_an_answer_are_passed_over():
+    reply, _ = streamed({"type": "ping"}, piece(content="ok"), {"id": "x", "created": 1}, piece("stop"))
+    assert reply.text == "ok"
 
 
 @pytest.mark.parametrize("want_deltas", [False, True])

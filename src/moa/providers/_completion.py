@@ -15,7 +15,7 @@ from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.prices import sensible
 from moa.core.types import Finish, Logprob, Reply, Usage
-from moa.providers._failure import failed_inside
+from moa.providers._failure import failed_event, failed_inside
 from moa.providers._saying import Saying, counted, several
 from moa.providers._sse import ServerEvent
 from moa.providers._wire import decoded
@@ -143,10 +143,15 @@ class Answer:
 
     def event(self, event: ServerEvent) -> list[Delta]:
         """See Reading."""
-        if event.data == b"[DONE]":
+        if event.data.strip() == b"[DONE]":
             self.ended = True
             return []
-        return self.add(decoded(_DECODER, event.data, WHAT))
+        if event.name == "error" and (failure := failed_event(event)) is not None:
+            raise failure
+        completion = decoded(_DECODER, event.data, WHAT)
+        if completion.choices is None and completion.usage is None and (failure := failed_event(event)) is not None:
+            raise failure
+        return self.add(completion)
 
     def add(self, completion: Completion) -> list[Delta]:
         """Take in a completion or chunk.

@@ -24,6 +24,7 @@ from moa.core.errors import (
     TimedOut,
     TooLong,
 )
+from moa.providers._sse import ServerEvent
 
 _NO_CREDIT = {
     "insufficient_quota", "enforced_spend_limit_reached", "billing_hard_limit_reached", "billing_not_active",
@@ -69,6 +70,21 @@ def failed_inside(content: Any) -> ProviderError:
     error = _mapped(status, message, codes, ", ".join(sorted(codes)) or "an error in place of an answer")
     error.retry_after = _retry_delay({"error": content})
     return error
+
+
+def failed_event(event: ServerEvent) -> ProviderError | None:
+    """The error that an event is which holds nothing of an answer; None where it is none.
+
+    Its name says so (`event: error`), or its JSON: `{"object": "error", "message": …}`, `{"detail": …}`.
+    """
+    try:
+        content = msgspec.json.decode(event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        content = event.data[:2000].decode("utf-8", "replace") or None
+    if not isinstance(content, dict):
+        return failed_inside(content) if event.name == "error" else None
+    says = content.get("object") == "error" or any(content.get(word) for word in ("error", "message", "detail"))
+    return failed_inside(content.get("error") or content) if says or event.name == "error" else None
 
 
 def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderError:

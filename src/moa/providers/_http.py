@@ -54,7 +54,7 @@ class Response(Protocol):
         ...
 
     async def readable(self, limit: int) -> bytes:
-        """What can be read of the body of a failure: at most about `limit` bytes, within two seconds, and up to where it breaks off."""
+        """What can be read of the body of a failure: about `limit` bytes at most, within two seconds, up to where it breaks."""
         ...
 
     async def piece(self) -> bytes:

@@ -28,7 +28,7 @@ from moa.core.types import (
     ToolResult,
     Usage,
 )
-from moa.providers._failure import failed_inside
+from moa.providers._failure import failed_event, failed_inside
 from moa.providers._saying import Saying, counted, several
 from moa.providers._sse import ServerEvent
 from moa.providers._wire import Json, data_url, decoded, parsed, settings
@@ -257,6 +257,8 @@ class Answer:
 
     def event(self, event: ServerEvent) -> Iterator[Delta]:
         """See Reading. A stream has no end of its own: the connection ends, and the last chunk says why it stopped."""
+        if event.name == "error" and (failure := failed_event(event)) is not None:
+            raise failure
         yield from self._take(event.data)
 
     def _take(self, data: bytes) -> Iterator[Delta]:

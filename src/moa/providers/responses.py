@@ -199,7 +199,7 @@ class Answer:
 
     def event(self, event: ServerEvent) -> Iterator[Delta]:
         """See Reading."""
-        if event.data == b"[DONE]":
+        if event.data.strip() == b"[DONE]":
             return
         one = decoded(_EVENT, event.data, "a response")
         saying, kind = self._saying, one.type
