@@ -38,6 +38,10 @@ def _estimated_part(part: Part) -> int:
     return IMAGE_GUESS if isinstance(part, Image) else estimated(written(part))
 
 
+MOST_TOKENS = 1_000_000_000
+"""Tokens that no call can have."""
+
+
 def estimated_usage(messages: Conversation, reply: Reply) -> Usage:
     """What a call that the provider did not count has used, about."""
     said = estimated(reply.text) + sum(estimated(call.name + call.arguments) for call in reply.tool_calls)

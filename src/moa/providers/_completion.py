@@ -13,11 +13,11 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
-from moa.core.prices import sensible
-from moa.core.types import Finish, Logprob, Reply, Usage
+from moa.core.types import Finish, Logprob, Reply
 from moa.providers._failure import failed_event, failed_inside
-from moa.providers._saying import Saying, counted, several
+from moa.providers._saying import Saying, several
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import figure
 from moa.providers._wire import decoded
 
 FINISHES: Mapping[str, Finish] = {
@@ -84,26 +84,12 @@ class _ChoicePiece(msgspec.Struct):
     error: Any = None
 
 
-class _Details(msgspec.Struct):
-    cached_tokens: float | None = None
-    reasoning_tokens: float | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: float | None = None
-    completion_tokens: float | None = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-    prompt_cache_hit_tokens: float | None = None  # DeepSeek's name
-    cost: float | None = None  # OpenRouter's, US dollars
-
-
 class Completion(msgspec.Struct):
     """A completion, or one chunk of it. `error` stands where a host reports a failure inside a 200."""
 
     model: str | None = None
     choices: list[_ChoicePiece] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
 
     @property
@@ -164,9 +150,7 @@ class Answer:
         first = self._first
         first.model = completion.model or first.model
         if completion.usage is not None:
-            first.count(*_counted(completion.usage))
-            if completion.usage.cost is not None and (cost := sensible(completion.usage.cost)) is not None:
-                first.cost = cost
+            _count(first, completion.usage)
         deltas: list[Delta] = []
         for choice in completion.choices or ():
             if choice.index:  # only the first choice is streamed
@@ -225,7 +209,12 @@ def _thoughts(thinking: Any) -> str:
     return thinking if isinstance(thinking, str) else ""
 
 
-def _counted(usage: _Usage) -> tuple[Usage, bool]:
-    sent, made = usage.prompt_tokens_details or _Details(), usage.completion_tokens_details or _Details()
-    cached = sent.cached_tokens if sent.cached_tokens is not None else usage.prompt_cache_hit_tokens
-    return counted(usage.prompt_tokens, usage.completion_tokens, cached, made.reasoning_tokens)
+def _count(saying: Saying, usage: Any) -> None:
+    cached = figure(usage, "prompt_tokens_details", "cached_tokens")
+    saying.count(
+        figure(usage, "cost"),  # OpenRouter's, US dollars
+        sent=figure(usage, "prompt_tokens"),
+        made=figure(usage, "completion_tokens"),
+        cached=figure(usage, "prompt_cache_hit_tokens") if cached is None else cached,  # DeepSeek's name
+        reasoning=figure(usage, "completion_tokens_details", "reasoning_tokens"),
+    )

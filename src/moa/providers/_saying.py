@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from math import isnan
 from typing import Any
 
 import msgspec
@@ -12,7 +13,9 @@ from moa.core.errors import Cut, Refused
 from moa.core.events import Delta, Noted
 from moa.core.growing import grow
 from moa.core.ports import Scope
+from moa.core.prices import sensible
 from moa.core.types import Choice, Finish, Logprob, Reply, ToolCall, Usage
+from moa.providers._usage import counted
 
 
 class Saying:
@@ -27,6 +30,8 @@ class Saying:
         self.logprobs: list[Logprob] = []
         self.notes: list[str] = []
         self.others: list[Choice] = []
+        self._figures: dict[str, float] = {}
+        self._told: set[str] = set()
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
@@ -82,15 +87,29 @@ class Saying:
             self._tools.append(["", "", ""])
         return place
 
-    def count(self, usage: Usage, odd: bool) -> None:
-        """What the host says the call has used. `odd`: a figure of it made no sense and counts as unknown."""
-        self.usage = usage
-        if odd:
-            self._scope.emit(Noted("usage", "the host's token counts make no sense; they were estimated"))
+    def count(self, cost: float | None = None, **figures: float | None) -> None:
+        """What the host says the call has used: arguments of `counted`. What is None stays as it was said before; what is odd
+        counts as unknown, and is told."""
+        said = {name: figure for name, figure in figures.items() if figure is not None}
+        if said:
+            self._figures |= said
+            self.usage = counted(**self._figures)
+        if cost is not None and (spent := sensible(cost)) is not None:
+            self.cost = spent
+        elif cost is not None:
+            self._alarm("the host's cost makes no sense; it was reckoned from the tokens")
+        if any(map(isnan, said.values())):
+            self._alarm("the host's token counts make no sense; they were estimated")
 
-    def _refused(self, why: str) -> Refused:
+    def _alarm(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            self._scope.emit(Noted("usage", words))
+
+    def refused(self, why: str) -> Refused:
+        """The error that a refusal is; it has cost what the host says."""
         error = Refused(why)
-        error.usage = self.usage
+        error.usage, error.cost = self.usage, self.cost
         return error
 
     def reply(self, *, ended: bool) -> Reply:
@@ -108,9 +127,9 @@ class Saying:
         tools = tuple([ToolCall(held[0], held[1], held[2] or "{}") for held in self._tools])
         if not text.strip() and not tools:
             if self._refusal:
-                raise self._refused(f"the model declined: {''.join(self._refusal)[:300]}")
+                raise self.refused(f"the model declined: {''.join(self._refusal)[:300]}")
             if self.finish == "content_filter":
-                raise self._refused("the host's filter withheld the answer")
+                raise self.refused("the host's filter withheld the answer")
         usual: Finish = "tool_calls" if tools else "stop"
         notes = self.notes if self.finish else [*self.notes, "the host gave no finish reason"]
         return Reply(
@@ -127,23 +146,3 @@ def several(first: Saying, further: Mapping[int, Saying], *, ended: bool) -> Rep
             one = further[index].reply(ended=True)
             first.others.append(Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs))
     return first.reply(ended=ended)
-
-
-def counted(
-    sent: float | None,
-    made: float | None,
-    cached: float | None = None,
-    reasoning: float | None = None,
-    written: float | None = None,
-) -> tuple[Usage, bool]:
-    """Token counts of a host, and whether they are odd: negative or absurd ones are unknown, and money is never computed
-    from them; an explicit 0 stays 0."""
-    for count in (sent, made, cached, reasoning, written):
-        if count is not None and not 0 <= count < 1e9:
-            return Usage(estimated=True), True
-    if sent is None or made is None:
-        return Usage(estimated=True), False
-    whole, said = int(sent), int(made)
-    read = min(int(cached), whole) if cached else 0
-    thought = min(int(reasoning), said) if reasoning else 0
-    return Usage(whole, said, read, thought, written=min(int(written), whole - read) if written else 0), False

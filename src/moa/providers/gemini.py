@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from moa.core.errors import BadReply, Refused
+from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.types import (
@@ -26,11 +26,11 @@ from moa.core.types import (
     Text,
     ToolCall,
     ToolResult,
-    Usage,
 )
 from moa.providers._failure import failed_event, failed_inside
-from moa.providers._saying import Saying, counted, several
+from moa.providers._saying import Saying, several
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import figure
 from moa.providers._wire import Json, data_url, decoded, parsed, settings
 from moa.providers.hosts import Host
 
@@ -213,13 +213,6 @@ class _Candidate(msgspec.Struct, rename="camel"):
     logprobs_result: _Logprobs | None = None
 
 
-class _Usage(msgspec.Struct, rename="camel"):
-    prompt_token_count: float | None = None
-    candidates_token_count: float | None = None
-    thoughts_token_count: float | None = None
-    cached_content_token_count: float | None = None
-
-
 class _Feedback(msgspec.Struct, rename="camel"):
     block_reason: str | None = None
 
@@ -227,7 +220,7 @@ class _Feedback(msgspec.Struct, rename="camel"):
 class _Response(msgspec.Struct, rename="camel"):
     candidates: list[_Candidate] | None = None
     prompt_feedback: _Feedback | None = None
-    usage_metadata: _Usage | None = None
+    usage_metadata: Any = None
     model_version: str | None = None
     error: Any = None
 
@@ -265,12 +258,11 @@ class Answer:
         response = decoded(_DECODER, data, "a Gemini answer")
         if response.error:
             raise failed_inside(response.error)
-        if response.prompt_feedback and response.prompt_feedback.block_reason:
-            raise Refused(f"the host's filter refused the prompt ({response.prompt_feedback.block_reason})")
         first = self._first
         first.model = response.model_version or first.model
-        if response.usage_metadata is not None:
-            first.count(*_counted(response.usage_metadata))
+        _count(first, response.usage_metadata)
+        if response.prompt_feedback and response.prompt_feedback.block_reason:
+            raise first.refused(f"the host's filter refused the prompt ({response.prompt_feedback.block_reason})")
         for candidate in response.candidates or ():
             if candidate.index:
                 for _ in _said(candidate, self._further.setdefault(candidate.index, Saying(Scope(), first.model))):
@@ -316,8 +308,11 @@ def _likely(result: _Logprobs) -> list[Logprob]:
     return found
 
 
-def _counted(usage: _Usage) -> tuple[Usage, bool]:
-    thoughts = usage.thoughts_token_count
-    made = usage.candidates_token_count
-    whole = None if made is None and thoughts is None else (made or 0) + (thoughts or 0)
-    return counted(usage.prompt_token_count, whole, usage.cached_content_token_count, thoughts)
+def _count(saying: Saying, usage: Any) -> None:
+    said, thoughts = figure(usage, "candidatesTokenCount"), figure(usage, "thoughtsTokenCount")
+    saying.count(
+        sent=figure(usage, "promptTokenCount"),
+        made=None if said is None and thoughts is None else (said or 0) + (thoughts or 0),
+        cached=figure(usage, "cachedContentTokenCount"),
+        reasoning=thoughts,
+    )

@@ -18,6 +18,7 @@ from moa.providers._failure import failed
 from moa.providers._http import Response, Transport
 from moa.providers._masked import masked
 from moa.providers._sse import EventStream
+from moa.providers._usage import completed
 from moa.providers._wire import Reading, Wire, model_of
 from moa.providers.anthropic import Messages
 from moa.providers.embeddings import Embeddings
@@ -84,7 +85,7 @@ class Remote:
                 error.mended = self._learns(model, host, name, scope)
             raise
         if reply.usage.estimated:
-            return replace(reply, usage=estimated_usage(request.messages, reply))
+            return replace(reply, usage=completed(reply.usage, estimated_usage(request.messages, reply)))
         return reply
 
     async def models(self, seconds: float = 5.0) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
-from moa.core.prices import sensible
-from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, Tool, ToolCall, ToolResult, Usage
+from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, Tool, ToolCall, ToolResult
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted
+from moa.providers._saying import Saying
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import figure
 from moa.providers._wire import Json, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host
 from moa.providers.openai import Chat
@@ -134,19 +134,6 @@ class _Item(msgspec.Struct):
     summary: list[_Content] | None = None
 
 
-class _Details(msgspec.Struct):
-    cached_tokens: float | None = None
-    reasoning_tokens: float | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: float | None = None
-    output_tokens: float | None = None
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
-    cost: float | None = None
-
-
 class _Why(msgspec.Struct):
     reason: str | None = None
 
@@ -155,7 +142,7 @@ class _Response(msgspec.Struct):
     model: str | None = None
     status: str | None = None
     output: list[_Item] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     incomplete_details: _Why | None = None
     error: Any = None
 
@@ -254,9 +241,7 @@ class Answer:
         saying.finish = (
             "stop" if response.status != "incomplete" else "content_filter" if why == "content_filter" else "length"
         )
-        if response.usage is not None:
-            saying.count(*_counted(response.usage))
-            saying.cost = sensible(response.usage.cost)
+        _count(saying, response.usage)
         self.ended = True
 
     def reply(self, *, ended: bool) -> Reply:
@@ -269,6 +254,11 @@ def _likely(one: _Likely) -> Logprob:
     return Logprob(one.token, one.logprob, tuple(top.token for top in others), tuple(top.logprob for top in others))
 
 
-def _counted(usage: _Usage) -> tuple[Usage, bool]:
-    sent, made = usage.input_tokens_details or _Details(), usage.output_tokens_details or _Details()
-    return counted(usage.input_tokens, usage.output_tokens, sent.cached_tokens, made.reasoning_tokens)
+def _count(saying: Saying, usage: Any) -> None:
+    saying.count(
+        figure(usage, "cost"),
+        sent=figure(usage, "input_tokens"),
+        made=figure(usage, "output_tokens"),
+        cached=figure(usage, "input_tokens_details", "cached_tokens"),
+        reasoning=figure(usage, "output_tokens_details", "reasoning_tokens"),
+    )
