@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -13,7 +14,20 @@ from moa.core import errors
 from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, Refused, TimedOut, Unreachable
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
-from moa.core.types import Call, Image, Message, Request, Sampling, ToolCall, ToolResult, Usage, assistant, system, user
+from moa.core.types import (
+    Call,
+    Image,
+    Logprob,
+    Message,
+    Request,
+    Sampling,
+    ToolCall,
+    ToolResult,
+    Usage,
+    assistant,
+    system,
+    user,
+)
 from moa.providers._http import Aiohttp
 from moa.providers.hosts import HOSTS, Host, custom
 from moa.providers.remote import Remote
@@ -198,6 +212,32 @@ def test_tool_calls_that_all_carry_number_0_or_none_are_told_apart_by_id():
         reply, _ = streamed(piece("stop", tool_calls=calls))
         assert reply.tool_calls == (ToolCall("a", "a", '{"n":1}'), ToolCall("b", "b", '{"n":1}'))
         assert reply.finish == "tool_calls"
+
+
+def test_fragments_without_a_number_that_repeat_their_id_are_of_one_call():
+    def fragment(call, arguments):
+        return piece(tool_calls=[{"id": call, "function": {"name": "f", "arguments": arguments}}])
+
+    pieces = (fragment("a", '{"x":'), fragment("b", "{"), fragment("a", "1}"), fragment("b", "}"))
+    reply, facts = streamed(*pieces, piece("tool_calls"))
+    assert reply.tool_calls == (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "f", "{}"))
+    assert [fact.index for fact in facts] == [0, 1, 0, 1]
+
+
+def test_whole_tool_calls_with_one_number_and_one_id_are_not_run_together():
+    calls = [{"index": 0, "id": "a", "function": {"name": "f", "arguments": arguments}} for arguments in ("{}", "[]")]
+    reply, _ = sent(http(200, said(None, tool_calls=calls)))
+    assert [call.arguments for call in reply.tool_calls] == ["{}", "[]"]
+
+
+@pytest.mark.parametrize("value", ["null", "-Infinity", "NaN", "-1e999", "-10000"])
+def test_a_likelihood_that_a_host_leaves_out_is_the_least_there_is(value):
+    likely = {"content": [{"token": "A", "logprob": 0.5, "top_logprobs": [{"token": None, "logprob": 0.5}]}]}
+    body = said("A")
+    body["choices"][0]["logprobs"] = likely
+    reply, _ = sent(http(200, json.dumps(body).replace("0.5", value)))
+    assert reply.text == "A"
+    assert reply.logprobs == (Logprob("A", -9999.0, ("",), (-9999.0,)),)
 
 
 def test_a_host_that_answers_whole_though_asked_to_stream_is_understood():

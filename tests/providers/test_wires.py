@@ -420,6 +420,37 @@ def test_a_responses_stream_without_pieces_is_read_from_its_whole_items() -> Non
         assert "".join(fact.text for fact in facts if fact.what == "text") == "Paris"
 
 
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_a_response_that_is_not_finished_is_no_answer(status: str) -> None:
+    error, _, _ = sent(RESPONSES, http(200, _RESPONSE | {"status": status}))
+    assert isinstance(error, BadReply)
+    assert status in str(error)
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "finish"),
+    [("incomplete", None, "length"), ("completed", "incomplete", "length"), ("completed", "in_progress", "stop")],
+)
+def test_a_response_ends_as_its_last_event_says(event: str, status: str | None, finish: str) -> None:
+    said = [{"type": "message", "content": [{"type": "output_text", "text": "Par"}]}]
+    last = {"type": f"response.{event}", "response": {"status": status, "output": said}}
+    reply, _ = fed(RESPONSES, stream(last))
+    assert (reply.text, reply.finish) == ("Par", finish)
+    with pytest.raises(Overloaded):
+        fed(RESPONSES, stream({"type": "response.failed", "response": {}}))
+
+
+def test_a_refusal_in_a_responses_stream_is_told_once() -> None:
+    message = {"type": "message", "content": [{"type": "refusal", "refusal": "I cannot."}]}
+    piece = {"type": "response.refusal.delta", "delta": "I cannot."}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": message}
+    whole = {"type": "response.completed", "response": {"status": "completed", "output": [message]}}
+    for events in ([whole], [piece, whole], [done, whole], [piece, done, whole]):
+        with pytest.raises(Refused) as caught:
+            fed(RESPONSES, stream(*events))
+        assert caught.value.args == ("the model declined: I cannot.",)
+
+
 def test_an_anthropic_tool_call_whose_input_comes_whole_keeps_it() -> None:
     block = {"type": "tool_use", "id": "c1", "name": "see", "input": {"b": 2}}
     start = {"type": "content_block_start", "index": 0, "content_block": block}

@@ -13,9 +13,10 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
-from moa.core.types import Finish, Logprob, Reply
+from moa.core.types import Finish, Reply
+from moa.providers._choices import numbered, several
 from moa.providers._failure import failed_event, failed_inside
-from moa.providers._saying import Saying, several
+from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
 from moa.providers._wire import decoded
@@ -66,8 +67,8 @@ class _Said(msgspec.Struct):
 
 
 class _Likely(msgspec.Struct):
-    token: str = ""
-    logprob: float = 0.0
+    token: str | None = None
+    logprob: float | None = None
     top_logprobs: list[_Likely] | None = None
 
 
@@ -152,16 +153,20 @@ class Answer:
         if completion.usage is not None:
             _count(first, completion.usage)
         deltas: list[Delta] = []
-        for choice in completion.choices or ():
-            if choice.index:  # only the first choice is streamed
-                _take(choice, self._further.setdefault(choice.index, Saying(Scope(), first.model)))
+        choices = completion.choices or ()
+        if len(choices) == 1 and not choices[0].index:
+            return _take(choices[0], first)
+        whole = any(choice.message is not None for choice in choices)
+        for number, choice in zip(numbered([one.index for one in choices], whole=whole), choices, strict=True):
+            if number:  # only the first choice is streamed
+                _take(choice, self._further.setdefault(number, Saying(Scope(), first.model)))
             else:
                 deltas += _take(choice, first)
         return deltas
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
-        return several(self._first, self._further, ended=ended) if self._further else self._first.reply(ended=ended)
+        return several(self._first, self._further, self._scope, ended=ended)
 
 
 def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
@@ -172,12 +177,9 @@ def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
             saying.notes.append(f"unknown finish reason {choice.finish_reason[:40]!r}")
     if choice.logprobs is not None:
         saying.logprobs += [
-            Logprob(
-                one.token, one.logprob,
-                tuple(top.token for top in one.top_logprobs or ()), tuple(top.logprob for top in one.top_logprobs or ()),
-            )
+            likely(one.token, one.logprob, [(top.token, top.logprob) for top in one.top_logprobs or ()])
             for one in choice.logprobs.content or ()
-        ]  # fmt: skip
+        ]
     said = choice.message or choice.delta
     deltas: list[Delta] = []
     if said is None:
@@ -189,9 +191,10 @@ def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
         deltas.append(saying.said(text))
     if said.refusal:
         saying.declined(said.refusal)
-    for tool in said.tool_calls or ():
+    for place, tool in enumerate(said.tool_calls or (), saying.tools):
         function = tool.function or _Function()
-        deltas.append(saying.tool(tool.index, tool.id or "", function.name or "", function.arguments))
+        index = tool.index if choice.message is None else place  # each is whole, whatever its number and id
+        deltas.append(saying.tool(index, tool.id or "", function.name or "", function.arguments))
     return deltas
 
 

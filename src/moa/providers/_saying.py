@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from math import isnan
 from typing import Any
 
@@ -14,8 +13,18 @@ from moa.core.events import Delta, Noted
 from moa.core.growing import grow
 from moa.core.ports import Scope
 from moa.core.prices import sensible
-from moa.core.types import Choice, Finish, Logprob, Reply, ToolCall, Usage
+from moa.core.types import Finish, Logprob, Reply, ToolCall, Usage
 from moa.providers._usage import counted
+
+LEAST = -9999.0
+"""How likely (natural logarithm) OpenAI says that a very unlikely token is; also one of which a host does not say it."""
+
+
+def likely(token: str | None, logprob: float | None, others: Iterable[tuple[str | None, float | None]] = ()) -> Logprob:
+    """How likely a token was, and others in its place, as hosts say it: some leave numbers out, or write -Infinity."""
+    pairs = [(name or "", LEAST if value is None else max(LEAST, value)) for name, value in ((token, logprob), *others)]
+    (said, value), top = pairs[0], pairs[1:]
+    return Logprob(said, value, tuple(name for name, _ in top), tuple(value for _, value in top))
 
 
 class Saying:
@@ -29,7 +38,6 @@ class Saying:
         self.cost: float | None = None
         self.logprobs: list[Logprob] = []
         self.notes: list[str] = []
-        self.others: list[Choice] = []
         self._figures: dict[str, float] = {}
         self._told: set[str] = set()
         self._text: list[str] = []
@@ -47,6 +55,11 @@ class Saying:
     def tools(self) -> int:
         """How many tool calls there are so far."""
         return len(self._tools)
+
+    @property
+    def declines(self) -> bool:
+        """Whether a refusal has come."""
+        return bool(self._refusal)
 
     def lacks(self, call: str) -> bool:
         """Whether nothing of the arguments of that tool call has come."""
@@ -78,8 +91,12 @@ class Saying:
         return Delta(arguments or "", "tool", self._scope.attempt, self._scope.final, place, call, name)
 
     def _place(self, index: int | None, call: str) -> int:
-        """Where this fragment belongs. Some hosts number nothing, or number every call 0: a new id is a new call."""
+        """Where this fragment belongs. Some hosts number nothing, or number every call 0: a new id is a new call, and a known one
+        that call."""
         if index is None:
+            for known, held in enumerate(self._tools):
+                if call and held[0] == call:
+                    return known
             index = len(self._tools) if call else max(len(self._tools) - 1, 0)
         place = self._slots.get(index)
         if place is None or (call and self._tools[place][0] != call):
@@ -135,14 +152,5 @@ class Saying:
         return Reply(
             text, self.model, finish=usual if self.finish in (None, "stop") else self.finish, tool_calls=tools,
             reasoning="".join(self._reasoning), usage=self.usage or Usage(estimated=True), cost=self.cost,
-            notes=tuple(notes), logprobs=tuple(self.logprobs), others=tuple(self.others),
+            notes=tuple(notes), logprobs=tuple(self.logprobs),
         )  # fmt: skip
-
-
-def several(first: Saying, further: Mapping[int, Saying], *, ended: bool) -> Reply:
-    """The reply of a call that may have several answers: the first, with the others beside it. Raises what `reply` raises."""
-    for index in sorted(further):
-        with suppress(Refused):  # a further answer that was withheld costs the first nothing
-            one = further[index].reply(ended=True)
-            first.others.append(Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs))
-    return first.reply(ended=ended)

@@ -27,8 +27,9 @@ from moa.core.types import (
     ToolCall,
     ToolResult,
 )
+from moa.providers._choices import numbered, several
 from moa.providers._failure import failed_event, failed_inside
-from moa.providers._saying import Saying, several
+from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
 from moa.providers._wire import Json, data_url, decoded, parsed, settings
@@ -193,8 +194,8 @@ class _Content(msgspec.Struct):
 
 
 class _Likely(msgspec.Struct, rename="camel"):
-    token: str = ""
-    log_probability: float = 0.0
+    token: str | None = None
+    log_probability: float | None = None
 
 
 class _Step(msgspec.Struct):
@@ -233,6 +234,7 @@ class Answer:
 
     def __init__(self, scope: Scope, model: str) -> None:
         self.ended = False
+        self._scope = scope
         self._first = Saying(scope, model)
         self._further: dict[int, Saying] = {}
 
@@ -263,16 +265,17 @@ class Answer:
         _count(first, response.usage_metadata)
         if response.prompt_feedback and response.prompt_feedback.block_reason:
             raise first.refused(f"the host's filter refused the prompt ({response.prompt_feedback.block_reason})")
-        for candidate in response.candidates or ():
-            if candidate.index:
-                for _ in _said(candidate, self._further.setdefault(candidate.index, Saying(Scope(), first.model))):
+        candidates = response.candidates or ()
+        for number, candidate in zip(numbered([one.index for one in candidates], whole=True), candidates, strict=True):
+            if number:
+                for _ in _said(candidate, self._further.setdefault(number, Saying(Scope(), first.model))):
                     pass  # only the first is streamed
             else:
                 yield from _said(candidate, first)
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
-        return several(self._first, self._further, ended=ended)
+        return several(self._first, self._further, self._scope, ended=ended)
 
 
 def _said(candidate: _Candidate, saying: Saying) -> Iterator[Delta]:
@@ -296,15 +299,11 @@ def _said(candidate: _Candidate, saying: Saying) -> Iterator[Delta]:
 
 
 def _likely(result: _Logprobs) -> list[Logprob]:
+    steps = result.top_candidates or ()
     found = []
     for place, chosen in enumerate(result.chosen_candidates or ()):
-        steps = result.top_candidates or ()
         top = (steps[place].candidates or ()) if place < len(steps) else ()
-        found.append(
-            Logprob(
-                chosen.token, chosen.log_probability, tuple(t.token for t in top), tuple(t.log_probability for t in top)
-            )
-        )
+        found.append(likely(chosen.token, chosen.log_probability, [(one.token, one.log_probability) for one in top]))
     return found
 
 

@@ -16,7 +16,7 @@ from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, Tool, ToolCall, ToolResult
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying
+from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
 from moa.providers._wire import Json, decoded, model_of, parsed, settings
@@ -110,8 +110,8 @@ def _part(part: Text | Image, role: str) -> Json:
 
 
 class _Likely(msgspec.Struct):
-    token: str = ""
-    logprob: float = 0.0
+    token: str | None = None
+    logprob: float | None = None
     top_logprobs: list[_Likely] | None = None
 
 
@@ -160,6 +160,7 @@ class _Event(msgspec.Struct):
 
 
 _WHOLE, _EVENT = msgspec.json.Decoder(_Response), msgspec.json.Decoder(_Event)
+_FALLEN_SHORT = ("failed", "cancelled", "incomplete")
 _LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -180,7 +181,9 @@ class Answer:
         response = decoded(_WHOLE, body, "a response")
         if not response.error and response.output is None:
             raise BadReply("the answer holds no output")
-        self._end(response)
+        if response.status in ("queued", "in_progress"):
+            raise BadReply(f"the response is no answer yet: it is {response.status}")
+        self._end(response, response.status)
         for place, item in enumerate(response.output or ()):
             yield from self._item(place, item)
 
@@ -193,11 +196,12 @@ class Answer:
         if kind == "error":
             raise failed_inside(one.error or {"code": one.code, "message": one.message})
         if kind in _LAST and one.response is not None:
-            self._end(one.response)
+            status = one.response.status
+            self._end(one.response, status if status in _FALLEN_SHORT else kind.removeprefix("response."))
             for place, item in enumerate(one.response.output or ()):
                 yield from self._unheard(place, item)
         elif kind == "response.output_text.delta":
-            saying.logprobs += [_likely(likely) for likely in one.logprobs or ()]
+            saying.logprobs += _likely(one.logprobs)
             yield saying.said(str(one.delta or ""))
         elif kind in ("response.reasoning_text.delta", "response.reasoning_summary_text.delta"):
             yield saying.thought(str(one.delta or ""))
@@ -213,7 +217,7 @@ class Answer:
     def _unheard(self, place: int | None, item: _Item) -> Iterator[Delta]:
         """An item that is whole now, where no piece of it has come: some hosts send none."""
         saying = self._saying
-        whole = item.type == "message" and not saying.text
+        whole = item.type == "message" and not saying.text and not saying.declines
         if whole or (item.type == "function_call" and saying.lacks(item.call_id or item.id or "")):
             yield from self._item(place, item)
 
@@ -227,20 +231,19 @@ class Answer:
             elif piece.type == "refusal":
                 saying.declined(piece.refusal or "")
             elif item.type == "message" and piece.text:
-                saying.logprobs += [_likely(likely) for likely in piece.logprobs or ()]
+                saying.logprobs += _likely(piece.logprobs)
                 yield saying.said(piece.text)
 
-    def _end(self, response: _Response) -> None:
+    def _end(self, response: _Response, status: str | None) -> None:
+        """`status`: how it ended."""
         if response.error:
             raise failed_inside(response.error)
-        if response.status in ("failed", "cancelled"):
-            raise failed_inside({"message": f"the response is {response.status}"})
+        if status in ("failed", "cancelled"):
+            raise failed_inside({"message": f"the response is {status}"})
         saying = self._saying
         saying.model = response.model or saying.model
         why = (response.incomplete_details or _Why()).reason
-        saying.finish = (
-            "stop" if response.status != "incomplete" else "content_filter" if why == "content_filter" else "length"
-        )
+        saying.finish = "stop" if status != "incomplete" else "content_filter" if why == "content_filter" else "length"
         _count(saying, response.usage)
         self.ended = True
 
@@ -249,9 +252,9 @@ class Answer:
         return self._saying.reply(ended=ended)
 
 
-def _likely(one: _Likely) -> Logprob:
-    others = one.top_logprobs or ()
-    return Logprob(one.token, one.logprob, tuple(top.token for top in others), tuple(top.logprob for top in others))
+def _likely(ones: list[_Likely] | None) -> Iterator[Logprob]:
+    for one in ones or ():
+        yield likely(one.token, one.logprob, [(top.token, top.logprob) for top in one.top_logprobs or ()])
 
 
 def _count(saying: Saying, usage: Any) -> None:
