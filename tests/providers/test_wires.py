@@ -407,6 +407,24 @@ def test_an_error_inside_a_200_is_that_error(wire: Wire) -> None:
     assert isinstance(error, Overloaded)
 
 
+def test_an_error_event_ends_a_gemini_stream_though_it_has_no_error_in_it() -> None:
+    said = {"candidates": [{"content": {"parts": [{"text": "half"}]}, "finishReason": "STOP"}]}
+    failure = b'event: error\ndata: {"message": "busy", "code": 503}\n\n'
+    error, _, _ = sent(GEMINI, STREAM_HEAD + stream(said) + failure, want_deltas=True)
+    assert (type(error), error.partial) == (Overloaded, "half")
+
+
+@every_wire
+def test_of_a_usage_that_is_half_said_that_half_counts(wire: Wire) -> None:
+    (name,) = {"usage", "usageMetadata"} & wire.whole.keys()
+    counts = {
+        key: 77 if key in ("prompt_tokens", "input_tokens", "promptTokenCount") else None for key in wire.whole[name]
+    }
+    reply, _, _ = sent(wire, http(200, wire.whole | {name: counts}))
+    assert (reply.usage.input, reply.usage.estimated) == (77, True)
+    assert 0 < reply.usage.output < 20
+
+
 def test_a_responses_stream_without_pieces_is_read_from_its_whole_items() -> None:
     call = {"type": "function_call", "call_id": "c1", "name": "see", "arguments": '{"b":2}'}
     said = {"type": "message", "content": [{"type": "output_text", "text": "Paris"}]}
