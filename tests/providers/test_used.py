@@ -10,9 +10,9 @@ import pytest
 from moa.core.errors import Refused
 from moa.core.events import Noted
 from moa.core.ports import Scope
+from moa.core.tokens import completed
 from moa.core.types import Reply, Usage
 from moa.providers._sse import EventStream
-from moa.providers._usage import completed
 from moa.providers.remote import WIRES
 
 ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -3,7 +3,6 @@ estimated, and what makes no sense is told."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import isnan, nan
 from typing import Any
 
@@ -47,9 +46,3 @@ def counted(
     unknown = sent is None or made is None or isnan(sent + made)
     read = min(read, whole)
     return Usage(whole, said, read, min(thought, said), unknown, min(kept, whole - read))
-
-
-def completed(known: Usage, guess: Usage) -> Usage:
-    """What was said of a usage, with an estimate in place of what was not."""
-    thought = known.reasoning if known.output else guess.reasoning
-    return replace(known, input=known.input or guess.input, output=known.output or guess.output, reasoning=thought)

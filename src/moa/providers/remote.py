@@ -12,13 +12,12 @@ import msgspec
 from moa.core.errors import BadReply, BadRequest, ConfigError, ProviderError, TimedOut
 from moa.core.events import Noted
 from moa.core.ports import Scope
-from moa.core.tokens import estimated_usage
+from moa.core.tokens import completed, estimated_usage
 from moa.core.types import Conversation, Reply, Request
 from moa.providers._failure import failed
 from moa.providers._http import Response, Transport
 from moa.providers._masked import masked
 from moa.providers._sse import EventStream
-from moa.providers._usage import completed
 from moa.providers._wire import Reading, Wire, model_of
 from moa.providers.anthropic import Messages
 from moa.providers.embeddings import Embeddings

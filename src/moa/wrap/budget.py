@@ -13,7 +13,7 @@ from moa.core.money import Ended, Entry, Hold
 from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost, sensible
-from moa.core.tokens import MOST_TOKENS, estimated, estimated_input, estimated_usage
+from moa.core.tokens import MOST_TOKENS, completed, estimated, estimated_input, estimated_usage
 from moa.core.types import Reply, Request, Sampling, Usage
 
 
@@ -102,8 +102,10 @@ def _believable(reply: Reply, request: Request, scope: Scope) -> Reply:
     usage = reply.usage
     counts = (usage.input, usage.output, usage.cached, usage.reasoning, usage.written)
     if min(counts) < 0 or max(counts) >= MOST_TOKENS:
+        sent, made = (count if 0 <= count < MOST_TOKENS else 0 for count in counts[:2])
         scope.emit(Noted("usage", f"{request.call.model}: its token counts make no sense; they were estimated"))
-        reply = replace(reply, usage=estimated_usage(request.messages, reply))
+        guess = estimated_usage(request.messages, reply)
+        reply = replace(reply, usage=completed(Usage(sent, made, estimated=True), guess))
     return reply
 
 
