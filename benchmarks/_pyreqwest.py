@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +72,11 @@ class _Response:
                 raise BadReply(f"the answer is longer than {limit} bytes")
             pieces.append(piece)
         return b"".join(pieces)
+
+    async def readable(self, limit: int) -> bytes:
+        with suppress(BadReply, exceptions.PyreqwestError):
+            return await self.read(limit)
+        return b""
 
     async def piece(self) -> bytes:
         chunk = await self._reader.read_chunk()

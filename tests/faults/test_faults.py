@@ -34,7 +34,7 @@ from moa.core.errors import (
     TimedOut,
     Unreachable,
 )
-from moa.core.events import CallHedged, CallRetried, RunFailed, RunFinished
+from moa.core.events import CallHedged, CallRetried, Noted, RunFailed, RunFinished
 from moa.core.money import Account
 from moa.core.types import Usage
 from moa.providers._failure import retry_after
@@ -335,14 +335,23 @@ def test_f13_an_answer_that_breaks_off_is_asked_for_once_more_and_then_of_anothe
 
 
 @pytest.mark.parametrize(
-    ("usage", "cost"),
-    [(Usage(0, 0), 0.0), (Usage(3, 2), 5.0), (Usage(-9, 2), 2.0), (Usage(3, -2), 3.0), (Usage(3, 10**12), None)],
+    ("usage", "cost", "alarms"),
+    [
+        (Usage(0, 0), 0.0, 0),
+        (Usage(3, 2), 5.0, 0),
+        (Usage(-9, 2), 7.0, 1),
+        (Usage(3, -2), 4.0, 1),
+        (Usage(3, 10**12), 4.0, 1),
+    ],
 )
-def test_f30_an_explicit_nothing_costs_nothing_and_what_cannot_be_is_unknown(usage: Usage, cost: float | None) -> None:
+def test_f30_an_explicit_nothing_costs_nothing_and_what_cannot_be_is_estimated_and_told(
+    usage: Usage, cost: float, alarms: int
+) -> None:
     """Of a provider in code; the counts of the wires are looked at where they are read."""
     prices = {"h:a": {"input": 1e6, "output": 1e6}}
     asked, _ = ask({"a": Script("fine", usage=usage)}, [["a"]], None, prices=prices)
     assert asked.view.cost == cost
+    assert [event.fact.reason for event in asked.events if isinstance(event.fact, Noted)] == ["usage"] * alarms
 
 
 @pytest.mark.parametrize(

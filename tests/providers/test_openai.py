@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -13,7 +14,20 @@ from moa.core import errors
 from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, Refused, TimedOut, Unreachable
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
-from moa.core.types import Call, Image, Message, Request, Sampling, ToolCall, ToolResult, Usage, assistant, system, user
+from moa.core.types import (
+    Call,
+    Image,
+    Logprob,
+    Message,
+    Request,
+    Sampling,
+    ToolCall,
+    ToolResult,
+    Usage,
+    assistant,
+    system,
+    user,
+)
 from moa.providers._http import Aiohttp
 from moa.providers.hosts import HOSTS, Host, custom
 from moa.providers.remote import Remote
@@ -200,6 +214,32 @@ def test_tool_calls_that_all_carry_number_0_or_none_are_told_apart_by_id():
         assert reply.finish == "tool_calls"
 
 
+def test_fragments_without_a_number_that_repeat_their_id_are_of_one_call():
+    def fragment(call, arguments):
+        return piece(tool_calls=[{"id": call, "function": {"name": "f", "arguments": arguments}}])
+
+    pieces = (fragment("a", '{"x":'), fragment("b", "{"), fragment("a", "1}"), fragment("b", "}"))
+    reply, facts = streamed(*pieces, piece("tool_calls"))
+    assert reply.tool_calls == (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "f", "{}"))
+    assert [fact.index for fact in facts] == [0, 1, 0, 1]
+
+
+def test_whole_tool_calls_with_one_number_and_one_id_are_not_run_together():
+    calls = [{"index": 0, "id": "a", "function": {"name": "f", "arguments": arguments}} for arguments in ("{}", "[]")]
+    reply, _ = sent(http(200, said(None, tool_calls=calls)))
+    assert [call.arguments for call in reply.tool_calls] == ["{}", "[]"]
+
+
+@pytest.mark.parametrize("value", ["null", "-Infinity", "NaN", "-1e999", "-10000"])
+def test_a_likelihood_that_a_host_leaves_out_is_the_least_there_is(value):
+    likely = {"content": [{"token": "A", "logprob": 0.5, "top_logprobs": [{"token": None, "logprob": 0.5}]}]}
+    body = said("A")
+    body["choices"][0]["logprobs"] = likely
+    reply, _ = sent(http(200, json.dumps(body).replace("0.5", value)))
+    assert reply.text == "A"
+    assert reply.logprobs == (Logprob("A", -9999.0, ("",), (-9999.0,)),)
+
+
 def test_a_host_that_answers_whole_though_asked_to_stream_is_understood():
     facts = []
     reply, _ = sent(http(200, said("Paris")), scope=Scope(facts.append, want_deltas=True))
@@ -348,6 +388,12 @@ def test_a_stream_that_said_why_it_stopped_needs_no_done():
     assert reply.text == "Paris"
 
 
+def test_a_stream_is_known_by_its_type_and_its_end_whatever_their_case_and_spaces():
+    head = STREAM_HEAD.replace(b"text/event-stream", b"Text/Event-Stream")
+    reply, _ = sent(head + events(piece(content="Paris"), "[DONE] "), scope=Scope(want_deltas=True))
+    assert reply.text == "Paris"
+
+
 def test_a_stream_that_only_says_done_is_whole_and_noted():
     reply, _ = streamed(piece(content="Paris"))
     assert (reply.text, reply.finish, len(reply.notes)) == ("Paris", "stop", 1)
@@ -387,6 +433,31 @@ def test_an_error_inside_a_200_or_a_stream_is_that_error(inside, kind):
     choice, _ = streamed({"choices": [{"delta": {}, "error": inside, "finish_reason": "error"}]})
     assert [error.kind for error in (whole, part, choice)] == [kind] * 3
     assert part.partial == "so far"
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ('event: error\ndata: {"message": "m", "type": "overloaded_error"}', "Overloaded"),
+        ('event: error\ndata: {"message": "m", "code": 402}', "OutOfCredit"),
+        ('event: error\ndata: {"error": {"message": "m", "code": 429}}', "RateLimited"),
+        ("event: error\ndata: m", "Overloaded"),
+        ("event: error\ndata: {}", "Overloaded"),
+        ('data: {"object": "error", "message": "m", "code": 400}', "BadRequest"),
+        ('data: {"detail": "m"}', "Overloaded"),
+    ],
+)
+def test_an_error_event_ends_a_stream_however_it_is_written(event, kind):
+    error, _ = sent(
+        STREAM_HEAD + events(piece(content="so far")) + f"{event}\n\ndata: [DONE]\n\n".encode(),
+        scope=Scope(want_deltas=True),
+    )
+    assert (error.kind, error.partial) == (kind, "so far")
+
+
+def test_events_that_say_nothing_of_an_answer_are_passed_over():
+    reply, _ = streamed({"type": "ping"}, piece(content="ok"), {"id": "x", "created": 1}, piece("stop"))
+    assert reply.text == "ok"
 
 
 @pytest.mark.parametrize("want_deltas", [False, True])
@@ -481,6 +552,35 @@ def test_the_hosts_own_words_are_kept_short(body, words):
     assert "\n" not in str(error)
 
 
+QUOTA = {"error": {"message": "m", "code": "insufficient_quota"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [(402, QUOTA, "OutOfCredit"), (401, QUOTA | {"error": "m"}, "AuthFailed"), (429, {"error": {"message": "m"}}, "RateLimited"),
+     (429, QUOTA, "OutOfCredit"), (429, "", "RateLimited"), (503, "<html>", "Overloaded"), (400, {"error": "m"}, "BadRequest")],
+)  # fmt: skip
+def test_an_error_whose_body_is_cut_short_keeps_the_meaning_of_its_status(status, body, kind):
+    cut = http(status, body, retry_after="7", x_request_id="r1")
+    whole = len(cut.partition(b"\r\n\r\n")[2])
+    error, _ = sent(cut.replace(b"content-length: %d" % whole, b"content-length: 5000").removesuffix(b"}"))
+    assert (error.kind, error.http_status, error.retry_after, error.request_id) == (kind, status, 7.0, "r1")
+    assert str(error).startswith(
+        f"host:m:8b: {'m' if isinstance(body, dict) else 'no reason given' if not body else 'an HTML'}"
+    )
+
+
+def test_an_error_whose_body_stalls_is_told_before_the_deadline(monkeypatch):
+    monkeypatch.setattr("moa.providers._http.FAILURE_SECONDS", 0.05)
+
+    async def stalls(reader, writer):
+        writer.write(http(429, {"error": {"message": "slow down"}}, retry_after="7", content_length="5000"))
+        await reader.read()
+
+    error, _ = sent(stalls, deadline=60)
+    assert (error.kind, error.retry_after, "slow down" in str(error)) == ("RateLimited", 7.0, True)
+
+
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 
@@ -494,6 +594,11 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": DATE}, 30.0),
         ({"retry_after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": DATE}, 0.0),
         ({"retry_after": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
+        ({"retry_after": "Wed Oct 21 07:28:30 2026", "date": DATE}, 30.0),
+        ({"retry_after": "Wed Oct 21 07:28:30 2026", "date": "Wed Oct 21 07:28:00 2026"}, 30.0),
+        ({"retry_after": "Wednesday, 21-Oct-26 07:28:30 GMT", "date": DATE}, 30.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 -0000", "date": DATE}, 30.0),
+        ({"retry_after": "Wed Oct 21 07:28:30 2015"}, 0.0),
         ({"retry_after": "soon"}, None),
         ({"retry_after": "-3"}, None),
         ({"retry_after": "1e400"}, None),

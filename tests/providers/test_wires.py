@@ -407,6 +407,24 @@ def test_an_error_inside_a_200_is_that_error(wire: Wire) -> None:
     assert isinstance(error, Overloaded)
 
 
+def test_an_error_event_ends_a_gemini_stream_though_it_has_no_error_in_it() -> None:
+    said = {"candidates": [{"content": {"parts": [{"text": "half"}]}, "finishReason": "STOP"}]}
+    failure = b'event: error\ndata: {"message": "busy", "code": 503}\n\n'
+    error, _, _ = sent(GEMINI, STREAM_HEAD + stream(said) + failure, want_deltas=True)
+    assert (type(error), error.partial) == (Overloaded, "half")
+
+
+@every_wire
+def test_of_a_usage_that_is_half_said_that_half_counts(wire: Wire) -> None:
+    (name,) = {"usage", "usageMetadata"} & wire.whole.keys()
+    counts = {
+        key: 77 if key in ("prompt_tokens", "input_tokens", "promptTokenCount") else None for key in wire.whole[name]
+    }
+    reply, _, _ = sent(wire, http(200, wire.whole | {name: counts}))
+    assert (reply.usage.input, reply.usage.estimated) == (77, True)
+    assert 0 < reply.usage.output < 20
+
+
 def test_a_responses_stream_without_pieces_is_read_from_its_whole_items() -> None:
     call = {"type": "function_call", "call_id": "c1", "name": "see", "arguments": '{"b":2}'}
     said = {"type": "message", "content": [{"type": "output_text", "text": "Paris"}]}
@@ -418,6 +436,37 @@ def test_a_responses_stream_without_pieces_is_read_from_its_whole_items() -> Non
         reply, facts = fed(RESPONSES, stream(*events))
         assert (reply.text, reply.tool_calls) == ("Paris", (ToolCall("c1", "see", '{"b":2}'),))
         assert "".join(fact.text for fact in facts if fact.what == "text") == "Paris"
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_a_response_that_is_not_finished_is_no_answer(status: str) -> None:
+    error, _, _ = sent(RESPONSES, http(200, _RESPONSE | {"status": status}))
+    assert isinstance(error, BadReply)
+    assert status in str(error)
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "finish"),
+    [("incomplete", None, "length"), ("completed", "incomplete", "length"), ("completed", "in_progress", "stop")],
+)
+def test_a_response_ends_as_its_last_event_says(event: str, status: str | None, finish: str) -> None:
+    said = [{"type": "message", "content": [{"type": "output_text", "text": "Par"}]}]
+    last = {"type": f"response.{event}", "response": {"status": status, "output": said}}
+    reply, _ = fed(RESPONSES, stream(last))
+    assert (reply.text, reply.finish) == ("Par", finish)
+    with pytest.raises(Overloaded):
+        fed(RESPONSES, stream({"type": "response.failed", "response": {}}))
+
+
+def test_a_refusal_in_a_responses_stream_is_told_once() -> None:
+    message = {"type": "message", "content": [{"type": "refusal", "refusal": "I cannot."}]}
+    piece = {"type": "response.refusal.delta", "delta": "I cannot."}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": message}
+    whole = {"type": "response.completed", "response": {"status": "completed", "output": [message]}}
+    for events in ([whole], [piece, whole], [done, whole], [piece, done, whole]):
+        with pytest.raises(Refused) as caught:
+            fed(RESPONSES, stream(*events))
+        assert caught.value.args == ("the model declined: I cannot.",)
 
 
 def test_an_anthropic_tool_call_whose_input_comes_whole_keeps_it() -> None:

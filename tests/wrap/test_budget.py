@@ -10,7 +10,7 @@ import pytest
 
 from clock import run
 from moa.core.errors import BudgetExceeded, Cut, Overloaded, ProviderError, Refused, TimedOut
-from moa.core.events import Wasted
+from moa.core.events import Noted, Wasted
 from moa.core.money import Account, Entry
 from moa.core.plan import ASSUMED_MAX_TOKENS
 from moa.core.ports import Scope
@@ -195,6 +195,17 @@ def test_a_refusal_costs_what_the_provider_says() -> None:
     assert [(entry.usage, entry.cost) for entry in purses.entries] == [(Usage(10, 20), 20.0)]
 
 
+@pytest.mark.parametrize(("said", "spent"), [(0.5, 0.5), (-1.0, 20.0)])
+def test_a_refusal_costs_the_provider_s_own_figure_where_it_can_be(said: float, spent: float) -> None:
+    refusal, facts = Refused("no"), []
+    refusal.usage, refusal.cost = Usage(10, 20), said
+    purses = Purses(keep=True)
+    with pytest.raises(Refused):
+        run(Budget(Fake({"a": refusal}), purses, lambda model: PER_TOKEN).send(REQUEST, Scope(facts.append)))
+    assert [(entry.usage, entry.cost) for entry in purses.entries] == [(Usage(10, 20), spent)]
+    assert facts == [Wasted(Usage(10, 20), spent)]
+
+
 def test_a_call_without_a_limit_of_tokens_is_held_to_what_was_reserved_for_it() -> None:
     paying = Paying(1e4)
     call = replace(CALL, sampling=Sampling())
@@ -210,6 +221,19 @@ def test_what_a_provider_says_a_call_cost_is_believed_only_where_it_can_be(said:
     paying = Paying(200.0, Script("four words are here", cost=said))
     assert run(paying.times(1)) == 1
     assert (paying.spent, paying.left) == (4.0, 196.0)  # as its usage costs
+
+
+@pytest.mark.parametrize(
+    "script", [Script("four words are here", cost=-4.0), Script("four words are here", usage=Usage(-9, 2))]
+)
+def test_figures_of_a_provider_that_make_no_sense_are_told_and_reckoned_anew(script: Script) -> None:
+    """F30."""
+    facts: list[Any] = []
+    budget = Budget(Fake({"a": script}), Purses(), lambda model: PER_TOKEN)
+    reply = run(budget.send(REQUEST, Scope(facts.append)))
+    assert reply.usage.input > 0
+    assert reply.cost == reply.usage.output > 0
+    assert [(fact.reason, "fake:a" in fact.detail) for fact in facts if isinstance(fact, Noted)] == [("usage", True)]
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,14 @@ class ProviderError(CallError):
     """A provider gave no usable answer. `retry_after` is in seconds.
 
     `sent`: whether anything went out. `resent`: it went out twice, since the first connection was an old one. `mended`: what was
-    refused has been learnt, and the same call can go out again without it. `usage`: what the provider says it has cost all the
-    same.
+    refused has been learnt, and the same call can go out again without it. `usage`, `cost` (US dollars): what the provider says
+    it has used and cost all the same.
     """
 
     code = "provider_error"
     retryable: ClassVar[bool] = False
     usage: Usage | None = None
+    cost: float | None = None
     resent: bool = False
 
     def __init__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from moa.core.types import PLAIN, Conversation, Form, Image, Message, Part, Reply, Text, ToolCall, ToolResult, Usage
 
 IMAGE_TOKENS = 4096
@@ -38,11 +40,21 @@ def _estimated_part(part: Part) -> int:
     return IMAGE_GUESS if isinstance(part, Image) else estimated(written(part))
 
 
+MOST_TOKENS = 1_000_000_000
+"""Tokens that no call can have."""
+
+
 def estimated_usage(messages: Conversation, reply: Reply) -> Usage:
     """What a call that the provider did not count has used, about."""
     said = estimated(reply.text) + sum(estimated(call.name + call.arguments) for call in reply.tool_calls)
     thought = estimated(reply.reasoning)
     return Usage(estimated_input(messages), said + thought, reasoning=thought, estimated=True)
+
+
+def completed(known: Usage, guess: Usage) -> Usage:
+    """What was said of a usage, with an estimate in place of what was not."""
+    thought = known.reasoning if known.output else guess.reasoning
+    return replace(known, input=known.input or guess.input, output=known.output or guess.output, reasoning=thought)
 
 
 def most_input(message: Message) -> int:

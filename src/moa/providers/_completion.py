@@ -13,11 +13,12 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
-from moa.core.prices import sensible
-from moa.core.types import Finish, Logprob, Reply, Usage
-from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted, several
+from moa.core.types import Finish, Reply
+from moa.providers._choices import numbered, several
+from moa.providers._failure import failed_event, failed_inside
+from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import figure
 from moa.providers._wire import decoded
 
 FINISHES: Mapping[str, Finish] = {
@@ -66,8 +67,8 @@ class _Said(msgspec.Struct):
 
 
 class _Likely(msgspec.Struct):
-    token: str = ""
-    logprob: float = 0.0
+    token: str | None = None
+    logprob: float | None = None
     top_logprobs: list[_Likely] | None = None
 
 
@@ -84,26 +85,12 @@ class _ChoicePiece(msgspec.Struct):
     error: Any = None
 
 
-class _Details(msgspec.Struct):
-    cached_tokens: float | None = None
-    reasoning_tokens: float | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: float | None = None
-    completion_tokens: float | None = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-    prompt_cache_hit_tokens: float | None = None  # DeepSeek's name
-    cost: float | None = None  # OpenRouter's, US dollars
-
-
 class Completion(msgspec.Struct):
     """A completion, or one chunk of it. `error` stands where a host reports a failure inside a 200."""
 
     model: str | None = None
     choices: list[_ChoicePiece] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
 
     @property
@@ -143,10 +130,15 @@ class Answer:
 
     def event(self, event: ServerEvent) -> list[Delta]:
         """See Reading."""
-        if event.data == b"[DONE]":
+        if event.data.strip() == b"[DONE]":
             self.ended = True
             return []
-        return self.add(decoded(_DECODER, event.data, WHAT))
+        if event.name == "error" and (failure := failed_event(event)) is not None:
+            raise failure
+        completion = decoded(_DECODER, event.data, WHAT)
+        if completion.choices is None and completion.usage is None and (failure := failed_event(event)) is not None:
+            raise failure
+        return self.add(completion)
 
     def add(self, completion: Completion) -> list[Delta]:
         """Take in a completion or chunk.
@@ -159,20 +151,22 @@ class Answer:
         first = self._first
         first.model = completion.model or first.model
         if completion.usage is not None:
-            first.count(*_counted(completion.usage))
-            if completion.usage.cost is not None and (cost := sensible(completion.usage.cost)) is not None:
-                first.cost = cost
+            _count(first, completion.usage)
         deltas: list[Delta] = []
-        for choice in completion.choices or ():
-            if choice.index:  # only the first choice is streamed
-                _take(choice, self._further.setdefault(choice.index, Saying(Scope(), first.model)))
+        choices = completion.choices or ()
+        if len(choices) == 1 and not choices[0].index:
+            return _take(choices[0], first)
+        whole = any(choice.message is not None for choice in choices)
+        for number, choice in zip(numbered([one.index for one in choices], whole=whole), choices, strict=True):
+            if number:  # only the first choice is streamed
+                _take(choice, self._further.setdefault(number, Saying(Scope(), first.model)))
             else:
                 deltas += _take(choice, first)
         return deltas
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
-        return several(self._first, self._further, ended=ended) if self._further else self._first.reply(ended=ended)
+        return several(self._first, self._further, self._scope, ended=ended)
 
 
 def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
@@ -183,12 +177,9 @@ def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
             saying.notes.append(f"unknown finish reason {choice.finish_reason[:40]!r}")
     if choice.logprobs is not None:
         saying.logprobs += [
-            Logprob(
-                one.token, one.logprob,
-                tuple(top.token for top in one.top_logprobs or ()), tuple(top.logprob for top in one.top_logprobs or ()),
-            )
+            likely(one.token, one.logprob, [(top.token, top.logprob) for top in one.top_logprobs or ()])
             for one in choice.logprobs.content or ()
-        ]  # fmt: skip
+        ]
     said = choice.message or choice.delta
     deltas: list[Delta] = []
     if said is None:
@@ -200,9 +191,10 @@ def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
         deltas.append(saying.said(text))
     if said.refusal:
         saying.declined(said.refusal)
-    for tool in said.tool_calls or ():
+    for place, tool in enumerate(said.tool_calls or (), saying.tools):
         function = tool.function or _Function()
-        deltas.append(saying.tool(tool.index, tool.id or "", function.name or "", function.arguments))
+        index = tool.index if choice.message is None else place  # each is whole, whatever its number and id
+        deltas.append(saying.tool(index, tool.id or "", function.name or "", function.arguments))
     return deltas
 
 
@@ -220,7 +212,12 @@ def _thoughts(thinking: Any) -> str:
     return thinking if isinstance(thinking, str) else ""
 
 
-def _counted(usage: _Usage) -> tuple[Usage, bool]:
-    sent, made = usage.prompt_tokens_details or _Details(), usage.completion_tokens_details or _Details()
-    cached = sent.cached_tokens if sent.cached_tokens is not None else usage.prompt_cache_hit_tokens
-    return counted(usage.prompt_tokens, usage.completion_tokens, cached, made.reasoning_tokens)
+def _count(saying: Saying, usage: Any) -> None:
+    cached = figure(usage, "prompt_tokens_details", "cached_tokens")
+    saying.count(
+        figure(usage, "cost"),  # OpenRouter's, US dollars
+        sent=figure(usage, "prompt_tokens"),
+        made=figure(usage, "completion_tokens"),
+        cached=figure(usage, "prompt_cache_hit_tokens") if cached is None else cached,  # DeepSeek's name
+        reasoning=figure(usage, "completion_tokens_details", "reasoning_tokens"),
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
@@ -22,6 +24,7 @@ from moa.core.errors import (
     TimedOut,
     TooLong,
 )
+from moa.providers._sse import ServerEvent
 
 _NO_CREDIT = {
     "insufficient_quota", "enforced_spend_limit_reached", "billing_hard_limit_reached", "billing_not_active",
@@ -46,7 +49,7 @@ def failed(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErro
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        content = None
+        content = _pieces(body)
     message, codes = _said(content, body)
     error = _mapped(status, message, codes, f"HTTP {status}")
     error.http_status = status
@@ -67,6 +70,21 @@ def failed_inside(content: Any) -> ProviderError:
     error = _mapped(status, message, codes, ", ".join(sorted(codes)) or "an error in place of an answer")
     error.retry_after = _retry_delay({"error": content})
     return error
+
+
+def failed_event(event: ServerEvent) -> ProviderError | None:
+    """The error that an event is which holds nothing of an answer; None where it is none.
+
+    Its name says so (`event: error`), or its JSON: `{"object": "error", "message": …}`, `{"detail": …}`.
+    """
+    try:
+        content = msgspec.json.decode(event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        content = event.data[:2000].decode("utf-8", "replace") or None
+    if not isinstance(content, dict):
+        return failed_inside(content) if event.name == "error" else None
+    says = content.get("object") == "error" or any(content.get(word) for word in ("error", "message", "detail"))
+    return failed_inside(content.get("error") or content) if says or event.name == "error" else None
 
 
 def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderError:
@@ -90,6 +108,22 @@ def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderEr
     if status >= 300:
         return BadReply(f"the host redirects (HTTP {status}), which is not followed: correct its base_url")
     return BadReply(text)
+
+
+_PAIR = re.compile(rb'"(error|message|detail|code|type|status|error_code)"\s*:\s*("(?:[^"\\]|\\.)*"|\d+)')
+
+
+def _pieces(body: bytes) -> Any:
+    """What can be read of an error whose JSON is cut short or broken; None where that is nothing."""
+    if not body.lstrip().startswith((b"{", b"[")):
+        return None
+    found: dict[str, Any] = {}
+    for name, value in _PAIR.findall(body[:2000]):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            found.setdefault(name.decode(), msgspec.json.decode(value))
+    if "error" in found:
+        return found
+    return {"error": found} if found else None
 
 
 def _said(content: Any, body: bytes) -> tuple[str, set[str]]:
@@ -131,7 +165,8 @@ def _short(message: str) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds the host asks us to wait, from `retry-after-ms` or `Retry-After`; None where it says nothing sensible.
 
-    An HTTP date is read against the answer's own Date, so that no clock of ours matters; against ours where it has none.
+    An HTTP date, in each of the three forms that RFC 9110 knows, is read against the answer's own Date, so that no clock of ours
+    matters; against ours where it has none.
     """
     if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
         return milliseconds / 1000
@@ -139,10 +174,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if (seconds := _number(after)) is not None:
         return seconds
     try:
-        wait = parsedate_to_datetime(after) - parsedate_to_datetime(headers.get("date") or formatdate(usegmt=True))
-    except (TypeError, ValueError, OverflowError):  # no date, or one with and one without a time zone
+        wait = _date(after) - _date(headers.get("date") or formatdate(usegmt=True))
+    except (TypeError, ValueError, OverflowError):  # no date
         return None
     return max(wait.total_seconds(), 0.0)
+
+
+def _date(text: str) -> datetime:
+    """An HTTP date; one without a time zone (asctime's form, or -0000) is meant as GMT, as all of them are."""
+    date = parsedate_to_datetime(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _first(*waits: float | None) -> float | None:

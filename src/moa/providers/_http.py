@@ -10,7 +10,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Awaitable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol
@@ -27,6 +27,8 @@ KEEP_ALIVE_SECONDS = 30.0
 STALE_SECONDS = 0.5
 """A used connection that breaks later than this had been open: the request may have been read, and is not sent again here."""
 DRAIN_SECONDS = 0.05
+FAILURE_SECONDS = 2.0
+"""How long the body of a failure is waited for: its status and header have said the most of it."""
 
 
 class Response(Protocol):
@@ -49,6 +51,10 @@ class Response(Protocol):
             BadReply: it is longer than `limit` bytes.
             Cut: it ended before its end.
         """
+        ...
+
+    async def readable(self, limit: int) -> bytes:
+        """What can be read of the body of a failure: about `limit` bytes at most, within two seconds, up to where it breaks."""
         ...
 
     async def piece(self) -> bytes:
@@ -227,6 +233,14 @@ class _Response:
             if size > limit:
                 raise BadReply(f"the answer is longer than {limit} bytes")
             pieces.append(piece)
+        return b"".join(pieces)
+
+    async def readable(self, limit: int) -> bytes:
+        pieces: list[bytes] = []
+        with suppress(TimeoutError, aiohttp.ClientError, OSError):
+            async with asyncio.timeout(FAILURE_SECONDS):
+                while sum(map(len, pieces)) < limit and (piece := await self._inner.content.readany()):
+                    pieces.append(piece)
         return b"".join(pieces)
 
     async def piece(self) -> bytes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable
+from math import isnan
 from typing import Any
 
 import msgspec
@@ -12,7 +12,19 @@ from moa.core.errors import Cut, Refused
 from moa.core.events import Delta, Noted
 from moa.core.growing import grow
 from moa.core.ports import Scope
-from moa.core.types import Choice, Finish, Logprob, Reply, ToolCall, Usage
+from moa.core.prices import sensible
+from moa.core.types import Finish, Logprob, Reply, ToolCall, Usage
+from moa.providers._usage import counted
+
+LEAST = -9999.0
+"""How likely (natural logarithm) OpenAI says that a very unlikely token is; also one of which a host does not say it."""
+
+
+def likely(token: str | None, logprob: float | None, others: Iterable[tuple[str | None, float | None]] = ()) -> Logprob:
+    """How likely a token was, and others in its place, as hosts say it: some leave numbers out, or write -Infinity."""
+    pairs = [(name or "", LEAST if value is None else max(LEAST, value)) for name, value in ((token, logprob), *others)]
+    (said, value), top = pairs[0], pairs[1:]
+    return Logprob(said, value, tuple(name for name, _ in top), tuple(value for _, value in top))
 
 
 class Saying:
@@ -26,7 +38,8 @@ class Saying:
         self.cost: float | None = None
         self.logprobs: list[Logprob] = []
         self.notes: list[str] = []
-        self.others: list[Choice] = []
+        self._figures: dict[str, float] = {}
+        self._told: set[str] = set()
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
@@ -42,6 +55,11 @@ class Saying:
     def tools(self) -> int:
         """How many tool calls there are so far."""
         return len(self._tools)
+
+    @property
+    def declines(self) -> bool:
+        """Whether a refusal has come."""
+        return bool(self._refusal)
 
     def lacks(self, call: str) -> bool:
         """Whether nothing of the arguments of that tool call has come."""
@@ -73,8 +91,12 @@ class Saying:
         return Delta(arguments or "", "tool", self._scope.attempt, self._scope.final, place, call, name)
 
     def _place(self, index: int | None, call: str) -> int:
-        """Where this fragment belongs. Some hosts number nothing, or number every call 0: a new id is a new call."""
+        """Where this fragment belongs. Some hosts number nothing, or number every call 0: a new id is a new call, and a known one
+        that call."""
         if index is None:
+            for known, held in enumerate(self._tools):
+                if call and held[0] == call:
+                    return known
             index = len(self._tools) if call else max(len(self._tools) - 1, 0)
         place = self._slots.get(index)
         if place is None or (call and self._tools[place][0] != call):
@@ -82,15 +104,29 @@ class Saying:
             self._tools.append(["", "", ""])
         return place
 
-    def count(self, usage: Usage, odd: bool) -> None:
-        """What the host says the call has used. `odd`: a figure of it made no sense and counts as unknown."""
-        self.usage = usage
-        if odd:
-            self._scope.emit(Noted("usage", "the host's token counts make no sense; they were estimated"))
+    def count(self, cost: float | None = None, **figures: float | None) -> None:
+        """What the host says the call has used: arguments of `counted`. What is None stays as it was said before; what is odd
+        counts as unknown, and is told."""
+        said = {name: figure for name, figure in figures.items() if figure is not None}
+        if said:
+            self._figures |= said
+            self.usage = counted(**self._figures)
+        if cost is not None and (spent := sensible(cost)) is not None:
+            self.cost = spent
+        elif cost is not None:
+            self._alarm("the host's cost makes no sense; it was reckoned from the tokens")
+        if any(map(isnan, said.values())):
+            self._alarm("the host's token counts make no sense; they were estimated")
 
-    def _refused(self, why: str) -> Refused:
+    def _alarm(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            self._scope.emit(Noted("usage", words))
+
+    def refused(self, why: str) -> Refused:
+        """The error that a refusal is; it has cost what the host says."""
         error = Refused(why)
-        error.usage = self.usage
+        error.usage, error.cost = self.usage, self.cost
         return error
 
     def reply(self, *, ended: bool) -> Reply:
@@ -108,42 +144,13 @@ class Saying:
         tools = tuple([ToolCall(held[0], held[1], held[2] or "{}") for held in self._tools])
         if not text.strip() and not tools:
             if self._refusal:
-                raise self._refused(f"the model declined: {''.join(self._refusal)[:300]}")
+                raise self.refused(f"the model declined: {''.join(self._refusal)[:300]}")
             if self.finish == "content_filter":
-                raise self._refused("the host's filter withheld the answer")
+                raise self.refused("the host's filter withheld the answer")
         usual: Finish = "tool_calls" if tools else "stop"
         notes = self.notes if self.finish else [*self.notes, "the host gave no finish reason"]
         return Reply(
             text, self.model, finish=usual if self.finish in (None, "stop") else self.finish, tool_calls=tools,
             reasoning="".join(self._reasoning), usage=self.usage or Usage(estimated=True), cost=self.cost,
-            notes=tuple(notes), logprobs=tuple(self.logprobs), others=tuple(self.others),
+            notes=tuple(notes), logprobs=tuple(self.logprobs),
         )  # fmt: skip
-
-
-def several(first: Saying, further: Mapping[int, Saying], *, ended: bool) -> Reply:
-    """The reply of a call that may have several answers: the first, with the others beside it. Raises what `reply` raises."""
-    for index in sorted(further):
-        with suppress(Refused):  # a further answer that was withheld costs the first nothing
-            one = further[index].reply(ended=True)
-            first.others.append(Choice(one.text, one.finish, one.tool_calls, one.reasoning, one.logprobs))
-    return first.reply(ended=ended)
-
-
-def counted(
-    sent: float | None,
-    made: float | None,
-    cached: float | None = None,
-    reasoning: float | None = None,
-    written: float | None = None,
-) -> tuple[Usage, bool]:
-    """Token counts of a host, and whether they are odd: negative or absurd ones are unknown, and money is never computed
-    from them; an explicit 0 stays 0."""
-    for count in (sent, made, cached, reasoning, written):
-        if count is not None and not 0 <= count < 1e9:
-            return Usage(estimated=True), True
-    if sent is None or made is None:
-        return Usage(estimated=True), False
-    whole, said = int(sent), int(made)
-    read = min(int(cached), whole) if cached else 0
-    thought = min(int(reasoning), said) if reasoning else 0
-    return Usage(whole, said, read, thought, written=min(int(written), whole - read) if written else 0), False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -115,4 +118,14 @@ def decoded(decoder: msgspec.json.Decoder[T], data: bytes, what: str) -> T:
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if _NO_JSON.search(data):
+            with suppress(ValueError, RecursionError, msgspec.ValidationError):
+                content = json.loads(data)
+                json.dumps(content, ensure_ascii=False).encode()  # no half of a surrogate pair
+                answer: T = msgspec.convert(content, decoder.type)
+                return answer
         raise BadReply(f"the answer is not what {what} looks like ({error}): {glimpse(data)}") from error
+
+
+_NO_JSON = re.compile(rb"NaN|Infinity|\d[eE]\+?\d{3}|\d{300}")
+"""Numbers that JSON does not know, and that some hosts send all the same; or too large ones."""

@@ -18,8 +18,9 @@ from moa.core.ports import Scope
 from moa.core.tokens import estimated_input
 from moa.core.types import Finish, Form, Image, Reply, Request, Sampling, Text, ToolCall, ToolResult
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted
+from moa.providers._saying import Saying
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import figure
 from moa.providers._wire import Json, data_url, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host
 
@@ -181,18 +182,11 @@ class _Block(msgspec.Struct):
     input: Any = None
 
 
-class _Usage(msgspec.Struct):
-    input_tokens: float | None = None
-    output_tokens: float | None = None
-    cache_read_input_tokens: float | None = None
-    cache_creation_input_tokens: float | None = None
-
-
 class _Message(msgspec.Struct):
     model: str | None = None
     content: list[_Block] | None = None
     stop_reason: str | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     type: str | None = None
     error: Any = None
 
@@ -211,10 +205,11 @@ class _Event(msgspec.Struct):
     message: _Message | None = None
     content_block: _Block | None = None
     delta: _Change | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
 
 
+_COUNTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 _WHOLE, _EVENT = msgspec.json.Decoder(_Message), msgspec.json.Decoder(_Event)
 
 
@@ -224,7 +219,7 @@ class Answer:
     def __init__(self, scope: Scope, model: str) -> None:
         self.ended = False
         self._saying = Saying(scope, model)
-        self._usage = _Usage()
+        self._usage: dict[str, float] = {}
 
     @property
     def text(self) -> str:
@@ -287,18 +282,15 @@ class Answer:
                 self._saying.finish = "stop"
                 self._saying.notes.append(f"unknown stop reason {reason[:40]!r}")
 
-    def _count(self, usage: _Usage | None) -> None:
+    def _count(self, usage: Any) -> None:
         """Counts come at the start and, as totals, again at the end; what was read from or written to the cache is apart."""
         if usage is None:
             return
         known = self._usage
-        for name in _Usage.__struct_fields__:
-            if getattr(usage, name) is not None:
-                setattr(known, name, getattr(usage, name))
-        read, fresh = known.cache_read_input_tokens, known.input_tokens
-        written = known.cache_creation_input_tokens
+        known |= {name: number for name in _COUNTS if (number := figure(usage, name)) is not None}
+        fresh, read, written, made = map(known.get, _COUNTS)
         sent = None if fresh is None else fresh + (read or 0) + (written or 0)
-        self._saying.count(*counted(sent, known.output_tokens, read, written=written))
+        self._saying.count(sent=sent, made=made, cached=read, written=written)
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""

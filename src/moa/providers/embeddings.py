@@ -13,8 +13,8 @@ from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.types import Reply, Request, Usage
 from moa.providers._failure import failed_inside
-from moa.providers._saying import counted
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import counted, figure
 from moa.providers._wire import Json, decoded, model_of
 from moa.providers.hosts import Host
 from moa.providers.openai import Chat
@@ -56,10 +56,6 @@ class Embeddings:
         return _LIKE.models(body)
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: float | None = None
-
-
 class _Embedding(msgspec.Struct):
     embedding: list[float]
 
@@ -67,7 +63,7 @@ class _Embedding(msgspec.Struct):
 class _Found(msgspec.Struct):
     data: list[_Embedding] = []
     model: str | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -91,8 +87,7 @@ class Numbers:
             raise BadReply(f"the answer holds {len(found.data)} embeddings, not one")
         self.text = msgspec.json.encode(found.data[0].embedding).decode()
         self._model, self.ended = found.model or self._model, True
-        if found.usage is not None:
-            self._usage, _ = counted(found.usage.prompt_tokens, 0)
+        self._usage = counted(figure(found.usage, "prompt_tokens"), 0)
         return []
 
     def event(self, event: ServerEvent) -> list[Delta]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from moa.core.errors import BadReply, Refused
+from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
 from moa.core.types import (
@@ -26,11 +26,12 @@ from moa.core.types import (
     Text,
     ToolCall,
     ToolResult,
-    Usage,
 )
-from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted, several
+from moa.providers._choices import numbered, several
+from moa.providers._failure import failed_event, failed_inside
+from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import figure
 from moa.providers._wire import Json, data_url, decoded, parsed, settings
 from moa.providers.hosts import Host
 
@@ -193,8 +194,8 @@ class _Content(msgspec.Struct):
 
 
 class _Likely(msgspec.Struct, rename="camel"):
-    token: str = ""
-    log_probability: float = 0.0
+    token: str | None = None
+    log_probability: float | None = None
 
 
 class _Step(msgspec.Struct):
@@ -213,13 +214,6 @@ class _Candidate(msgspec.Struct, rename="camel"):
     logprobs_result: _Logprobs | None = None
 
 
-class _Usage(msgspec.Struct, rename="camel"):
-    prompt_token_count: float | None = None
-    candidates_token_count: float | None = None
-    thoughts_token_count: float | None = None
-    cached_content_token_count: float | None = None
-
-
 class _Feedback(msgspec.Struct, rename="camel"):
     block_reason: str | None = None
 
@@ -227,7 +221,7 @@ class _Feedback(msgspec.Struct, rename="camel"):
 class _Response(msgspec.Struct, rename="camel"):
     candidates: list[_Candidate] | None = None
     prompt_feedback: _Feedback | None = None
-    usage_metadata: _Usage | None = None
+    usage_metadata: Any = None
     model_version: str | None = None
     error: Any = None
 
@@ -240,6 +234,7 @@ class Answer:
 
     def __init__(self, scope: Scope, model: str) -> None:
         self.ended = False
+        self._scope = scope
         self._first = Saying(scope, model)
         self._further: dict[int, Saying] = {}
 
@@ -257,28 +252,30 @@ class Answer:
 
     def event(self, event: ServerEvent) -> Iterator[Delta]:
         """See Reading. A stream has no end of its own: the connection ends, and the last chunk says why it stopped."""
+        if event.name == "error" and (failure := failed_event(event)) is not None:
+            raise failure
         yield from self._take(event.data)
 
     def _take(self, data: bytes) -> Iterator[Delta]:
         response = decoded(_DECODER, data, "a Gemini answer")
         if response.error:
             raise failed_inside(response.error)
-        if response.prompt_feedback and response.prompt_feedback.block_reason:
-            raise Refused(f"the host's filter refused the prompt ({response.prompt_feedback.block_reason})")
         first = self._first
         first.model = response.model_version or first.model
-        if response.usage_metadata is not None:
-            first.count(*_counted(response.usage_metadata))
-        for candidate in response.candidates or ():
-            if candidate.index:
-                for _ in _said(candidate, self._further.setdefault(candidate.index, Saying(Scope(), first.model))):
+        _count(first, response.usage_metadata)
+        if response.prompt_feedback and response.prompt_feedback.block_reason:
+            raise first.refused(f"the host's filter refused the prompt ({response.prompt_feedback.block_reason})")
+        candidates = response.candidates or ()
+        for number, candidate in zip(numbered([one.index for one in candidates], whole=True), candidates, strict=True):
+            if number:
+                for _ in _said(candidate, self._further.setdefault(number, Saying(Scope(), first.model))):
                     pass  # only the first is streamed
             else:
                 yield from _said(candidate, first)
 
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
-        return several(self._first, self._further, ended=ended)
+        return several(self._first, self._further, self._scope, ended=ended)
 
 
 def _said(candidate: _Candidate, saying: Saying) -> Iterator[Delta]:
@@ -302,20 +299,19 @@ def _said(candidate: _Candidate, saying: Saying) -> Iterator[Delta]:
 
 
 def _likely(result: _Logprobs) -> list[Logprob]:
+    steps = result.top_candidates or ()
     found = []
     for place, chosen in enumerate(result.chosen_candidates or ()):
-        steps = result.top_candidates or ()
         top = (steps[place].candidates or ()) if place < len(steps) else ()
-        found.append(
-            Logprob(
-                chosen.token, chosen.log_probability, tuple(t.token for t in top), tuple(t.log_probability for t in top)
-            )
-        )
+        found.append(likely(chosen.token, chosen.log_probability, [(one.token, one.log_probability) for one in top]))
     return found
 
 
-def _counted(usage: _Usage) -> tuple[Usage, bool]:
-    thoughts = usage.thoughts_token_count
-    made = usage.candidates_token_count
-    whole = None if made is None and thoughts is None else (made or 0) + (thoughts or 0)
-    return counted(usage.prompt_token_count, whole, usage.cached_content_token_count, thoughts)
+def _count(saying: Saying, usage: Any) -> None:
+    said, thoughts = figure(usage, "candidatesTokenCount"), figure(usage, "thoughtsTokenCount")
+    saying.count(
+        sent=figure(usage, "promptTokenCount"),
+        made=None if said is None and thoughts is None else (said or 0) + (thoughts or 0),
+        cached=figure(usage, "cachedContentTokenCount"),
+        reasoning=thoughts,
+    )

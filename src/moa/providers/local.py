@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, TimedOut
+from moa.core.events import Fact
 from moa.core.ports import Scope
 from moa.core.types import Reply, Request
 from moa.providers._completion import Answer, Completion
@@ -125,7 +126,7 @@ class _Asked:
         self.loop = loop
         self.scope = scope
         self.model = model_of(request)
-        self.answer = Answer(scope, self.model)
+        self.answer = Answer(scope.but(emit=self._emit), self.model)
         self.error: BaseException | None = None
         self.stopped = False
         self._request = request
@@ -153,7 +154,10 @@ class _Asked:
             raise BadReply(f"llama.cpp answered in an unknown shape: {error}") from error
         for delta in self.answer.add(completion):
             if self.scope.want_deltas:
-                self.loop.call_soon_threadsafe(self._pass_on, partial(self.scope.emit, delta))
+                self._emit(delta)
+
+    def _emit(self, fact: Fact) -> None:
+        self.loop.call_soon_threadsafe(self._pass_on, partial(self.scope.emit, fact))
 
     def _pass_on(self, emit: Callable[[], None]) -> None:
         if not self.stopped:

@@ -12,7 +12,7 @@ import msgspec
 from moa.core.errors import BadReply, BadRequest, ConfigError, ProviderError, TimedOut
 from moa.core.events import Noted
 from moa.core.ports import Scope
-from moa.core.tokens import estimated_usage
+from moa.core.tokens import completed, estimated_usage
 from moa.core.types import Conversation, Reply, Request
 from moa.providers._failure import failed
 from moa.providers._http import Response, Transport
@@ -33,6 +33,8 @@ WIRES: dict[str, Wire] = {
 
 LIMIT = 32 << 20
 """Most bytes of one answer."""
+MOST_OF_A_FAILURE = 1 << 20
+"""Most bytes that are read of what a host says when it fails."""
 _TIMED = nullcontext()  # in place of a deadline, where whoever sends keeps it
 PAST = 16
 """Characters per token of `max_tokens` after which a stream is cut: no text has so long tokens, so its host does not count."""
@@ -82,7 +84,7 @@ class Remote:
                 error.mended = self._learns(model, host, name, scope)
             raise
         if reply.usage.estimated:
-            return replace(reply, usage=estimated_usage(request.messages, reply))
+            return replace(reply, usage=completed(reply.usage, estimated_usage(request.messages, reply)))
         return reply
 
     async def models(self, seconds: float = 5.0) -> tuple[str, ...]:
@@ -96,10 +98,9 @@ class Remote:
                 asyncio.timeout(seconds),
                 self.transport.request("GET", f"{self.host.base_url}/models", self._headers) as response,
             ):
-                content = await response.read(LIMIT)
                 if response.status != 200:
-                    raise failed(response.status, response.headers, content)
-                return tuple(sorted(WIRES[self.host.wire].models(content)))
+                    raise failed(response.status, response.headers, await response.readable(MOST_OF_A_FAILURE))
+                return tuple(sorted(WIRES[self.host.wire].models(await response.read(LIMIT))))
         except TimeoutError:
             raise self._own(TimedOut(f"no answer within {seconds:g} s")) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -133,8 +134,8 @@ class Remote:
 
 async def _received(response: Response, reading: Reading, scope: Scope, max_tokens: int | None) -> Reply:
     if response.status != 200:
-        raise failed(response.status, response.headers, await response.read(LIMIT))
-    if "text/event-stream" in response.headers.get("content-type", ""):
+        raise failed(response.status, response.headers, await response.readable(MOST_OF_A_FAILURE))
+    if "text/event-stream" in response.headers.get("content-type", "").lower():
         return await _streamed(response, reading, scope, max_tokens)
     for delta in reading.whole(await response.read(LIMIT)):
         if scope.want_deltas:  # asked to stream, this host sent it whole

@@ -14,11 +14,11 @@ import msgspec
 from moa.core.errors import BadReply
 from moa.core.events import Delta
 from moa.core.ports import Scope
-from moa.core.prices import sensible
-from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, Tool, ToolCall, ToolResult, Usage
+from moa.core.types import Form, Image, Logprob, Message, Reply, Request, Text, Tool, ToolCall, ToolResult
 from moa.providers._failure import failed_inside
-from moa.providers._saying import Saying, counted
+from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
+from moa.providers._usage import figure
 from moa.providers._wire import Json, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host
 from moa.providers.openai import Chat
@@ -110,8 +110,8 @@ def _part(part: Text | Image, role: str) -> Json:
 
 
 class _Likely(msgspec.Struct):
-    token: str = ""
-    logprob: float = 0.0
+    token: str | None = None
+    logprob: float | None = None
     top_logprobs: list[_Likely] | None = None
 
 
@@ -134,19 +134,6 @@ class _Item(msgspec.Struct):
     summary: list[_Content] | None = None
 
 
-class _Details(msgspec.Struct):
-    cached_tokens: float | None = None
-    reasoning_tokens: float | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: float | None = None
-    output_tokens: float | None = None
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
-    cost: float | None = None
-
-
 class _Why(msgspec.Struct):
     reason: str | None = None
 
@@ -155,7 +142,7 @@ class _Response(msgspec.Struct):
     model: str | None = None
     status: str | None = None
     output: list[_Item] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     incomplete_details: _Why | None = None
     error: Any = None
 
@@ -173,6 +160,7 @@ class _Event(msgspec.Struct):
 
 
 _WHOLE, _EVENT = msgspec.json.Decoder(_Response), msgspec.json.Decoder(_Event)
+_FALLEN_SHORT = ("failed", "cancelled", "incomplete")
 _LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -193,24 +181,27 @@ class Answer:
         response = decoded(_WHOLE, body, "a response")
         if not response.error and response.output is None:
             raise BadReply("the answer holds no output")
-        self._end(response)
+        if response.status in ("queued", "in_progress"):
+            raise BadReply(f"the response is no answer yet: it is {response.status}")
+        self._end(response, response.status)
         for place, item in enumerate(response.output or ()):
             yield from self._item(place, item)
 
     def event(self, event: ServerEvent) -> Iterator[Delta]:
         """See Reading."""
-        if event.data == b"[DONE]":
+        if event.data.strip() == b"[DONE]":
             return
         one = decoded(_EVENT, event.data, "a response")
         saying, kind = self._saying, one.type
         if kind == "error":
             raise failed_inside(one.error or {"code": one.code, "message": one.message})
         if kind in _LAST and one.response is not None:
-            self._end(one.response)
+            status = one.response.status
+            self._end(one.response, status if status in _FALLEN_SHORT else kind.removeprefix("response."))
             for place, item in enumerate(one.response.output or ()):
                 yield from self._unheard(place, item)
         elif kind == "response.output_text.delta":
-            saying.logprobs += [_likely(likely) for likely in one.logprobs or ()]
+            saying.logprobs += _likely(one.logprobs)
             yield saying.said(str(one.delta or ""))
         elif kind in ("response.reasoning_text.delta", "response.reasoning_summary_text.delta"):
             yield saying.thought(str(one.delta or ""))
@@ -226,7 +217,7 @@ class Answer:
     def _unheard(self, place: int | None, item: _Item) -> Iterator[Delta]:
         """An item that is whole now, where no piece of it has come: some hosts send none."""
         saying = self._saying
-        whole = item.type == "message" and not saying.text
+        whole = item.type == "message" and not saying.text and not saying.declines
         if whole or (item.type == "function_call" and saying.lacks(item.call_id or item.id or "")):
             yield from self._item(place, item)
 
@@ -240,23 +231,20 @@ class Answer:
             elif piece.type == "refusal":
                 saying.declined(piece.refusal or "")
             elif item.type == "message" and piece.text:
-                saying.logprobs += [_likely(likely) for likely in piece.logprobs or ()]
+                saying.logprobs += _likely(piece.logprobs)
                 yield saying.said(piece.text)
 
-    def _end(self, response: _Response) -> None:
+    def _end(self, response: _Response, status: str | None) -> None:
+        """`status`: how it ended."""
         if response.error:
             raise failed_inside(response.error)
-        if response.status in ("failed", "cancelled"):
-            raise failed_inside({"message": f"the response is {response.status}"})
+        if status in ("failed", "cancelled"):
+            raise failed_inside({"message": f"the response is {status}"})
         saying = self._saying
         saying.model = response.model or saying.model
         why = (response.incomplete_details or _Why()).reason
-        saying.finish = (
-            "stop" if response.status != "incomplete" else "content_filter" if why == "content_filter" else "length"
-        )
-        if response.usage is not None:
-            saying.count(*_counted(response.usage))
-            saying.cost = sensible(response.usage.cost)
+        saying.finish = "stop" if status != "incomplete" else "content_filter" if why == "content_filter" else "length"
+        _count(saying, response.usage)
         self.ended = True
 
     def reply(self, *, ended: bool) -> Reply:
@@ -264,11 +252,16 @@ class Answer:
         return self._saying.reply(ended=ended)
 
 
-def _likely(one: _Likely) -> Logprob:
-    others = one.top_logprobs or ()
-    return Logprob(one.token, one.logprob, tuple(top.token for top in others), tuple(top.logprob for top in others))
+def _likely(ones: list[_Likely] | None) -> Iterator[Logprob]:
+    for one in ones or ():
+        yield likely(one.token, one.logprob, [(top.token, top.logprob) for top in one.top_logprobs or ()])
 
 
-def _counted(usage: _Usage) -> tuple[Usage, bool]:
-    sent, made = usage.input_tokens_details or _Details(), usage.output_tokens_details or _Details()
-    return counted(usage.input_tokens, usage.output_tokens, sent.cached_tokens, made.reasoning_tokens)
+def _count(saying: Saying, usage: Any) -> None:
+    saying.count(
+        figure(usage, "cost"),
+        sent=figure(usage, "input_tokens"),
+        made=figure(usage, "output_tokens"),
+        cached=figure(usage, "input_tokens_details", "cached_tokens"),
+        reasoning=figure(usage, "output_tokens_details", "reasoning_tokens"),
+    )

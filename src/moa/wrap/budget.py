@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from moa.core.errors import BudgetExceeded, Cut, ProviderError, TimedOut
-from moa.core.events import Delta, Fact, Wasted
+from moa.core.events import Delta, Fact, Noted, Wasted
 from moa.core.money import Ended, Entry, Hold
 from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost, sensible
-from moa.core.tokens import estimated, estimated_input
+from moa.core.tokens import MOST_TOKENS, completed, estimated, estimated_input, estimated_usage
 from moa.core.types import Reply, Request, Sampling, Usage
 
 
@@ -50,11 +50,12 @@ class Budget:
         listening = scope.but(emit=emit, heard=heard.count, sent=heard.out)
         usage, spent, ended = Usage(), None, "failed"
         try:
-            reply = await self.inner.send(request, listening)
+            reply = _believable(await self.inner.send(request, listening), request, scope)
             usage, ended = reply.usage, "done"
-            spent = None if reply.cost is None else sensible(reply.cost)
+            spent = reply.cost
         except ProviderError as error:
             usage = _used_by(error, request, heard)
+            spent = None if error.cost is None else sensible(error.cost)
             raise
         except asyncio.CancelledError:
             usage, ended = _used(request, heard.tokens) if heard.sent or heard.size else Usage(), "cancelled"
@@ -63,7 +64,7 @@ class Budget:
             if spent is None and price is not None:
                 spent = sensible(cost(usage, price))
             self.ledger.settle(hold, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
-            if ended != "done" and usage != Usage():
+            if ended != "done" and (spent or usage != Usage()):
                 scope.emit(Wasted(usage, spent))
         return reply.billed(spent, request.call.agent)
 
@@ -91,6 +92,21 @@ def _unpriced(model: str) -> BudgetExceeded:
 @lru_cache(maxsize=64)
 def _bounded(sampling: Sampling, most: int) -> Sampling:
     return replace(sampling, max_tokens=most)
+
+
+def _believable(reply: Reply, request: Request, scope: Scope) -> Reply:
+    """The reply; a cost that no call can have is taken from it, token counts that none can have are estimated, and it is told."""
+    if reply.cost is not None and sensible(reply.cost) is None:
+        scope.emit(Noted("usage", f"{request.call.model}: its cost makes no sense; it was reckoned from the tokens"))
+        reply = replace(reply, cost=None)
+    usage = reply.usage
+    counts = (usage.input, usage.output, usage.cached, usage.reasoning, usage.written)
+    if min(counts) < 0 or max(counts) >= MOST_TOKENS:
+        sent, made = (count if 0 <= count < MOST_TOKENS else 0 for count in counts[:2])
+        scope.emit(Noted("usage", f"{request.call.model}: its token counts make no sense; they were estimated"))
+        guess = estimated_usage(request.messages, reply)
+        reply = replace(reply, usage=completed(Usage(sent, made, estimated=True), guess))
+    return reply
 
 
 def _used_by(error: ProviderError, request: Request, heard: _Heard) -> Usage:
