@@ -69,6 +69,17 @@ def test_once_text_was_passed_on_nobody_else_is_asked() -> None:
     assert [fact.text for fact in facts if isinstance(fact, Delta)] == ["Par"]
 
 
+@pytest.mark.parametrize("thinks", [Script("", reasoning="Hm."), Script("Par is", reasoning="Hm.", cut=0)])
+def test_what_a_model_thinks_is_no_answer_so_the_next_one_is_asked_and_that_is_said(thinks: Script) -> None:
+    reply, facts, asked = sent({"a": thinks, "b": "Rome"}, "fake:b", want_deltas=True)
+    assert (reply.text, asked) == ("Rome", ["fake:a", "fake:b"])
+    assert reply.notes[0].startswith("fallback: fake:b answered for fake:a (")
+    assert [(fact.what, fact.text) for fact in facts if isinstance(fact, Delta)] == [
+        ("reasoning", "Hm."),
+        ("text", "Rome"),
+    ]
+
+
 def test_only_who_has_another_behind_it_may_be_left_early() -> None:
     spares: list[bool] = []
 

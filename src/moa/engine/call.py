@@ -51,7 +51,7 @@ class Run:
     costs: list[float | None] = field(default_factory=list)
     failed: int = 0
     streamed: list[str] = field(default_factory=list)
-    spoke: bool = False
+    spoke: set[str] = field(default_factory=set)  # what of it: text, reasoning, tools
     tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they were started
 
     def start(self, coroutine: Any) -> asyncio.Task[Any]:
@@ -76,7 +76,7 @@ class Run:
     def emit(self, span: int, fact: Fact) -> None:
         """Record a fact of a call; what the final step streams is remembered, and what was spent in vain counted."""
         if isinstance(fact, Delta) and fact.final:
-            self.spoke = True
+            self.spoke.add(fact.what)
             if fact.what == "text":
                 grow(self.streamed, fact.text)
         elif isinstance(fact, Wasted):

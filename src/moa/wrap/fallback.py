@@ -20,9 +20,9 @@ from moa.core.usable import no_answer
 class Fallback:
     """Sends to the call's own model, and where that fails to its `fallbacks`, one after the other.
 
-    Each but the last gets its share of the time left. Once a piece of text was passed on there is no falling back: two texts
-    must never mix. A reply of another model carries a note. `context` is the most tokens a model takes, where somebody knows:
-    references that fitted the call's own model may not fit the next.
+    Each but the last gets its share of the time left. Once a piece of an answer was passed on there is no falling back: two texts
+    must never mix (what a model thinks is no answer). A reply of another model carries a note. `context` is the most tokens a model
+    takes, where somebody knows: references that fitted the call's own model may not fit the next.
     """
 
     inner: Provider
@@ -90,5 +90,5 @@ class _Speaking:
 
     def emit(self, fact: Fact) -> None:
         """Pass a fact on."""
-        self.begun = self.begun or isinstance(fact, Delta)
+        self.begun = self.begun or (isinstance(fact, Delta) and fact.what != "reasoning")
         self._emit(fact)
