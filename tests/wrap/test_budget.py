@@ -15,7 +15,7 @@ from moa.core.money import Account, Entry
 from moa.core.plan import ASSUMED_MAX_TOKENS
 from moa.core.ports import Scope
 from moa.core.prices import Price
-from moa.core.types import Call, Reply, Request, Sampling, Usage, user
+from moa.core.types import Call, Form, Reply, Request, Sampling, Tool, Usage, user
 from moa.providers.fake import Fake, Script
 from moa.stores.purse import Purses
 from moa.wrap.attempts import Attempts
@@ -101,6 +101,18 @@ def test_a_model_without_a_price_is_not_sent_to_on_a_budget() -> None:
     with pytest.raises(BudgetExceeded, match="no price is known for fake:a"):
         run(paying.budget.send(REQUEST, paying.scope))
     assert not paying.fake.asked
+
+
+def test_tools_are_part_of_what_an_attempt_that_was_cut_has_used_and_take_room_from_its_answer() -> None:
+    tools = Form(tools=(Tool("find", "word " * 800),))
+    call = Call("fake:a", (user("hi"),), form=tools)
+    paying = Paying(1e9, Script("one two", cut=1))
+    budget = replace(paying.budget, context=lambda model: 2048)
+    with pytest.raises(Cut):
+        run(budget.send(Request(call, call.conversation), paying.scope))
+    (sent,), (line,) = paying.fake.asked, paying.purses.entries
+    assert 256 < sent.call.sampling.max_tokens < 900  # type: ignore[operator]
+    assert line.usage.input > 1000
 
 
 def test_an_attempt_that_the_provider_failed_costs_nothing() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from clock import run
+from faults.rigged import ask
+from moa import Agent
 from moa.core.errors import AuthFailed, BudgetExceeded, Cut, Overloaded, ProviderError, TimedOut
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
@@ -119,6 +121,21 @@ def test_no_money_to_go_on_with_a_cut_answer_fails_the_call_and_not_the_run() ->
     going_on = Continued(Poor(), lambda model: Profile(prefill=True))
     with pytest.raises(Cut):
         run(going_on.send(Request(call, call.conversation), Scope(want_deltas=True, final=True)))
+
+
+def test_a_model_that_has_more_room_is_shown_what_was_cut_for_the_one_before_it() -> None:
+    long = {"p": "one " * 2600, "q": "two " * 2600, "agg": Overloaded("down"), "two": "Paris"}
+    asked, rigged = ask(long, ["pq"], Agent("h:agg", fallback=["h:two"]), profiles={"h:agg": {"context": 2048}})
+    assert asked.answer == "Paris"
+    shown = {request.call.model: estimated_input(request.messages) for request in rigged.fake.asked}
+    assert shown["h:agg"] < 2048 < 5000 < shown["h:two"]
+
+
+def test_a_model_whose_context_is_too_small_even_for_that_is_not_asked_but_the_next_one_is() -> None:
+    scripts = {name: f"{name} " * 900 for name in "pqrs"} | {"agg": "never", "two": "Paris"}
+    asked, rigged = ask(scripts, ["pqrs"], Agent("h:agg", fallback=["h:two"]), profiles={"h:agg": {"context": 256}})
+    assert (asked.answer, rigged.asked) == ("Paris", [*"pqrs", "two"])
+    assert "TooLong: h:agg: not sent" in asked.noted("fallback")[0]
 
 
 def test_references_are_cut_to_what_the_next_model_takes_and_that_is_told() -> None:

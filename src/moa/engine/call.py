@@ -134,7 +134,7 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
             run.emit(span, Noted("fitted", note))
         if call.references and (hidden := unseen(call)):
             run.emit(span, Noted("unseen", hidden))
-        request = Request(shown, render(shown, nonce), nonce)
+        request = Request(shown, render(shown, nonce), nonce, call if note else None)
         try:
             reply = await run.provider.send(request, scope)
         except MoaError:

@@ -13,7 +13,7 @@ from moa.core.money import Ended, Entry, Hold
 from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost, sensible
-from moa.core.tokens import estimated, estimated_input
+from moa.core.tokens import estimated, estimated_request
 from moa.core.types import Reply, Request, Sampling, Usage
 
 
@@ -74,7 +74,7 @@ class Budget:
             return request
         most, context = most_tokens(call), self.context(call.model)
         if context is not None:
-            most = min(most, max(context - estimated_input(request.messages) - MARGIN, LEAST_ANSWER))
+            most = min(most, max(context - estimated_request(request) - MARGIN, LEAST_ANSWER))
         return Request(call.drawn(_bounded(call.sampling, most)), request.messages, request.nonce)
 
 
@@ -105,7 +105,7 @@ def _used_by(error: ProviderError, request: Request, heard: _Heard) -> Usage:
 
 def _used(request: Request, output: int) -> Usage:
     """What an attempt that ended before its end has used, about."""
-    return Usage(estimated_input(request.messages), output, estimated=True)
+    return Usage(estimated_request(request), output, estimated=True)
 
 
 def _entry(request: Request, scope: Scope, usage: Usage, spent: float | None, ended: Ended) -> Entry:

@@ -22,7 +22,7 @@ class Fallback:
 
     Each but the last gets its share of the time left. Once a piece of an answer was passed on there is no falling back: two texts
     must never mix (what a model thinks is no answer). A reply of another model carries a note. `context` is the most tokens a model
-    takes, where somebody knows: references that fitted the call's own model may not fit the next.
+    takes, where somebody knows: references that fitted the call's own model may not fit the next, or the other way round.
     """
 
     inner: Provider
@@ -66,10 +66,11 @@ class Fallback:
 
     def _asked(self, request: Request, model: str, scope: Scope) -> Request:
         """The request as it goes to another model."""
-        call, note = with_room(replace(request.call, model=model), self.context(model))
-        if not note:
+        call, note = with_room(replace(request.uncut or request.call, model=model), self.context(model))
+        if not note and request.uncut is None:
             return replace(request, call=call)
-        scope.emit(Noted("fitted", note))
+        if note:
+            scope.emit(Noted("fitted", note))
         return Request(call, render(call, request.nonce), request.nonce)
 
 
