@@ -10,11 +10,12 @@ import pytest
 
 from clock import run
 from moa.core.errors import BudgetExceeded, Cut, Overloaded, ProviderError, Refused, TimedOut
-from moa.core.events import Wasted
+from moa.core.events import Delta, Wasted
 from moa.core.money import Account, Entry
 from moa.core.plan import ASSUMED_MAX_TOKENS
 from moa.core.ports import Scope
 from moa.core.prices import Price
+from moa.core.tokens import estimated
 from moa.core.types import Call, Form, Reply, Request, Sampling, Tool, Usage, user
 from moa.providers.fake import Fake, Script
 from moa.stores.purse import Purses
@@ -113,6 +114,27 @@ def test_tools_are_part_of_what_an_attempt_that_was_cut_has_used_and_take_room_f
     (sent,), (line,) = paying.fake.asked, paying.purses.entries
     assert 256 < sent.call.sampling.max_tokens < 900  # type: ignore[operator]
     assert line.usage.input > 1000
+
+
+@pytest.mark.parametrize("text", ["word " * 40, "答え" * 60, "один " * 40])
+def test_a_cancelled_stream_is_billed_by_what_its_script_takes(text: str) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(paying.budget.send(REQUEST, Scope(want_deltas=True)))
+        await asyncio.sleep(1.0)
+        task.cancel()
+        await asyncio.wait((task,))
+
+    class Speaks:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            for piece in text:
+                scope.emit(Delta(piece))
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    paying = Paying(1e9)
+    paying.budget = replace(paying.budget, inner=Speaks())
+    run(main())
+    (line,) = paying.purses.entries
+    assert line.usage.output == estimated(text)
 
 
 def test_an_attempt_that_the_provider_failed_costs_nothing() -> None:

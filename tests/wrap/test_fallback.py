@@ -53,8 +53,12 @@ def test_nothing_is_said_where_the_model_itself_answers() -> None:
 
 
 def test_where_all_fail_the_first_failure_is_told() -> None:
-    error, _, asked = sent({"a": AuthFailed("no key"), "b": Overloaded("down")}, "fake:b")
-    assert (error.kind, asked) == ("AuthFailed", ["fake:a", "fake:b"])
+    """And those of the others are noted."""
+    for last, said in ((Overloaded("down"), "Overloaded: fake:b: down"), ("", "BadReply: fake:b: an empty answer")):
+        error, facts, asked = sent({"a": AuthFailed("no key"), "b": last}, "fake:b")
+        assert (error.kind, asked) == ("AuthFailed", ["fake:a", "fake:b"])
+        notes = [fact.detail for fact in facts if isinstance(fact, Noted)]
+        assert notes[1].startswith(f"fake:b has no answer either ({said}")
 
 
 def test_each_but_the_last_gets_its_share_of_the_time() -> None:

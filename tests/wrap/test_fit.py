@@ -319,11 +319,13 @@ def test_an_answer_that_leaves_references_no_room_is_held_to_less() -> None:
 def test_how_many_tokens_a_model_makes_of_a_text_is_learnt_from_its_own_counts() -> None:
     sizes = Sizes()
     long, short = asked(user("word " * 8000)), asked(user("hi"))  # 10,000 tokens as estimated
+    pictured = asked(user("word " * 8000, *[Image("https://example.org/a.png")] * 9))
     for request, usage, known in (
         (short, Usage(3, 1), 1.0),  # says nothing: a template is most of it
         (long, Usage(15_006, 1, estimated=True), 1.0),
         (long, Usage(15_006, 1), 1.5),
         (long, Usage(10_004, 1), 1.4),  # by and by
+        (pictured, Usage(12_000, 1), 1.4),  # how much of it was the images?
         (long, Usage(1_000_000, 1), 1.4),  # no tokenizer does that
     ):
         fake = Fake({"a": Script("ok", usage=usage)})

@@ -119,17 +119,17 @@ def _entry(request: Request, scope: Scope, usage: Usage, spent: float | None, en
 class _Heard:
     """Whether an attempt went out, and how much of its answer was heard."""
 
-    __slots__ = ("_scope", "sent", "size")
+    __slots__ = ("_scope", "sent", "size", "wide")
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self.sent = False
-        self.size = 0
+        self.size = self.wide = 0  # characters; of them those that are not ASCII
 
     @property
     def tokens(self) -> int:
-        """About how many tokens that is."""
-        return -(-self.size // 4)
+        """About how many tokens that is, as `estimated` reckons."""
+        return -(-(self.size - self.wide) // 4) + -(-self.wide * 2 // 3)
 
     def out(self) -> None:
         """It has its place, and goes out."""
@@ -139,9 +139,11 @@ class _Heard:
     def count(self, piece: Delta) -> None:
         """Count a piece that nobody wants."""
         self.size += len(piece.text)
+        if not piece.text.isascii():
+            self.wide += len(piece.text) - len(piece.text.encode("ascii", "ignore"))
 
     def emit(self, fact: Fact) -> None:
         """Count a piece, and pass it on."""
         if isinstance(fact, Delta):
-            self.size += len(fact.text)
+            self.count(fact)
         self._scope.emit(fact)

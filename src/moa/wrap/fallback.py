@@ -44,7 +44,7 @@ class Fallback:
             try:
                 asked = request if model == call.model else self._asked(request, model, scope)
                 reply = await self.inner.send(asked, mine)
-                if left > 1 and (problem := no_answer(reply, call, final=scope.final)) is not None:
+                if (problem := no_answer(reply, asked.call, final=scope.final or left == 1)) is not None:
                     scope.emit(Wasted(reply.usage, reply.cost))
                     raise problem
             except Halt:
@@ -52,9 +52,11 @@ class Fallback:
                     raise
                 raise first from None  # no money for the next model: the call has failed, the run goes on
             except ProviderError as error:
-                first = first or error
                 if left == 1 or speaking.begun:
-                    raise first from None
+                    if first is not None:
+                        scope.emit(Noted("fallback", f"{model} has no answer either ({error.kind}: {error})"))
+                    raise first or error from None
+                first = first or error
                 scope.emit(
                     Noted("fallback", f"{models[place + 1]} is asked in place of {model} ({error.kind}: {error})")
                 )
