@@ -16,7 +16,7 @@ from moa.core.ports import Scope
 from moa.core.profile import Profile
 from moa.core.prompts import render
 from moa.core.tokens import estimated_input
-from moa.core.types import Call, Reply, Request, user
+from moa.core.types import Call, Reply, Request, ToolCall, user
 from moa.providers.fake import Fake, Script
 from moa.wrap.continued import Continued
 from moa.wrap.fallback import Fallback
@@ -84,6 +84,15 @@ def test_what_a_model_thinks_is_no_answer_so_the_next_one_is_asked_and_that_is_s
         ("reasoning", "Hm."),
         ("text", "Rome"),
     ]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_of_a_tool_that_was_not_offered_is_no_answer(streamed: bool) -> None:
+    strange = Script("", tool_calls=(ToolCall("c1", "launch", "{}"),))
+    reply, facts, asked = sent({"a": strange, "b": "Rome"}, "fake:b", want_deltas=streamed)
+    assert (reply.text, asked) == ("Rome", ["fake:a", "fake:b"])
+    assert [fact.text for fact in facts if isinstance(fact, Delta)] == ["Rome"] * streamed
+    assert [fact.reason for fact in facts if isinstance(fact, Noted)] == ["tool", "fallback"]
 
 
 def test_only_who_has_another_behind_it_may_be_left_early() -> None:

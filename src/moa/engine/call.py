@@ -13,6 +13,7 @@ from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.growing import grow
 from moa.core.money import Account
+from moa.core.offered import offered, only_offered
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost, sensible
 from moa.core.profile import with_room
@@ -21,7 +22,6 @@ from moa.core.tokens import written
 from moa.core.types import Call, Reply, Request, Usage, names_of
 from moa.core.usable import blind, broken, no_answer
 from moa.engine.chance import token
-from moa.engine.offered import offered, only_offered
 from moa.engine.recorder import Recorder
 
 RUN_ENDED = "the run ended"

@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from moa.core.errors import Halt, ProviderError
+from moa.core.errors import CallError, Halt, ProviderError
 from moa.core.events import Delta, Fact, Noted, Wasted
+from moa.core.offered import offered, only_offered
 from moa.core.ports import Provider, Scope
 from moa.core.profile import with_room
 from moa.core.prompts import render
-from moa.core.types import Reply, Request
+from moa.core.types import Call, Reply, Request
 from moa.core.usable import no_answer
 
 
@@ -21,8 +22,9 @@ class Fallback:
     """Sends to the call's own model, and where that fails to its `fallbacks`, one after the other.
 
     Each but the last gets its share of the time left. Once a piece of an answer was passed on there is no falling back: two texts
-    must never mix (what a model thinks is no answer). A reply of another model carries a note. `context` is the most tokens a model
-    takes, where somebody knows: references that fitted the call's own model may not fit the next, or the other way round.
+    must never mix (what a model thinks is no answer, nor is a call of a tool that it was not offered). A reply of another model
+    carries a note. `context` is the most tokens a model takes, where somebody knows: references that fitted the call's own model
+    may not fit the next, or the other way round.
     """
 
     inner: Provider
@@ -40,12 +42,12 @@ class Fallback:
         for place, model in enumerate(models):
             left = len(models) - place
             spare, ends = left > 1 or scope.spare, _share(scope.deadline, left)
-            mine = scope.but(emit=speaking.emit, spare=spare, deadline=ends)
+            heard = only_offered(speaking.emit, call) if scope.want_deltas else speaking.emit
+            mine = scope.but(emit=heard, spare=spare, deadline=ends)
             try:
                 asked = request if model == call.model else self._asked(request, model, scope)
                 reply = await self.inner.send(asked, mine)
-                if (problem := no_answer(reply, asked.call, final=scope.final or left == 1)) is not None:
-                    scope.emit(Wasted(reply.usage, reply.cost))
+                if (problem := _problem(reply, asked.call, scope, last=left == 1)) is not None:
                     raise problem
             except Halt:
                 if first is None:
@@ -74,6 +76,17 @@ class Fallback:
         if note:
             scope.emit(Noted("fitted", note))
         return Request(call, render(call, request.nonce), request.nonce)
+
+
+def _problem(reply: Reply, call: Call, scope: Scope, *, last: bool) -> CallError | None:
+    """Why a reply is no answer, and that it was paid for; None where it is one. The last word may end at its token limit."""
+    allowed, strange = offered(reply, call)
+    problem = no_answer(allowed, call, final=scope.final or last)
+    if problem is not None:
+        scope.emit(Wasted(reply.usage, reply.cost))
+        if strange:
+            scope.emit(Noted("tool", strange))
+    return problem
 
 
 def _share(deadline: float | None, left: int) -> float | None:
