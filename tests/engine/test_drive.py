@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ from moa.core.events import (
 from moa.core.flow import Ask, Fork, Outcomes
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price
-from moa.core.types import Conversation, Late, Reply, Request, Usage, user
+from moa.core.types import Conversation, Form, Late, Reply, Request, Tool, ToolCall, Usage, user
 from moa.engine.call import Run, draw_nonce
 from moa.engine.drive import share
 from moa.engine.recorder import Recorder
@@ -499,6 +500,25 @@ def test_waiting_for_the_reply_may_be_given_up_without_ending_the_run() -> None:
             return (await watching.reply()).text
 
     assert on_virtual_clock(look()) == "4"
+
+
+def test_tool_calls_that_were_not_streamed_come_at_the_end_whatever_a_model_has_thought_aloud() -> None:
+    call = ToolCall("c1", "weather", "{}")
+
+    class Thinks:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            scope.emit(Delta("Hm.", "reasoning", final=scope.final))
+            return Reply("", tool_calls=(call,), reasoning="Hm.")
+
+    async def flow(conversation: Conversation) -> Reply:
+        calling = replace(A.call(conversation), form=Form(tools=(Tool("weather"),)))
+        return (await Ask((calling,), final=True)).replies[0]
+
+    ran = Ran(flow, Thinks(), deltas="final")
+    assert [(delta.what, delta.text, delta.name) for delta in ran.facts(Delta)] == [
+        ("reasoning", "Hm.", ""),
+        ("tool", "{}", "weather"),
+    ]
 
 
 def test_events_read_after_leaving_end() -> None:

@@ -34,7 +34,7 @@ from moa.core.errors import (
     TimedOut,
     Unreachable,
 )
-from moa.core.events import CallHedged, CallRetried, Noted, RunFailed, RunFinished
+from moa.core.events import CallHedged, CallRetried, Delta, Noted, RunFailed, RunFinished
 from moa.core.money import Account
 from moa.core.types import Usage
 from moa.providers._failure import retry_after
@@ -365,6 +365,30 @@ def test_f32_where_the_aggregator_fails_a_second_one_then_the_proposals_stand_in
     second = Agent("h:agg", name="agg", fallback=["h:two"])
     asked, _ = ask(agreed | {"two": "Answer: six"}, [FOUR], second, deadline=20.0)
     assert (asked.answer, asked.view.degraded) == ("Answer: six", True)
+
+
+@pytest.mark.parametrize(
+    ("rubbish", "times"),
+    [(Script("", reasoning="Hm."), 1), (Script("six", reasoning="Hm.", cut=0), 2), (Script(" \n"), 1)],
+)
+def test_f32_a_streamed_aggregator_that_has_not_begun_to_answer_has_a_second_one(rubbish: Script, times: int) -> None:
+    """Thoughts and blank text are no answer, whoever has seen them."""
+    rigged = Rigged({"a": "Answer: 4", "agg": rubbish, "two": "Answer: six"})
+    mixture = rigged.mixture([["a"]], Agent("h:agg", name="agg", fallback=["h:two"]))
+    seen = Asked()
+
+    async def main() -> None:
+        async with mixture.watch("hi") as events:
+            async for event in events:
+                seen.events.append(event)
+
+    run(main())
+    assert (seen.view.answer, seen.view.degraded) == ("Answer: six", True)
+    assert rigged.asked == ["a", *["agg"] * times, "two"]
+    assert seen.noted("fallback")
+    assert not seen.noted("replaced")
+    said = [event.fact for event in seen.events if isinstance(event.fact, Delta) and event.fact.what == "text"]
+    assert "".join(delta.text for delta in said) == "Answer: six"
 
 
 def test_f35_one_slow_provider_does_not_hold_up_the_others() -> None:

@@ -100,9 +100,10 @@ GUARDS: dict[str, tuple[str, Any, Any, str, tuple[Any, ...]]] = {
     "continued": (f"{WRAPS}continued.Continued.send", through, faults, "f11_an_answer_cut", ()),
     "obey": (f"{WRAPS}obey.Obey.send", through, test_obey, "one_that_does_not", ()),
     "turns": (f"{WRAPS}turns.Turns.send", through, test_turns, "calls_of_one_model", ()),
+    "too long": (f"{WRAPS}fit.too_long", lambda request, context: "", test_fit, "a_request_that", ()),
     "room": ("moa.engine.call.with_room", fits_nothing, HERE, "references_that_do_not_fit", ()),
     "no answer": ("moa.engine.call.no_answer", anything_goes, faults, "f12_what_is", (Script(""),)),
-    "no answer, next": (f"{WRAPS}fallback.no_answer", anything_goes, faults, "f32", (Script(""),)),
+    "no answer, next": (f"{WRAPS}fallback.no_answer", anything_goes, faults, "f32_where", (Script(""),)),
     "share": ("moa.engine.drive.share", lambda left, steps: left, faults, "f01", ()),
     "unread": ("moa.engine.watch.UNREAD", 1 << 40, test_drive, "a_reader_too_slow", ()),
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from served import SCRIPTS, Served, served
+from served import AGENTS, SCRIPTS, Served, served
 
 from moa.core.errors import Overloaded
 from moa.core.types import ToolCall, ToolResult
@@ -240,6 +240,15 @@ def wait_until(holds: Any, seconds: float = 5.0) -> None:
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_a_streamed_aggregator_that_only_thinks_gives_way_to_the_next_model() -> None:
+    agents = {**AGENTS, "agg": {"model": "fake:agg", "fallback": ["fake:second"]}}
+    with served({**SCRIPTS, "agg": Script(reasoning="Hm."), "second": "It is Rome."}, agents=agents) as server:
+        *chunks, last, done = server.chat(stream=True).frames
+    said = "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+    assert (said, done, last["choices"][0]["finish_reason"]) == ("It is Rome.", "[DONE]", "stop")
+    assert any(note.startswith("fallback: fake:second answered for fake:agg") for note in last["moa"]["notes"])
 
 
 def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from moa.core import errors
 from moa.core.errors import Cut, Overloaded, ProviderError, RateLimited
 from moa.core.events import CallRetried, Delta, Failure
 from moa.core.ports import Scope
-from moa.core.types import Call, Request, user
+from moa.core.types import Call, Reply, Request, user
 from moa.providers.fake import Fake, Script
 from moa.wrap.attempts import Attempts
 from moa.wrap.pace import Allowance
@@ -93,6 +93,42 @@ def test_a_stream_that_fails_before_its_first_delta_is_tried_again_as_the_second
     reply, facts, sent, _ = ended([Script("one two", cut=0), "Paris"], want_deltas=True)
     assert (reply.text, sent) == ("Paris", 2)
     assert [fact.attempt for fact in facts if isinstance(fact, Delta)] == [2]
+
+
+def test_a_stream_that_is_cut_while_its_model_still_thinks_is_tried_again():
+    reply, facts, sent, _ = ended([Script("one two", reasoning="Hm.", cut=0), "Paris"], want_deltas=True)
+    assert (reply.text, sent) == ("Paris", 2)
+    assert [(fact.what, fact.text, fact.attempt) for fact in facts if isinstance(fact, Delta)] == [
+        ("reasoning", "Hm.", 1),
+        ("text", "Paris", 2),
+    ]
+
+
+def test_a_stream_that_is_cut_after_blank_text_is_tried_again_and_the_blank_is_not_passed_on():
+    reply, facts, sent, _ = ended([Script("\n\n", cut=1), "\n\nParis"], want_deltas=True)
+    assert (reply.text, sent) == ("\n\nParis", 2)
+    assert [fact.text for fact in facts if isinstance(fact, Delta)] == ["\n\nParis"]
+
+
+class Spells:
+    """Streams these pieces, and answers with all its text."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+
+    async def send(self, request, scope):
+        for what, text in self.pieces:
+            scope.emit(Delta(text, what, scope.attempt))
+        return Reply("".join(text for what, text in self.pieces if what == "text"))
+
+
+def test_blank_text_comes_before_what_follows_it_and_nothing_is_held_back_from_then_on():
+    facts = []
+    pieces = [("text", "\n"), ("reasoning", "Hm."), ("text", " "), ("tool", "{}"), ("text", " "), ("text", "x")]
+    run(Attempts(Spells(*pieces)).send(REQUEST, Scope(facts.append, want_deltas=True)))
+    assert [(fact.what, fact.text) for fact in facts] == [
+        ("reasoning", "Hm."), ("text", "\n"), ("text", " "), ("tool", "{}"), ("text", " "), ("text", "x"),
+    ]  # fmt: skip
 
 
 def test_one_that_waits_can_be_cancelled():

@@ -10,12 +10,13 @@ import pytest
 
 from clock import run
 from moa.core.errors import BudgetExceeded, Cut, Overloaded, ProviderError, Refused, TimedOut
-from moa.core.events import Noted, Wasted
+from moa.core.events import Delta, Noted, Wasted
 from moa.core.money import Account, Entry
 from moa.core.plan import ASSUMED_MAX_TOKENS
 from moa.core.ports import Scope
 from moa.core.prices import Price
-from moa.core.types import Call, Reply, Request, Sampling, Usage, user
+from moa.core.tokens import estimated
+from moa.core.types import Call, Form, Reply, Request, Sampling, Tool, Usage, user
 from moa.providers.fake import Fake, Script
 from moa.stores.purse import Purses
 from moa.wrap.attempts import Attempts
@@ -101,6 +102,39 @@ def test_a_model_without_a_price_is_not_sent_to_on_a_budget() -> None:
     with pytest.raises(BudgetExceeded, match="no price is known for fake:a"):
         run(paying.budget.send(REQUEST, paying.scope))
     assert not paying.fake.asked
+
+
+def test_tools_are_part_of_what_an_attempt_that_was_cut_has_used_and_take_room_from_its_answer() -> None:
+    tools = Form(tools=(Tool("find", "word " * 800),))
+    call = Call("fake:a", (user("hi"),), form=tools)
+    paying = Paying(1e9, Script("one two", cut=1))
+    budget = replace(paying.budget, context=lambda model: 2048)
+    with pytest.raises(Cut):
+        run(budget.send(Request(call, call.conversation), paying.scope))
+    (sent,), (line,) = paying.fake.asked, paying.purses.entries
+    assert 256 < sent.call.sampling.max_tokens < 900  # type: ignore[operator]
+    assert line.usage.input > 1000
+
+
+@pytest.mark.parametrize("text", ["word " * 40, "答え" * 60, "один " * 40])
+def test_a_cancelled_stream_is_billed_by_what_its_script_takes(text: str) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(paying.budget.send(REQUEST, Scope(want_deltas=True)))
+        await asyncio.sleep(1.0)
+        task.cancel()
+        await asyncio.wait((task,))
+
+    class Speaks:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            for piece in text:
+                scope.emit(Delta(piece))
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    paying = Paying(1e9)
+    paying.budget = replace(paying.budget, inner=Speaks())
+    run(main())
+    (line,) = paying.purses.entries
+    assert line.usage.output == estimated(text)
 
 
 def test_an_attempt_that_the_provider_failed_costs_nothing() -> None:

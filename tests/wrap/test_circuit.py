@@ -81,6 +81,62 @@ def test_a_probe_that_is_cancelled_frees_its_place() -> None:
     assert run(main()) == "up"
 
 
+@pytest.mark.parametrize("after", [None, 2.0])
+def test_a_probe_that_is_told_to_slow_down_shuts_the_gate_for_another_interval(after: float | None) -> None:
+    """F08: at most one probe an interval, whatever it is answered."""
+    slow = RateLimited("slow down", retry_after=after)
+
+    async def main() -> list[float]:
+        asked = Asked(lambda now: Overloaded("down") if now == 0 else slow if now < 60 else "up", after=1, rest=10.0)
+        for _ in range(70):
+            await asked.send()
+            await asyncio.sleep(1.0)
+        return asked.times
+
+    assert run(main())[:8] == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 61.0]
+
+
+def test_a_probe_told_to_wait_longer_than_the_interval_is_followed_by_none_before_that() -> None:
+    async def main() -> list[float]:
+        slow = RateLimited("slow down", retry_after=25.0)
+        asked = Asked(lambda now: Overloaded("down") if now == 0 else slow, after=1, rest=10.0)
+        for _ in range(50):
+            await asked.send(spare=True)
+            await asyncio.sleep(1.0)
+        return asked.times
+
+    assert run(main()) == [0.0, 10.0, 35.0]
+
+
+def test_what_was_still_under_way_does_not_shorten_the_rest_of_a_model_without_credit() -> None:
+    async def main() -> tuple[str, list[float]]:
+        asked = Asked(lambda now: OutOfCredit("empty") if now else Script(failure=Overloaded("down"), delay=5.0))
+        straggler = asyncio.create_task(asked.send())
+        await asyncio.sleep(1.0)
+        await asked.send()
+        await straggler
+        await asyncio.sleep(LONG_REST / 2)
+        return await asked.send(), asked.times
+
+    assert run(main()) == ("not sent: OutOfCredit", [0.0, 1.0])
+
+
+def test_nobody_waits_for_a_pause_behind_which_nothing_would_be_sent() -> None:
+    async def main() -> tuple[str, float]:
+        asked = Asked(
+            lambda now: (
+                RateLimited("slow down", retry_after=20.0) if now else Script(failure=OutOfCredit("empty"), delay=5.0)
+            )
+        )
+        straggler = asyncio.create_task(asked.send())
+        await asyncio.sleep(1.0)
+        await asked.send()
+        await straggler
+        return await asked.send(), asyncio.get_running_loop().time()
+
+    assert run(main()) == ("not sent: OutOfCredit", 5.0)
+
+
 def test_a_success_between_failures_starts_the_count_anew() -> None:
     async def main() -> list[str]:
         asked = Asked(lambda now: "up" if now % 3 == 2 else Overloaded("down"), after=3)

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from clock import run
+from faults.rigged import ask
+from moa import Agent
 from moa.core.errors import AuthFailed, BudgetExceeded, Cut, Overloaded, ProviderError, TimedOut
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
 from moa.core.profile import Profile
 from moa.core.prompts import render
 from moa.core.tokens import estimated_input
-from moa.core.types import Call, Reply, Request, user
+from moa.core.types import Call, Reply, Request, ToolCall, user
 from moa.providers.fake import Fake, Script
 from moa.wrap.continued import Continued
 from moa.wrap.fallback import Fallback
@@ -51,8 +53,12 @@ def test_nothing_is_said_where_the_model_itself_answers() -> None:
 
 
 def test_where_all_fail_the_first_failure_is_told() -> None:
-    error, _, asked = sent({"a": AuthFailed("no key"), "b": Overloaded("down")}, "fake:b")
-    assert (error.kind, asked) == ("AuthFailed", ["fake:a", "fake:b"])
+    """And those of the others are noted."""
+    for last, said in ((Overloaded("down"), "Overloaded: fake:b: down"), ("", "BadReply: fake:b: an empty answer")):
+        error, facts, asked = sent({"a": AuthFailed("no key"), "b": last}, "fake:b")
+        assert (error.kind, asked) == ("AuthFailed", ["fake:a", "fake:b"])
+        notes = [fact.detail for fact in facts if isinstance(fact, Noted)]
+        assert notes[1].startswith(f"fake:b has no answer either ({said}")
 
 
 def test_each_but_the_last_gets_its_share_of_the_time() -> None:
@@ -67,6 +73,26 @@ def test_once_text_was_passed_on_nobody_else_is_asked() -> None:
     assert isinstance(error, Cut)
     assert asked == ["fake:a"]
     assert [fact.text for fact in facts if isinstance(fact, Delta)] == ["Par"]
+
+
+@pytest.mark.parametrize("thinks", [Script("", reasoning="Hm."), Script("Par is", reasoning="Hm.", cut=0)])
+def test_what_a_model_thinks_is_no_answer_so_the_next_one_is_asked_and_that_is_said(thinks: Script) -> None:
+    reply, facts, asked = sent({"a": thinks, "b": "Rome"}, "fake:b", want_deltas=True)
+    assert (reply.text, asked) == ("Rome", ["fake:a", "fake:b"])
+    assert reply.notes[0].startswith("fallback: fake:b answered for fake:a (")
+    assert [(fact.what, fact.text) for fact in facts if isinstance(fact, Delta)] == [
+        ("reasoning", "Hm."),
+        ("text", "Rome"),
+    ]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_of_a_tool_that_was_not_offered_is_no_answer(streamed: bool) -> None:
+    strange = Script("", tool_calls=(ToolCall("c1", "launch", "{}"),))
+    reply, facts, asked = sent({"a": strange, "b": "Rome"}, "fake:b", want_deltas=streamed)
+    assert (reply.text, asked) == ("Rome", ["fake:a", "fake:b"])
+    assert [fact.text for fact in facts if isinstance(fact, Delta)] == ["Rome"] * streamed
+    assert [fact.reason for fact in facts if isinstance(fact, Noted)] == ["tool", "fallback"]
 
 
 def test_only_who_has_another_behind_it_may_be_left_early() -> None:
@@ -108,6 +134,21 @@ def test_no_money_to_go_on_with_a_cut_answer_fails_the_call_and_not_the_run() ->
     going_on = Continued(Poor(), lambda model: Profile(prefill=True))
     with pytest.raises(Cut):
         run(going_on.send(Request(call, call.conversation), Scope(want_deltas=True, final=True)))
+
+
+def test_a_model_that_has_more_room_is_shown_what_was_cut_for_the_one_before_it() -> None:
+    long = {"p": "one " * 2600, "q": "two " * 2600, "agg": Overloaded("down"), "two": "Paris"}
+    asked, rigged = ask(long, ["pq"], Agent("h:agg", fallback=["h:two"]), profiles={"h:agg": {"context": 2048}})
+    assert asked.answer == "Paris"
+    shown = {request.call.model: estimated_input(request.messages) for request in rigged.fake.asked}
+    assert shown["h:agg"] < 2048 < 5000 < shown["h:two"]
+
+
+def test_a_model_whose_context_is_too_small_even_for_that_is_not_asked_but_the_next_one_is() -> None:
+    scripts = {name: f"{name} " * 900 for name in "pqrs"} | {"agg": "never", "two": "Paris"}
+    asked, rigged = ask(scripts, ["pqrs"], Agent("h:agg", fallback=["h:two"]), profiles={"h:agg": {"context": 256}})
+    assert (asked.answer, rigged.asked) == ("Paris", [*"pqrs", "two"])
+    assert "TooLong: h:agg: not sent" in asked.noted("fallback")[0]
 
 
 def test_references_are_cut_to_what_the_next_model_takes_and_that_is_told() -> None:

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from moa.core.errors import BadReply, BadRequest, ProviderError
+from moa.core.errors import BadReply, BadRequest, ProviderError, TooLong
 from moa.core.events import Noted
 from moa.core.ports import Scope
 from moa.core.profile import ABLE, Profile, fitted, with_room
+from moa.core.prompts import render
+from moa.core.tokens import estimated_request
 from moa.core.types import (
     PLAIN,
     Call,
     Form,
     Image,
+    Manner,
     Message,
     Reply,
     Request,
@@ -201,6 +204,47 @@ def test_nothing_is_left_of_references_where_there_is_no_room_but_it_is_said() -
     assert note.startswith("3 of 3 references are cut")
 
 
+def test_the_tools_and_the_schema_of_a_call_take_their_part_of_the_room() -> None:
+    references = tuple(Reply("word " * 800) for _ in range(2))  # 1,000 tokens each
+    plain = Call("fake:a", (user("hi"),), references=references, sampling=Sampling(max_tokens=100))
+    assert with_room(plain, 4096) == (plain, "")
+    for form in (Form(tools=(Tool("find", "word " * 1600),)), Form(schema=f'{{"title":"{"word " * 1600}"}}')):
+        call = replace(plain, form=form)
+        cut, note = with_room(call, 4096)
+        assert note.startswith("2 of 2 references are cut")
+        assert 2000 < estimated_request(Request(cut, render(cut, "n"))) < 4096 - 100
+
+
+def test_references_that_are_quoted_are_counted_with_the_signs_before_their_lines() -> None:
+    references = tuple(Reply("1\n" * 1000) for _ in range(2))
+    call = Call("fake:a", (user("hi"),), references=references, manner=Manner(framing="quoted"))
+    cut, note = with_room(call, 2048)
+    assert "references are cut" in note
+    assert estimated_request(Request(cut, render(cut, ""))) < 2048 - 512
+
+
+def sent_to(request: Request, context: int | None) -> list[Request]:
+    fake = Fake({"a": "ok"})
+    asyncio.run(Fit(fake, lambda model: ABLE, context=lambda model: context).send(request, Scope()))
+    return fake.asked
+
+
+def test_a_request_that_leaves_no_room_for_an_answer_is_not_sent_and_what_to_do_is_said() -> None:
+    long, tools = asked(user("word " * 800)), asked(form=Form(tools=(Tool("find", "word " * 800),)))
+    for request in (long, tools):
+        with pytest.raises(
+            TooLong, match=r"not sent: .* tokens, and the context of fake:a is 900; .* \[profiles\]"
+        ) as no:
+            sent_to(request, 900)
+        assert not no.value.sent
+        assert sent_to(request, 2048) == sent_to(request, None) == [request]
+
+
+def test_how_large_an_image_is_only_its_model_knows() -> None:
+    images = asked(user(*[Image("https://example.org/a.png")] * 9))
+    assert sent_to(images, 4096) == [images]
+
+
 def test_a_value_that_is_not_liked_is_not_taken_for_a_setting_that_is_refused() -> None:
     picky = Picky("decimal above maximum value: expected a value <= 2", lambda request: True, "temperature")
     fit = Fit(picky, lambda model: ABLE)
@@ -275,11 +319,13 @@ def test_an_answer_that_leaves_references_no_room_is_held_to_less() -> None:
 def test_how_many_tokens_a_model_makes_of_a_text_is_learnt_from_its_own_counts() -> None:
     sizes = Sizes()
     long, short = asked(user("word " * 8000)), asked(user("hi"))  # 10,000 tokens as estimated
+    pictured = asked(user("word " * 8000, *[Image("https://example.org/a.png")] * 9))
     for request, usage, known in (
         (short, Usage(3, 1), 1.0),  # says nothing: a template is most of it
         (long, Usage(15_006, 1, estimated=True), 1.0),
         (long, Usage(15_006, 1), 1.5),
         (long, Usage(10_004, 1), 1.4),  # by and by
+        (pictured, Usage(12_000, 1), 1.4),  # how much of it was the images?
         (long, Usage(1_000_000, 1), 1.4),  # no tokenizer does that
     ):
         fake = Fake({"a": Script("ok", usage=usage)})

@@ -176,6 +176,21 @@ def test_a_first_attempt_that_speaks_and_is_cut_beside_a_second_is_cut() -> None
     assert len(fake.asked) == 2
 
 
+def test_blank_text_of_the_attempt_that_is_not_elected_is_never_passed_on() -> None:
+    class Speaks:
+        async def send(self, request: Request, scope: Scope) -> Reply:
+            scope.sent()
+            scope.emit(Delta("\n" if scope.attempt == 1 else "\t", attempt=scope.attempt))
+            await asyncio.sleep(9.0 if scope.attempt == 1 else 1.0)
+            scope.emit(Delta("Paris", attempt=scope.attempt))
+            return Reply("\nParis" if scope.attempt == 1 else "\tParis")
+
+    facts: list[Any] = []
+    attempts = Attempts(Speaks(), paces=known(), hedges=Allowance(0.0, saved=1.0))
+    reply = run(attempts.send(REQUEST, Scope(facts.append, want_deltas=True)))
+    assert "".join(fact.text for fact in facts if isinstance(fact, Delta)) == reply.text == "\tParis"
+
+
 class Poor:
     """Lets the first attempt through, and has no money for another."""
 

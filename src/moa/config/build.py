@@ -149,7 +149,7 @@ class Rig:
 
     def _onion(self, host: str, timeout: float) -> Provider:
         limits, shared = self.config.spec.limits, self._shared_by(host)
-        onion: Provider = Fit(self.wires.wire(host), self.profiles.__getitem__, self._learnt, self.sizes)
+        onion: Provider = Fit(self.wires.wire(host), self.profiles.__getitem__, self._learnt, self.sizes, self.context)
         first, between = (limits.first_token, limits.between_tokens) if shared.hurried else (None, None)
         onion = Timeout(onion, timeout, first, between, self.paces)
         onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from moa.core.tokens import estimated, estimated_input
-from moa.core.types import Call, Conversation, Image, Message, Reply, Request, Sampling, Text, user
+from moa.core.tokens import IMAGE_GUESS, estimated, estimated_form, estimated_input, estimated_request
+from moa.core.types import Call, Conversation, Framing, Image, Message, Reply, Request, Sampling, Text, user
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,16 @@ def lacking(request: Request, profile: Profile) -> str:
     return "" if profile.schema or not form.schema else "it follows no JSON schema"
 
 
+def too_long(request: Request, context: int | None) -> str:
+    """That a request leaves no room for an answer in `context` tokens, in words; empty where it does, or where nobody knows. How
+    large an image is only its model knows, so images are not counted."""
+    if context is None or (size := estimated_request(request)) < context:
+        return ""
+    parts = (part for message in request.messages for part in message.parts)
+    size -= IMAGE_GUESS * sum(isinstance(part, Image) for part in parts)
+    return f"it is about {size} tokens, and the context of {request.call.model} is {context}" if size >= context else ""
+
+
 def without_system(messages: Conversation) -> Conversation:
     """What a system message says, put in front of the first user turn."""
     said = tuple(message.text for message in messages if message.role == "system")
@@ -126,8 +136,8 @@ def with_room(call: Call, context: int | None) -> tuple[Call, str]:
     if context is None or not call.references:
         return call, ""
     taken = estimated_input(call.conversation) + estimated(call.manner.instructions) + estimated(call.task)
-    room = context - taken - FRAME * (len(call.references) + 2)
-    sizes = [estimated(reference.text) for reference in call.references]
+    room = context - taken - estimated_form(call.form) - FRAME * (len(call.references) + 2)
+    sizes = [_shown(reference.text, call.manner.framing) for reference in call.references]
     answer = call.sampling.max_tokens or min(ROOM_FOR_ANSWER, context // 4)
     if sum(sizes) + answer <= room:
         return call, ""
@@ -142,6 +152,11 @@ def with_room(call: Call, context: int | None) -> tuple[Call, str]:
     count = sum(size > share for size in sizes)
     note = f"{count} of {len(sizes)} references are cut to about {share} tokens each: the context of {call.model} is {context}"
     return replace(call, references=references), note
+
+
+def _shown(text: str, framing: Framing) -> int:
+    """About how many tokens a reference is as it is framed: each line of a quoted one stands behind a sign."""
+    return estimated(text) if framing != "quoted" else estimated(text.replace("\n", "\n> "))
 
 
 def _share(sizes: list[int], room: int) -> int:

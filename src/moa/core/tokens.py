@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from moa.core.types import PLAIN, Conversation, Form, Image, Message, Part, Reply, Text, ToolCall, ToolResult, Usage
+from moa.core.types import (
+    PLAIN,
+    Conversation,
+    Form,
+    Image,
+    Message,
+    Part,
+    Reply,
+    Request,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 
 IMAGE_TOKENS = 4096
 """Input tokens an image is taken to cost at most."""
@@ -21,19 +34,32 @@ TOOLS_MOST = 600
 TURN = 4
 """Tokens that a chat template adds to each message, about."""
 
+TOOLS = 150
+"""Tokens that a host adds to tell a model how to call tools, about."""
+
 
 def estimated(text: str) -> int:
     """About how many tokens a text is: four ASCII characters a token, one and a half of any other script.
 
     English prose has 4 to 4.5 characters a token with today's vocabularies, code 3 to 4, Chinese and Japanese about 1.5.
     """
-    wide = 0 if text.isascii() else sum(character > "\x7f" for character in text)
+    wide = 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
     return -(-(len(text) - wide) // 4) + -(-wide * 2 // 3)
 
 
 def estimated_input(messages: Conversation) -> int:
     """About how many tokens these messages are."""
     return sum(TURN + sum(_estimated_part(part) for part in message.parts) for message in messages)
+
+
+def estimated_form(form: Form) -> int:
+    """About how many tokens the tools and the schema of a request are."""
+    return 0 if form is PLAIN else sum(map(estimated, _written_in(form))) + (TOOLS if form.tools else 0)
+
+
+def estimated_request(request: Request) -> int:
+    """About how many tokens all that is sent is: messages, tools and schema."""
+    return estimated_input(request.messages) + estimated_form(request.call.form)
 
 
 def _estimated_part(part: Part) -> int:
@@ -73,8 +99,12 @@ def most_form(form: Form) -> int:
     """The most tokens that the tools and the schema of a request can be: every byte one."""
     if form is PLAIN:
         return 0
-    texts = (form.schema, *(text for tool in form.tools for text in (tool.name, tool.description, tool.parameters)))
-    return sum(len(text.encode("utf-8", "replace")) for text in texts) + (TOOLS_MOST if form.tools else 0)
+    return sum(len(text.encode("utf-8", "replace")) for text in _written_in(form)) + (TOOLS_MOST if form.tools else 0)
+
+
+def _written_in(form: Form) -> tuple[str, ...]:
+    """All that a form says."""
+    return (form.schema, *(text for tool in form.tools for text in (tool.name, tool.description, tool.parameters)))
 
 
 def written(part: Part) -> str:

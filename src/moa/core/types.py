@@ -283,11 +283,13 @@ class Call:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A Call rendered into messages. `nonce` fences its references (design §9)."""
+    """A Call rendered into messages. `nonce` fences its references (design §9). `uncut` is the call before its references were
+    cut to what its model has room for, where they were: another model may have more."""
 
     call: Call
     messages: Conversation
     nonce: str = ""
+    uncut: Call | None = field(default=None, compare=False, repr=False)
 
 
 @quickly_made

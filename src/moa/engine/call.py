@@ -13,6 +13,7 @@ from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.growing import grow
 from moa.core.money import Account
+from moa.core.offered import offered, only_offered
 from moa.core.ports import Provider, Scope
 from moa.core.prices import Price, cost, sensible
 from moa.core.profile import with_room
@@ -21,7 +22,6 @@ from moa.core.tokens import written
 from moa.core.types import Call, Reply, Request, Usage, names_of
 from moa.core.usable import blind, broken, no_answer
 from moa.engine.chance import token
-from moa.engine.offered import offered, only_offered
 from moa.engine.recorder import Recorder
 
 RUN_ENDED = "the run ended"
@@ -51,7 +51,7 @@ class Run:
     costs: list[float | None] = field(default_factory=list)
     failed: int = 0
     streamed: list[str] = field(default_factory=list)
-    spoke: bool = False
+    spoke: set[str] = field(default_factory=set)  # what of it: text, reasoning, tools
     tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they were started
 
     def start(self, coroutine: Any) -> asyncio.Task[Any]:
@@ -76,7 +76,7 @@ class Run:
     def emit(self, span: int, fact: Fact) -> None:
         """Record a fact of a call; what the final step streams is remembered, and what was spent in vain counted."""
         if isinstance(fact, Delta) and fact.final:
-            self.spoke = True
+            self.spoke.add(fact.what)
             if fact.what == "text":
                 grow(self.streamed, fact.text)
         elif isinstance(fact, Wasted):
@@ -134,7 +134,7 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
             run.emit(span, Noted("fitted", note))
         if call.references and (hidden := unseen(call)):
             run.emit(span, Noted("unseen", hidden))
-        request = Request(shown, render(shown, nonce), nonce)
+        request = Request(shown, render(shown, nonce), nonce, call if note else None)
         try:
             reply = await run.provider.send(request, scope)
         except MoaError:

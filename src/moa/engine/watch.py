@@ -109,7 +109,7 @@ def _reconcile(reply: Reply, order: Order, state: Run) -> None:
     streamed = "".join(state.streamed)
     if not streamed and order.deltas != "none":
         for delta in deltas_of(reply, final=True):
-            if delta.what == "text" or not state.spoke:
+            if delta.what == "text" or delta.what not in state.spoke:
                 state.recorder.emit(delta)
     elif streamed and streamed != reply.text:
         state.recorder.emit(

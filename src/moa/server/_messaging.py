@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from moa.core.events import Delta
-from moa.core.tokens import estimated, estimated_input
+from moa.core.tokens import estimated_form, estimated_input
 from moa.core.types import Reply, ToolCall, Usage
 from moa.server._completing import frame
 from moa.server.asked import Answered, Asked, metadata
@@ -50,9 +50,7 @@ def usage_of(usage: Usage) -> Json:
 
 def reckoned(asked: Asked) -> int:
     """About how many input tokens a request is, with its tools and schema."""
-    form = asked.form
-    texts = (form.schema, *(text for tool in form.tools for text in (tool.name, tool.description, tool.parameters)))
-    return estimated_input(asked.conversation) + sum(estimated(text) for text in texts)
+    return estimated_input(asked.conversation) + estimated_form(asked.form)
 
 
 def _head(asked: Asked, run: str) -> Json:

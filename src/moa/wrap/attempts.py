@@ -1,8 +1,9 @@
 """Tries again, and hedges: the one owner of attempts, so that no two layers multiply them.
 
 A logical call is at most `most` attempts. A second one goes out after a retryable failure, or, hedging, beside the first once that
-takes longer than nearly all calls of its model did ("The Tail at Scale", Dean & Barroso, CACM 2013). The first piece of text that
-passes elects its attempt: the other is cancelled, and from then on nothing is tried again, since two texts must never mix.
+takes longer than nearly all calls of its model did ("The Tail at Scale", Dean & Barroso, CACM 2013). The first piece that passes
+elects its attempt: the other is cancelled. Once it is a piece of an answer nothing is tried again, since two texts must never mix;
+what a model thinks is none, nor is blank text, which waits for what comes behind it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from moa.core.errors import Halt, ProviderError, TimedOut
 from moa.core.events import CallHedged, CallRetried, Delta, Fact, Failure, Wasted
@@ -69,7 +71,7 @@ class Attempts:
                 last = error
                 wait = (error.retry_after or 0.0) + self.chance() * self.backoff * 2 ** (attempt - 1)
                 attempt += race.attempts + error.resent
-                if attempt > self.most or race.elected or not self._worth(error, wait, began, scope):
+                if attempt > self.most or race.answering or not self._worth(error, wait, began, scope):
                     raise
                 scope.emit(CallRetried(attempt - 1, wait, Failure.of(error)))
             await asyncio.sleep(wait)
@@ -104,6 +106,7 @@ class _Race:
     __slots__ = (
         "_alarms",
         "_began",
+        "_blank",
         "_cancelling",
         "_interrupted",
         "_loop",
@@ -117,6 +120,7 @@ class _Race:
         "_slow",
         "_task",
         "_timer",
+        "answering",
         "attempts",
         "elected",
     )
@@ -128,7 +132,9 @@ class _Race:
         if attempt != scope.attempt:
             self._scope = scope.but(attempt=attempt)
         self.attempts = 1
-        self.elected = 0  # the number of the attempt whose text is passed on
+        self.elected = 0  # the number of the attempt whose pieces are passed on
+        self.answering = False  # whether one of them was a piece of an answer
+        self._blank: list[tuple[int, Delta]] = []  # text held back, and of which attempt
         self._task: asyncio.Task[object] | None = None
         self._timer: Alarm | None = None
         self._second: asyncio.Task[Reply] | None = None
@@ -140,7 +146,7 @@ class _Race:
     async def run(self) -> Reply:
         """The reply of whichever attempt is first; the failure of the first, where both fail."""
         loop, scope, pace = self._loop, self._scope, self._pace
-        listening = scope.but(emit=self._emit_first, sent=self._sent)
+        listening = scope.but(emit=partial(self._emit, scope.attempt), sent=self._sent)
         try:
             reply = await self._of.inner.send(self._request, listening)
             self._over = True
@@ -190,7 +196,7 @@ class _Race:
         number = self._scope.attempt + 1
         self.attempts = 2
         self._scope.emit(CallHedged(number))
-        scope = self._scope.but(attempt=number, emit=self._emit_second)
+        scope = self._scope.but(attempt=number, emit=partial(self._emit, number))
         self._second = asyncio.get_running_loop().create_task(self._of.inner.send(self._request, scope))
         self._second.add_done_callback(self._second_ended)
 
@@ -216,25 +222,31 @@ class _Race:
         if second.done() and not second.cancelled() and second.exception() is None:
             self._scope.emit(Wasted(second.result().usage, second.result().cost))
 
-    def _emit_first(self, fact: Fact) -> None:
+    def _emit(self, number: int, fact: Fact) -> None:
+        """Pass on what comes of an attempt, unless the other is elected."""
         if isinstance(fact, Delta):
-            if self.elected not in (0, self._scope.attempt):
-                return
-            if not self.elected:
-                self.elected = self._scope.attempt
-                if self._second is not None:
-                    self._second.cancel()
-        self._scope.emit(fact)
-
-    def _emit_second(self, fact: Fact) -> None:
-        if isinstance(fact, Delta):
-            number = self._scope.attempt + 1
             if self.elected not in (0, number):
                 return
-            if not self.elected:
-                self.elected = number
-                self._interrupt()
+            if not self.answering:
+                if fact.what == "text" and not fact.text.strip():
+                    self._blank.append((number, fact))
+                    return
+                self._elect(number, fact)
         self._scope.emit(fact)
+
+    def _elect(self, number: int, piece: Delta) -> None:
+        """This attempt speaks: the other is cancelled. Where it begins to answer, what was held back goes first."""
+        if not self.elected:
+            self.elected = number
+            if number != self._scope.attempt:
+                self._interrupt()
+            elif self._second is not None:
+                self._second.cancel()
+        if piece.what != "reasoning":
+            self.answering = True
+            for whose, blank in self._blank:
+                if whose == number:
+                    self._scope.emit(blank)
 
     async def _end(self, second: asyncio.Task[Reply]) -> None:
         """Whatever happened, nothing of this race goes on."""

@@ -13,7 +13,7 @@ from moa.core.money import Ended, Entry, Hold
 from moa.core.plan import most_tokens, worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost, sensible
-from moa.core.tokens import MOST_TOKENS, completed, estimated, estimated_input, estimated_usage
+from moa.core.tokens import MOST_TOKENS, completed, estimated, estimated_request, estimated_usage
 from moa.core.types import Reply, Request, Sampling, Usage
 
 
@@ -75,7 +75,7 @@ class Budget:
             return request
         most, context = most_tokens(call), self.context(call.model)
         if context is not None:
-            most = min(most, max(context - estimated_input(request.messages) - MARGIN, LEAST_ANSWER))
+            most = min(most, max(context - estimated_request(request) - MARGIN, LEAST_ANSWER))
         return Request(call.drawn(_bounded(call.sampling, most)), request.messages, request.nonce)
 
 
@@ -121,7 +121,7 @@ def _used_by(error: ProviderError, request: Request, heard: _Heard) -> Usage:
 
 def _used(request: Request, output: int) -> Usage:
     """What an attempt that ended before its end has used, about."""
-    return Usage(estimated_input(request.messages), output, estimated=True)
+    return Usage(estimated_request(request), output, estimated=True)
 
 
 def _entry(request: Request, scope: Scope, usage: Usage, spent: float | None, ended: Ended) -> Entry:
@@ -135,17 +135,17 @@ def _entry(request: Request, scope: Scope, usage: Usage, spent: float | None, en
 class _Heard:
     """Whether an attempt went out, and how much of its answer was heard."""
 
-    __slots__ = ("_scope", "sent", "size")
+    __slots__ = ("_scope", "sent", "size", "wide")
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self.sent = False
-        self.size = 0
+        self.size = self.wide = 0  # characters; of them those that are not ASCII
 
     @property
     def tokens(self) -> int:
-        """About how many tokens that is."""
-        return -(-self.size // 4)
+        """About how many tokens that is, as `estimated` reckons."""
+        return -(-(self.size - self.wide) // 4) + -(-self.wide * 2 // 3)
 
     def out(self) -> None:
         """It has its place, and goes out."""
@@ -155,9 +155,11 @@ class _Heard:
     def count(self, piece: Delta) -> None:
         """Count a piece that nobody wants."""
         self.size += len(piece.text)
+        if not piece.text.isascii():
+            self.wide += len(piece.text) - len(piece.text.encode("ascii", "ignore"))
 
     def emit(self, fact: Fact) -> None:
         """Count a piece, and pass it on."""
         if isinstance(fact, Delta):
-            self.size += len(fact.text)
+            self.count(fact)
         self._scope.emit(fact)

@@ -44,7 +44,8 @@ class Circuit:
     """Sends only to models that can be expected to answer; what it does not send fails at once, as the last failure did.
 
     It opens after `after` failures in a row that are the provider's (unreachable, timed out, cut, overloaded, no answer at all),
-    for `rest` seconds; after one without credit or with a bad key, for `long_rest`. Then one probe at a time is let through.
+    for `rest` seconds; after one without credit or with a bad key, for `long_rest`. Then one probe is let through, and the next
+    `rest` seconds after that has failed, whether it went wrong or was told to slow down.
     While a provider has asked to wait (Retry-After), calls wait, where that fits their deadline and nobody else can answer.
 
     (Circuit breaker: Nygard, "Release It!", 2007.)
@@ -85,14 +86,18 @@ class Circuit:
     async def _pass(self, gate: Gate, request: Request, scope: Scope) -> None:
         """Wait until the gate lets this call through, or raise."""
         loop = asyncio.get_running_loop()
-        while (wait := gate.paused_until - loop.time()) > 0:
-            until = loop.time() + wait
+        while True:
+            now = loop.time()
+            wait = gate.paused_until - now
+            if gate.shut_until is not None and (gate.probing or now < gate.shut_until):
+                raise self._shut(gate, request, max(gate.shut_until - now, wait, 0.0))
+            if wait <= 0:
+                break
+            until = now + wait
             if scope.spare or wait > self.longest or (scope.deadline is not None and until >= scope.deadline):
                 raise self._shut(gate, request, wait)
             await asyncio.sleep(wait)
         gate.paused_until = 0.0
-        if gate.shut_until is not None and (gate.probing or loop.time() < gate.shut_until):
-            raise self._shut(gate, request, max(gate.shut_until - loop.time(), 0.0))
 
     def _shut(self, gate: Gate, request: Request, wait: float) -> ProviderError:
         cause = gate.cause
@@ -108,15 +113,21 @@ class Circuit:
         if isinstance(error, RateLimited):
             if error.retry_after:
                 gate.paused_until = max(gate.paused_until, now + min(error.retry_after, LONGEST_PAUSE))
-                gate.cause = error
+                gate.cause = error if gate.shut_until is None else gate.cause
+            if gate.shut_until is not None:  # it does not answer yet
+                self._rest(gate, error, now + self.rest)
             return
         hopeless = isinstance(error, AuthFailed | OutOfCredit)
         if not hopeless and not error.retryable and not isinstance(error, BadReply):
             return  # the request's own fault says nothing about the model
         gate.failed += 1
-        gate.cause = error
         if hopeless or gate.failed >= self.after or gate.shut_until is not None:
             rest = self.long_rest if hopeless else self.rest
             if gate.shut_until is None:
                 scope.emit(Noted("circuit", f"{error.kind}: {error}; it is not asked again for {rest:g} s"))
-            gate.shut_until = now + rest
+            self._rest(gate, error, now + rest)
+
+    def _rest(self, gate: Gate, error: ProviderError, until: float) -> None:
+        """Nothing is sent until then; of two reasons the one that lasts longer holds."""
+        if gate.shut_until is None or until > gate.shut_until:
+            gate.shut_until, gate.cause = until, error

@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from moa.core.errors import Halt, ProviderError
+from moa.core.errors import CallError, Halt, ProviderError
 from moa.core.events import Delta, Fact, Noted, Wasted
+from moa.core.offered import offered, only_offered
 from moa.core.ports import Provider, Scope
 from moa.core.profile import with_room
 from moa.core.prompts import render
-from moa.core.types import Reply, Request
+from moa.core.types import Call, Reply, Request
 from moa.core.usable import no_answer
 
 
@@ -20,9 +21,10 @@ from moa.core.usable import no_answer
 class Fallback:
     """Sends to the call's own model, and where that fails to its `fallbacks`, one after the other.
 
-    Each but the last gets its share of the time left. Once a piece of text was passed on there is no falling back: two texts
-    must never mix. A reply of another model carries a note. `context` is the most tokens a model takes, where somebody knows:
-    references that fitted the call's own model may not fit the next.
+    Each but the last gets its share of the time left. Once a piece of an answer was passed on there is no falling back: two texts
+    must never mix (what a model thinks is no answer, nor is a call of a tool that it was not offered). A reply of another model
+    carries a note. `context` is the most tokens a model takes, where somebody knows: references that fitted the call's own model
+    may not fit the next, or the other way round.
     """
 
     inner: Provider
@@ -40,21 +42,23 @@ class Fallback:
         for place, model in enumerate(models):
             left = len(models) - place
             spare, ends = left > 1 or scope.spare, _share(scope.deadline, left)
-            mine = scope.but(emit=speaking.emit, spare=spare, deadline=ends)
+            heard = only_offered(speaking.emit, call) if scope.want_deltas else speaking.emit
+            mine = scope.but(emit=heard, spare=spare, deadline=ends)
             try:
                 asked = request if model == call.model else self._asked(request, model, scope)
                 reply = await self.inner.send(asked, mine)
-                if left > 1 and (problem := no_answer(reply, call, final=scope.final)) is not None:
-                    scope.emit(Wasted(reply.usage, reply.cost))
+                if (problem := _problem(reply, asked.call, scope, last=left == 1)) is not None:
                     raise problem
             except Halt:
                 if first is None:
                     raise
                 raise first from None  # no money for the next model: the call has failed, the run goes on
             except ProviderError as error:
-                first = first or error
                 if left == 1 or speaking.begun:
-                    raise first from None
+                    if first is not None:
+                        scope.emit(Noted("fallback", f"{model} has no answer either ({error.kind}: {error})"))
+                    raise first or error from None
+                first = first or error
                 scope.emit(
                     Noted("fallback", f"{models[place + 1]} is asked in place of {model} ({error.kind}: {error})")
                 )
@@ -66,11 +70,23 @@ class Fallback:
 
     def _asked(self, request: Request, model: str, scope: Scope) -> Request:
         """The request as it goes to another model."""
-        call, note = with_room(replace(request.call, model=model), self.context(model))
-        if not note:
+        call, note = with_room(replace(request.uncut or request.call, model=model), self.context(model))
+        if not note and request.uncut is None:
             return replace(request, call=call)
-        scope.emit(Noted("fitted", note))
+        if note:
+            scope.emit(Noted("fitted", note))
         return Request(call, render(call, request.nonce), request.nonce)
+
+
+def _problem(reply: Reply, call: Call, scope: Scope, *, last: bool) -> CallError | None:
+    """Why a reply is no answer, and that it was paid for; None where it is one. The last word may end at its token limit."""
+    allowed, strange = offered(reply, call)
+    problem = no_answer(allowed, call, final=scope.final or last)
+    if problem is not None:
+        scope.emit(Wasted(reply.usage, reply.cost))
+        if strange:
+            scope.emit(Noted("tool", strange))
+    return problem
 
 
 def _share(deadline: float | None, left: int) -> float | None:
@@ -90,5 +106,5 @@ class _Speaking:
 
     def emit(self, fact: Fact) -> None:
         """Pass a fact on."""
-        self.begun = self.begun or isinstance(fact, Delta)
+        self.begun = self.begun or (isinstance(fact, Delta) and fact.what != "reasoning")
         self._emit(fact)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from moa.core.errors import BadRequest, MoaError, TooLong
 from moa.core.events import Noted
 from moa.core.ports import Provider, Scope
-from moa.core.profile import ABLE, SETTINGS, Profile, fitted, lacking
+from moa.core.profile import ABLE, SETTINGS, Profile, fitted, lacking, too_long
 from moa.core.types import Reply, Request
 from moa.core.usable import broken
 from moa.wrap.sizes import Sizes
@@ -60,19 +60,25 @@ class Fit:
     """Sends a request as `profile` says its model can take it.
 
     Where the provider refuses a setting, or the order of turns, that is learnt, told, and the error is `mended`: whoever owns
-    the attempts may send once more. What a model cannot do at all (images, tools) is an error before anything is sent.
+    the attempts may send once more. What a model cannot do at all (images, tools), or what does not fit into its `context`, is an
+    error before anything is sent.
     """
 
     inner: Provider
     profile: Callable[[str], Profile]
     learnt: Learnt = field(default_factory=Learnt)
     sizes: Sizes = field(default_factory=Sizes)
+    context: Callable[[str], int | None] = lambda model: None
 
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider."""
         model = request.call.model
         profile = self.learnt.of.get(model) or self.profile(model)
         fit = request if profile is ABLE else self._fitted(request, profile, scope)
+        if problem := too_long(fit, self.context(model)):
+            provider, _, name = model.partition(":")
+            what = "ask a model with a larger context, or say how large it is under [profiles]"
+            raise TooLong(f"not sent: {problem}; {what}", provider=provider, model=name, sent=False)
         try:
             reply = await self.inner.send(fit, scope)
         except TooLong:

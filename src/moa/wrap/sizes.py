@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from moa.core.tokens import estimated_input
-from moa.core.types import PLAIN, Reply, Request
+from moa.core.types import PLAIN, Image, Reply, Request
 
 LONG = 1000
 """Input tokens from which a count says something: of short requests the chat template is too large a part."""
@@ -28,6 +28,8 @@ class Sizes:
     def learn(self, request: Request, reply: Reply) -> None:
         """Take in what the host counted, where it counted and little but text was sent."""
         if reply.usage.estimated or reply.usage.input < LONG or request.call.form is not PLAIN:
+            return
+        if any(isinstance(part, Image) for message in request.messages for part in message.parts):
             return
         model = request.call.model
         ratio = reply.usage.input / max(estimated_input(request.messages), 1)
