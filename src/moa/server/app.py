@@ -44,9 +44,10 @@ from moa.stores.keys import Key
 
 PREFLIGHT = {
     "access-control-allow-methods": "GET, POST",
-    "access-control-allow-headers": "authorization, content-type, x-api-key",
+    "access-control-allow-headers": "authorization, *",
 }
-"""What a web page that may ask this server may send."""
+"""What a web page that may ask this server may send: whatever its SDK does. ("*" is for requests without cookies, and leaves out
+authorization: fetch.spec.whatwg.org.)"""
 _ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 
 
@@ -95,6 +96,7 @@ class App:
                 self.state.rules.check_place(asking.headers, scope["query_string"])
             if (origin := asking.headers.get("origin")) in self.state.rules.origins:
                 asking.limits |= {"access-control-allow-origin": str(origin), "vary": "origin"}
+                asking.limits["access-control-expose-headers"] = "*"
                 if scope["method"] == "OPTIONS":
                     await asking.answer(204, b"", **PREFLIGHT)
                     return
