@@ -34,6 +34,14 @@ from served import served
 SEED = 12
 SCRIPTS = dict.fromkeys(("a", "b", "c", "agg", "other"), '{"a": "ab"}')
 WHOLE = {"/v1/chat/completions": "CreateChatCompletionResponse", "/v1/responses": "Response"}
+BAD_INPUTS = (
+    "test_bad_inputs.py",
+    "test_keys.py",
+    "test_closed_doors.py",
+    "test_runs_outside.py",
+    "test_own_openapi.py",
+)
+"""Where the bad inputs of the reliability page (B01 to B43, of what is served) are tests."""
 MODELS_FAULT = "bad_reply"
 """The code of an error that is the model's: its answer does not obey what the request demands, which nobody else can mend."""
 
@@ -148,14 +156,15 @@ def tested(*files: str) -> Tested:
 def bad_inputs(running: Upstream, quick: bool) -> list[Figure]:
     """G12: what is wrong with a request is never our fault, and is told as OpenAI tells it."""
     count = 500 if quick else 5000
-    tests = tested("test_bad_inputs.py", "test_own_openapi.py")
+    tests = tested(*BAD_INPUTS)
     seen = asked(count, mutated, check()) if FILE.is_file() else None
     return [
         Figure("G12.mutations", seen and count, count, ">="),
         Figure("G12.mutations.refused", seen and sum(seen.statuses[one] for one in range(400, 500)), count / 2, ">="),
         Figure("G12.mutations.5xx", seen and _told(seen.ours), 0),
         Figure("G12.mutations.errors_not_in_openais_shape", seen and _told(seen.invalid_errors), 0),
-        Figure("G12.bad_inputs.tests_passed", tests.passed, 125, ">="),
+        Figure("G12.mutations.answers_not_valid", seen and _told(seen.invalid_answers), 0),
+        Figure("G12.bad_inputs.tests_passed", tests.passed, 228, ">="),
         Figure("G12.bad_inputs.tests_failed_or_skipped", tests.failed + tests.skipped, 0),
         Figure("G12.json_test_suite.files", tests.sum("json_files"), 318, ">="),
         Figure("G12.schemathesis.operations_without_a_finding", tests.sum("operations"), 11, ">="),
@@ -176,7 +185,7 @@ def shapes(running: Upstream, quick: bool) -> list[Figure]:
     tests = tested("test_sdk_suites.py")
     found = [
         Figure("G13.good_requests_answered.percent", seen and 100 * seen.statuses[200] / count, 100, ">="),
-        Figure("G13.answers_and_chunks", seen and seen.answers, 2 * count, ">="),
+        Figure("G13.answers_and_chunks", seen and seen.answers, count, ">="),
         Figure(
             "G13.answers_and_chunks_not_valid",
             seen and _told(seen.invalid_answers + seen.invalid_errors + seen.ours),
@@ -195,7 +204,7 @@ def secrets(running: Upstream, quick: bool) -> list[Figure]:
     tests = tested("test_secrets.py")
     return [
         Figure("G21.failures_provoked", tests.sum("failures"), 200, ">="),
-        Figure("G21.sinks", tests.sum("sinks"), 300, ">="),
+        Figure("G21.sinks", tests.sum("sinks"), 250, ">="),
         Figure("G21.canary_hits", tests.sum("canary_hits"), 0),
         Figure("G21.tests_failed_or_skipped", tests.failed + tests.skipped, 0),
     ]
