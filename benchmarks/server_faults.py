@@ -208,7 +208,9 @@ def ended(served: Upstream, quick: bool) -> list[Figure]:
         orphans = server.leases() + server.runs("state = 'open'")
         cut = sum(not (one.ok and b"data: [DONE]" in one.body) for one in answers)
     with serving(served, agents) as server:
-        _, seconds, _ = play(main(server, "long", twice=True))
+        _, seconds, answers = play(main(server, "long", twice=True))
+        told = sum(one.whole and b"shutting_down" in one.body for one in answers) / many
+        traces = server.tracebacks
         again = server.leases() + server.runs("state = 'open'") + server.runs() - server.billed()
     return [
         Figure("F25.not_ready_after.ms", flipped * 1000, 100),
@@ -216,6 +218,8 @@ def ended(served: Upstream, quick: bool) -> list[Figure]:
         Figure("F25.exit_code", code, 0),
         Figure("F25.open_leases_and_runs", orphans, 0),
         Figure("F25.told_twice.seconds_to_the_end", seconds, 5),
+        Figure("F25.told_twice.streams_that_end_in_an_error_event.percent", 100 * told, 100, ">="),
+        Figure("F25.told_twice.tracebacks", traces, 0),
         Figure("F25.told_twice.open_leases_and_unbilled_runs", again, 0),
     ]
 
