@@ -3,6 +3,7 @@
 Clients that leave, at each stage (F21, G4); that do not read (F22); 20,000 that give up at random (F23); a server told to end with
 streams under way (F25, G18); a request delivered twice (F31). And load (`_server_load.py`): ten times too much (F34, L5, G17), 500
 streams (L4, G15), a flash crowd (L6), an abuse mix (L7, G14, A19), a race for one key's money (L8), who may do what (G20, G23).
+And what is answered (`_server_answers.py`): damaged requests (G12), the shapes of answers (G13), keys where none may be (G21).
 What is slower or larger under a fault is held against the same thing without it, in the same run.
 
     python benchmarks/server_faults.py                  # all of it: some minutes
@@ -24,6 +25,7 @@ import _server_load as load
 from _clients import Answer, ask, deaf, head_of, leave, opened, play, request, sip, together
 from _report import Figure, arguments, report, tell
 from _served import Server, serving
+from _server_answers import bad_inputs, secrets, shapes
 from _upstream import Upstream, upstream
 
 SLOW, FAST, TALKS, HANGS = "mock-lat5000-tok5", "mock-lat1-tok5", "mock-lat20-tok400-itl20", "narrow:mock-hang"
@@ -206,7 +208,9 @@ def ended(served: Upstream, quick: bool) -> list[Figure]:
         orphans = server.leases() + server.runs("state = 'open'")
         cut = sum(not (one.ok and b"data: [DONE]" in one.body) for one in answers)
     with serving(served, agents) as server:
-        _, seconds, _ = play(main(server, "long", twice=True))
+        _, seconds, answers = play(main(server, "long", twice=True))
+        told = sum(one.whole and b"shutting_down" in one.body for one in answers) / many
+        traces = server.tracebacks
         again = server.leases() + server.runs("state = 'open'") + server.runs() - server.billed()
     return [
         Figure("F25.not_ready_after.ms", flipped * 1000, 100),
@@ -214,6 +218,8 @@ def ended(served: Upstream, quick: bool) -> list[Figure]:
         Figure("F25.exit_code", code, 0),
         Figure("F25.open_leases_and_runs", orphans, 0),
         Figure("F25.told_twice.seconds_to_the_end", seconds, 5),
+        Figure("F25.told_twice.streams_that_end_in_an_error_event.percent", 100 * told, 100, ">="),
+        Figure("F25.told_twice.tracebacks", traces, 0),
         Figure("F25.told_twice.open_leases_and_unbilled_runs", again, 0),
     ]
 
@@ -245,6 +251,7 @@ def repeated(served: Upstream, quick: bool) -> list[Figure]:
 PARTS: dict[str, Callable[[Upstream, bool], list[Figure]]] = {
     "F21": left, "F22": stalled, "F23": churned, "F25": ended, "F31": repeated, "F34": load.overloaded, "L4": load.streams,
     "L6": load.crowd, "G15": load.bodies, "L7": load.abused, "L8": load.storm, "G20": load.doors,
+    "G12": bad_inputs, "G13": shapes, "G21": secrets,
 }  # fmt: skip
 
 

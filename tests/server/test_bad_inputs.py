@@ -201,7 +201,7 @@ def test_broken_http_does_the_server_no_harm(server: Served, raw: bytes) -> None
 
 
 @pytest.mark.skipif(not SUITE.is_dir(), reason="MOA_CONFORMANCE names no folder with JSONTestSuite in it")
-def test_files_of_the_json_test_suite_are_taken_or_refused(server: Served) -> None:
+def test_files_of_the_json_test_suite_are_taken_or_refused(server: Served, record_property: Any) -> None:
     files = sorted(SUITE.rglob("*.json"))
     assert len(files) > 250
     for file in files:
@@ -209,6 +209,7 @@ def test_files_of_the_json_test_suite_are_taken_or_refused(server: Served) -> No
         assert got.status == 400, file.name
         if file.name.startswith("n_"):
             assert got.json["error"]["code"] in ("invalid_json", "invalid_type"), file.name
+    record_property("json_files", len(files))
 
 
 def test_an_error_of_ours_shows_nothing_of_ours(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:

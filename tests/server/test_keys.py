@@ -162,6 +162,19 @@ def test_a_web_page_and_another_host_name_stay_outside() -> None:
         assert "access-control-allow-origin" not in preflight.headers
 
 
+def test_the_sdks_of_a_web_page_that_may_ask_may_send_what_they_send_and_read_what_comes() -> None:
+    sent = "authorization,anthropic-version,idempotency-key,openai-organization,x-stainless-retry-count"
+    with served(rules=Rules(open=True, origins=("https://ours.example",))) as server:
+        asked = {"access_control_request_method": "POST", "access_control_request_headers": sent}
+        preflight = server.ask("OPTIONS", "/v1/chat/completions", origin="https://ours.example", **asked)
+        allowed = [one.strip() for one in preflight.headers["access-control-allow-headers"].split(",")]
+        assert "authorization" in allowed  # which a "*" does not cover (fetch.spec.whatwg.org)
+        assert "*" in allowed
+        assert "access-control-allow-credentials" not in preflight.headers
+        answer = server.ask("GET", "/v1/models", origin="https://ours.example")
+        assert answer.headers["access-control-expose-headers"] == "*"
+
+
 def test_trouble_with_the_file_of_keys_is_not_a_wrong_key(server: Served, keys: Keys) -> None:
     _, secret = keys.create("good")
     keys._open().close()

@@ -7,6 +7,7 @@ which models are configured, or that a conversation must say something.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from served import served
 from vendors import Environment
@@ -17,7 +18,7 @@ from moa.server.door import Rules
 FUZZER = Environment("schemathesis", ("schemathesis==4.32.5",))
 
 
-def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(tmp_path: Path, record_property: Any) -> None:
     with served(rules=Rules(literal=("k",))) as server:
         done = FUZZER.run(
             *("-c", "from schemathesis.cli import schemathesis; schemathesis()"),
@@ -27,3 +28,4 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert f"Tested: {len(ROUTES) - 1}" in done.stdout  # all but the document itself
+    record_property("operations", len(ROUTES) - 1)

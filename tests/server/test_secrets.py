@@ -176,7 +176,7 @@ def loud(folder: Path) -> AbstractContextManager[tuple[subprocess.Popen[bytes], 
     return process(folder, python=("-X", "dev"), **own, **PROVIDER)
 
 
-def test_after_200_failures_no_key_is_anywhere(tmp_path: Path) -> None:
+def test_after_200_failures_no_key_is_anywhere(tmp_path: Path, record_property: Any) -> None:
     made, stored = Keys(tmp_path / "data" / "keys.db").create("canary")
     secrets = [*PROVIDER.values(), CLIENT, stored]
     with rogue(PATH) as host:
@@ -197,7 +197,10 @@ def test_after_200_failures_no_key_is_anywhere(tmp_path: Path) -> None:
             running.wait(30)
             sinks |= files(tmp_path, "dead")
     sinks |= {f"{one.method} {one.path} {one.body!r:.80}": one.got for one in asked + seen}
-    assert [line for where, text in sinks.items() for line in found(where, text, secrets)] == []
+    hits = [line for where, text in sinks.items() for line in found(where, text, secrets)]
+    for name, count in (("failures", len(asked)), ("sinks", len(sinks)), ("canary_hits", len(hits))):
+        record_property(name, count)
+    assert hits == []
     ours = [PATH.split("/")[1], PROMPT[:24], *(f":{port}" for port in ports), *(f" {port}" for port in ports)]
     assert [(where, one) for where, text in outside(sinks).items() for one in ours if one.encode() in text] == []
 

@@ -39,13 +39,15 @@ from moa.server.route import Asking, Handle, Route, log, refuse
 from moa.server.runs import run, run_events
 from moa.server.state import State
 from moa.server.turn import attended, speak, streamed, whole
+from moa.server.underway import ServerEnds
 from moa.stores.keys import Key
 
 PREFLIGHT = {
     "access-control-allow-methods": "GET, POST",
-    "access-control-allow-headers": "authorization, content-type, x-api-key",
+    "access-control-allow-headers": "authorization, *",
 }
-"""What a web page that may ask this server may send."""
+"""What a web page that may ask this server may send: whatever its SDK does. ("*" is for requests without cookies, and leaves out
+authorization: fetch.spec.whatwg.org.)"""
 _ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 
 
@@ -94,6 +96,7 @@ class App:
                 self.state.rules.check_place(asking.headers, scope["query_string"])
             if (origin := asking.headers.get("origin")) in self.state.rules.origins:
                 asking.limits |= {"access-control-allow-origin": str(origin), "vary": "origin"}
+                asking.limits["access-control-expose-headers"] = "*"
                 if scope["method"] == "OPTIONS":
                     await asking.answer(204, b"", **PREFLIGHT)
                     return
@@ -129,8 +132,7 @@ def asks(dialect: Dialect) -> Handle:
     """What a POST of one protocol does."""
 
     async def handle(state: State, asking: Asking) -> None:
-        _take(state, asking)
-        body = await body_of(asking.headers, asking.receive, state.rules.most_bytes)
+        body = await _body(state, asking)
         key = asking.headers.get("idempotency-key")
         if key is None:
             await _ask(state, asking, dialect, body)
@@ -146,17 +148,19 @@ def asks(dialect: Dialect) -> Handle:
     return handle
 
 
-def _take(state: State, asking: Asking) -> None:
-    """See that there is room for one request more.
+async def _body(state: State, asking: Asking) -> bytes:
+    """The body of a request, if there is room for one more.
 
     Raises:
-        Rejection: the server, or the key's minute, is full.
+        Rejection: the server, or the key's minute, is full; or the body is none.
     """
     if state.draining:
-        raise Rejection("This server is shutting down.", 503, code="shutting_down", retry_after=1)
+        raise ServerEnds
     if state.busy > state.catalogue.rig.config.spec.server.at_once:
         raise Rejection("This server has as much to do as it can; try again.", 503, code="overloaded", retry_after=1)
     asking.limits |= state.allowances.take(asking.key)
+    async with state.underway.until_the_end():
+        return await body_of(asking.headers, asking.receive, state.rules.most_bytes)
 
 
 LASTING = (400, 403, 404, 413, 415, 422)
@@ -171,7 +175,7 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> b
         _check_allowed(state, asking.key, asked)
         mixture = state.catalogue.background(asked) if is_background(asked) else state.catalogue.asked(asked)
         asked = _of(state, with_parts(asked), mixture)
-        whole_one = await (_streamed if asked.stream else _whole)(asking, dialect, asked, mixture)
+        whole_one = await (_streamed if asked.stream else _whole)(state, asking, dialect, asked, mixture)
     except (ClientGone, asyncio.CancelledError):
         raise
     except ConfigError as error:
@@ -226,27 +230,37 @@ def _may_ask(state: State, key: Key, model: str) -> bool:
     return state.catalogue.is_mixture(model) and state.catalogue.name(model) in key.mixtures
 
 
-async def _whole(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
-    async with attended(asking.receive):
+async def _whole(state: State, asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
+    async with state.underway.until_the_end(), attended(asking.receive):
         answered = await whole(mixture, asked, payer(asking.key), tenant(asking.key))
     asking.run = answered.view.run
     await asking.answer(200, dialect.whole(asked, answered), **{"x-moa-run": answered.view.run})
     return True
 
 
-async def _streamed(asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
+async def _streamed(state: State, asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
     who = payer(asking.key), tenant(asking.key)
-    async with attended(asking.receive), streamed(mixture, asked, *who) as events:
-        await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
-        asking.run, answered = await speak(events, asked, dialect.speaking(asked), asking.say)
+    speaking, answered = dialect.speaking(asked), False
+    try:
+        async with (
+            state.underway.until_the_end(),
+            attended(asking.receive),
+            streamed(mixture, asked, *who) as events,
+        ):
+            await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
+            asking.run, answered = await speak(events, asked, speaking, asking.say)
+    except ServerEnds as end:
+        if not asking.status:
+            raise
+        if not asking.run:  # it was not told to its end
+            await asking.say(speaking.failure(end))
     await asking.send({"type": "http.response.body", "body": b""})
     return answered
 
 
 async def count_tokens(state: State, asking: Asking) -> None:
     """POST /v1/messages/count_tokens: about how many tokens a request would be."""
-    _take(state, asking)
-    await asking.answer(200, counted(json_of(await body_of(asking.headers, asking.receive, state.rules.most_bytes))))
+    await asking.answer(200, counted(json_of(await _body(state, asking))))
 
 
 async def models(state: State, asking: Asking) -> None:

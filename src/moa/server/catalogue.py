@@ -134,6 +134,10 @@ class Catalogue:
         for place, name in (*named, ("moa.aggregator", options.aggregator)):
             if name and name not in self.rig.config.spec.agents:
                 raise _wrong(place, f"{place}: no agent '{_short(name)}' is configured.")
+        if spec.router and options.shape != Options().shape:
+            raise _wrong(
+                "moa", "moa: the router of this mixture chooses who answers; it has no proposers, aggregator or layers."
+            )
         changed: dict[str, object] = {}
         if options.proposers:
             changed |= {"layers": (), "agent": None, "proposers": options.proposers, "need": None, "least": 1}
@@ -141,14 +145,17 @@ class Catalogue:
             if not 0 < options.layers <= MOST_LAYERS:
                 raise _wrong("moa.layers", f"moa.layers: 1 to {MOST_LAYERS} layers.")
             if not options.proposers and not spec.proposers:
-                raise _wrong("moa.layers", "moa.layers: this mixture's layers are not alike; name the proposers, too.")
+                has = "layers of different agents" if spec.layers else "samples of one agent"
+                raise _wrong("moa.layers", f"moa.layers: this mixture has {has}; name the proposers, too.")
             changed["rounds"] = options.layers
         wide = len(options.proposers or spec.proposers) * (options.layers or spec.rounds)
         if changed and wide > MOST_CALLS:
             raise _wrong("moa.layers", f"moa.layers: {wide} calls are more than {MOST_CALLS}.")
         if options.aggregator:
-            if spec.combine == "vote":
-                raise _wrong("moa.aggregator", "moa.aggregator: this mixture votes; it has none.")
+            if spec.aggregator is None:
+                raise _wrong(
+                    "moa.aggregator", f'moa.aggregator: with combine = "{spec.combine}" no aggregator has a say here.'
+                )
             changed["aggregator"] = options.aggregator
         return spec.model_copy(update=changed) if changed else spec
 

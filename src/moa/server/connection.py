@@ -72,6 +72,11 @@ class Connection(HttpToolsProtocol):
             rest = self.cycle.more_body or self.transport.is_closing()
             self._after(BODY_SECONDS if rest else KEEP_ALIVE_SECONDS + HEADER_SECONDS, "rest", self.transport.abort)
 
+    def give_up(self) -> None:
+        """Hang up on a client whose answer is not at its end."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()
+
     def pause_writing(self) -> None:
         """See asyncio.Protocol."""
         super().pause_writing()

@@ -20,6 +20,8 @@ from moa.server.connection import KEEP_ALIVE_SECONDS, Connection
 from moa.server.route import log
 
 DRAIN_SECONDS = 30.0
+LAST_SECONDS = 2.0
+"""For which, at the very end, clients may still take what they are told."""
 SEEN_SECONDS = 0.2
 """For which the door stays open at the end, so that whoever balances load sees that we are not ready."""
 UNSENT = 32 << 10
@@ -47,11 +49,11 @@ class Serving(uvicorn.Server):
             self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal drains, a second one ends at once."""
-        if self._app.state.draining or sig == signal.SIGINT:
+        """The first SIGTERM drains; a second one, or Ctrl-C, ends at once."""
+        again, self._app.state.draining = self._app.state.draining, True
+        if again or sig == signal.SIGINT:
             super().handle_exit(sig, frame)
             return
-        self._app.state.draining = True
         self._drained = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
@@ -60,6 +62,17 @@ class Serving(uvicorn.Server):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._app.idle.wait()
         self.should_exit = True
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """See uvicorn. What is still under way is cancelled, and its clients are told; who does not listen is hung up on."""
+        self._app.state.underway.end()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._app.idle.wait()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.give_up()
+        await super().shutdown(sockets)
 
 
 class JsonLines(logging.Formatter):

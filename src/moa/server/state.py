@@ -11,6 +11,7 @@ from moa.server.catalogue import Catalogue
 from moa.server.door import Rules
 from moa.server.idempotent import Idempotency
 from moa.server.metrics import Metrics
+from moa.server.underway import Underway
 
 
 @dataclass(eq=False)
@@ -23,6 +24,7 @@ class State:
     allowances: Allowances = field(default_factory=lambda: Allowances(time.monotonic))
     metrics: Metrics = field(default_factory=Metrics)
     once: Idempotency = field(default_factory=lambda: Idempotency(time.monotonic))
+    underway: Underway = field(default_factory=Underway)
     draining: bool = False
     busy: int = 0
 
