@@ -50,14 +50,13 @@ class Asking:
         await self.send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def again(self, answer: Sequence[MutableMapping[str, Any]]) -> None:
-        """Send an answer that was sent before, under the id of this request."""
+        """Send an answer that was sent before, under the id of this request and with what is left to its sender now."""
+        now = {"x-request-id": self.id, "request-id": self.id} | self.limits
         for message in answer:
             if message["type"] == "http.response.start":
-                own = [
-                    (name, value) for name, value in message["headers"] if name not in (b"x-request-id", b"request-id")
-                ]
+                own = [(name, value) for name, value in message["headers"] if name.decode() not in now]
                 self.status = message["status"]
-                message = {**message, "headers": [*own, (b"x-request-id", self.id.encode())]}
+                message = {**message, "headers": [*own, *_raw(now)]}
             await self.send(message)
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
@@ -69,8 +68,11 @@ class Asking:
             | self.limits
             | dict(headers)
         )
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in all_of_them.items()]
-        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self.send({"type": "http.response.start", "status": status, "headers": _raw(all_of_them)})
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
 
 
 @dataclass(frozen=True, slots=True)
