@@ -285,4 +285,4 @@ def _agent(call: CallView) -> dict[str, Any]:
         "seconds": None if call.ended is None else round(call.ended - call.started, 4),
         "cost": call.cost,
     }
-    return told | ({"problem": call.problem} if call.problem else {})
+    return told | ({"cached": True} if call.cached else {}) | ({"problem": call.problem} if call.problem else {})
