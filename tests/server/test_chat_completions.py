@@ -177,6 +177,7 @@ def test_a_caller_cannot_name_what_is_not(server: Served, options: dict[str, Any
 def test_a_vote_has_nobody_who_could_answer_alone(server: Served) -> None:
     got = server.chat(model="moa/poll", moa={"mode": "solo"})
     assert (got.status, got.json["error"]["param"]) == (400, "moa.mode")
+    assert got.json["error"]["message"] == "mode: 'solo' asks the aggregator alone, and this mixture has none"
 
 
 def test_a_tag_that_no_route_names_makes_no_further_mixture(server: Served) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from moa.server.door import Receive, Scope, Send
-from moa.server.refusals import Rejection, is_bug, openai_error, status_of, wait_of
+from moa.server.refusals import Rejection, is_bug, openai_error, operators, status_of, unavailable, wait_of
 from moa.server.state import State
 from moa.stores.keys import Key
 
@@ -86,8 +86,17 @@ class Route:
     refusal: Callable[[Exception], Any] = openai_error
 
 
+def outward(asking: Asking, error: Exception) -> Exception:
+    """The error as a client may see it; what is the operator's to read is logged."""
+    if (wrong := operators(error)) is None:
+        return error
+    log.error("%s", json.dumps({"request": asking.id, "model": asking.model, "problem": str(wrong)}))
+    return error if isinstance(error, Rejection) else unavailable(asking.model)
+
+
 async def refuse(asking: Asking, shape: Callable[[Exception], Any], error: Exception) -> None:
     """Send an error, in that shape."""
+    error = outward(asking, error)
     if is_bug(error):
         trace = "".join(traceback.format_exception(error))
         log.error("%s", json.dumps({"request": asking.id, "problem": repr(error), "traceback": trace}))
