@@ -203,11 +203,28 @@ def conversation(messages: list[Any]) -> Conversation:
     if all(isinstance(one, dict) and one.get("role") in ("system", "developer") for one in messages):
         messages = [*before, {**last, "role": "user"}]
     try:
-        return conversation_of(messages)
+        return conversation_of([_spoken(one) for one in messages])
     except ConfigError as error:
         place = str(error).partition(": ")[0]
         param = place if place.startswith("messages[") else "messages"
         raise Rejection(str(error), param=param, code="invalid_value") from None
+
+
+def _spoken(message: Any) -> Any:
+    """A message with an assistant's refusal as its text: OpenAI's clients send it back in a field, or a part, of its own."""
+    if not isinstance(message, dict) or message.get("role") != "assistant":
+        return message
+    content = message.get("content")
+    if content is None and isinstance(message.get("refusal"), str):
+        return {**message, "content": message["refusal"]}
+    return {**message, "content": [_said(part) for part in content]} if isinstance(content, list) else message
+
+
+def _said(part: Any) -> Any:
+    match part:
+        case {"type": "refusal", "refusal": str(text)}:
+            return {"type": "text", "text": text}
+    return part
 
 
 def with_parts(asked: Asked) -> Asked:

@@ -10,7 +10,7 @@ import msgspec
 from moa.core.types import Conversation, Form, Image, Message, Part, Sampling, Text, Tool, ToolCall, ToolResult, system
 from moa.server._messaging import Speech, message, reckoned
 from moa.server.asked import Answered, Asked, Options, Speaking, converted
-from moa.server.chat import encoded
+from moa.server.chat import encoded, of_name
 from moa.server.refusals import Rejection, anthropic_error
 
 Json = dict[str, Any]
@@ -261,9 +261,11 @@ def _form(asked: _Counted) -> Form:
     wanted, place = usual or asked.output_format, "output_config.format.schema" if usual else "output_format.schema"
     choice = asked.tool_choice
     parallel = choice.disable_parallel_tool_use if choice and asked.tools else None
+    tools = tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ()))
+    chosen, allowed = _choice(choice, {tool.name for tool in tools})
     return Form(
-        tools=tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ())),
-        tool_choice=_choice(choice, asked.tools or []) if choice else "",
+        tools=tuple(tool for tool in tools if tool.name in allowed),
+        tool_choice=chosen,
         parallel_tools=None if parallel is None else not parallel,
         schema=encoded(wanted.schema, place) if wanted else "",
     )
@@ -273,11 +275,12 @@ def _tool(tool: _Tool, where: str) -> Tool:
     return Tool(tool.name, tool.description or "", encoded(tool.input_schema, f"{where}.input_schema"), tool.strict)
 
 
-def _choice(choice: _ToolChoice, tools: list[_Tool]) -> str:
-    if choice.type == "tool":
-        if not any(tool.name == choice.name for tool in tools):
-            raise Rejection(
-                "Invalid tool_choice: no tool has this name.", param="tool_choice.name", code="invalid_value"
-            )
-        return choice.name or ""
-    return {"auto": "auto", "any": "required", "none": "none"}[choice.type] if tools else ""
+def _choice(choice: _ToolChoice | None, names: set[str]) -> tuple[str, set[str]]:
+    """The choice as a Form has it, and the names of the tools it leaves."""
+    if choice is None or (choice.type != "tool" and not names):
+        return "", names
+    if choice.type != "tool":
+        return {"auto": "auto", "any": "required", "none": "none"}[choice.type], names
+    if choice.name is None or choice.name not in names:
+        raise Rejection("Invalid tool_choice: no tool has this name.", param="tool_choice.name", code="invalid_value")
+    return of_name(choice.name, names)
