@@ -302,6 +302,32 @@ def test_advice_can_be_asked_for_every_call() -> None:
     assert "minus five" in seen[1][-1].text
 
 
+@pytest.mark.parametrize(("advise_on", "places"), [("call", [0, 2, 4, 6]), (2, [0, 0, 4, 4])])
+def test_advice_on_a_step_stands_behind_it_and_leaves_what_is_before_it_alone(
+    advise_on: Any, places: list[int]
+) -> None:
+    mixture = {"proposers": ["a", "b"], "aggregator": "agg", "advise_on": advise_on}
+    turns: list[Any] = [{"role": "user", "content": "Shall I take a coat?"}]
+    with served(mixtures={"review": mixture}) as server:
+        for step in range(4):
+            server.chat(turns, tools=[TOOL])
+            call = {"id": f"c{step}", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+            turns += [{"role": "assistant", "content": None, "tool_calls": [call]}]
+            turns += [{"role": "tool", "tool_call_id": f"c{step}", "content": f"minus {step}"}]
+        seen = [request for request in server.asked if request.call.agent == "agg"]
+    assert len(seen) == 4
+    for request, place in zip(seen, places, strict=True):
+        said, sent = request.call.conversation, request.messages
+        if place == 0:
+            assert sent[0].parts[0] == said[0].parts[0]
+            assert "Other models have answered" in sent[0].parts[1].text
+            assert sent[1:] == said[1:]
+            continue
+        assert sent[: place + 1] == said[: place + 1]
+        assert (sent[place + 1].role, sent[place + 2 :]) == ("user", said[place + 1 :])
+        assert sent[place + 1].text.startswith("---\nOther models have answered")
+
+
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 UNDER_CITY = {"type": "json_schema", "json_schema": {"name": "city", "schema": CITY}}
 
