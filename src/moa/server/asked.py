@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Protocol
 
@@ -14,7 +14,7 @@ from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError
 from moa.core.events import Delta, Event, RunFinished
 from moa.core.named import check_name, joined
-from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampling, named_part
+from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampling, Text, named_part
 from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
 from moa.flows.agreement import agreement_of
@@ -208,6 +208,17 @@ def conversation(messages: list[Any]) -> Conversation:
         place = str(error).partition(": ")[0]
         param = place if place.startswith("messages[") else "messages"
         raise Rejection(str(error), param=param, code="invalid_value") from None
+
+
+SHOWN_BELOW = "(an image, shown below)"
+"""Where a tool's result holds an image: hosts take text there, so that it follows in a turn of the user's."""
+
+
+def shown(result: str, images: Iterable[Part]) -> Iterator[Part]:
+    """The images of a tool's result, of which it is said that they are its."""
+    for image in images:
+        yield Text(f"An image in the result of tool call {result}:")
+        yield image
 
 
 def _spoken(message: Any) -> Any:

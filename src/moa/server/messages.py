@@ -9,7 +9,7 @@ import msgspec
 
 from moa.core.types import Conversation, Form, Image, Message, Part, Sampling, Text, Tool, ToolCall, ToolResult, system
 from moa.server._messaging import Speech, message, reckoned
-from moa.server.asked import Answered, Asked, Options, Speaking, converted
+from moa.server.asked import SHOWN_BELOW, Answered, Asked, Options, Speaking, converted, shown
 from moa.server.chat import encoded, of_name
 from moa.server.refusals import Rejection, anthropic_error
 
@@ -230,16 +230,18 @@ def _parts(block: _Block) -> Iterator[Part]:
             yield Image(url)
         case _Image(_Base64(media, data)):
             yield Image(f"data:{media};base64,{data}")
+        case _ToolResult(id, [*pieces]):
+            yield from shown(id, (part for piece in pieces if isinstance(piece, _Image) for part in _parts(piece)))
         case _ToolUse(id, name, given):
             yield ToolCall(id, name, msgspec.json.encode(given).decode())
 
 
 def _result(block: _ToolResult) -> str:
-    """A tool's result as text, which is all that every host takes."""
+    """A tool's result as text, which is all that every host takes there; see `_parts` for its images."""
     if isinstance(block.content, str):
         text = block.content
     else:
-        pieces = (piece.text if isinstance(piece, _Text) else "(an image, not shown)" for piece in block.content or ())
+        pieces = (piece.text if isinstance(piece, _Text) else SHOWN_BELOW for piece in block.content or ())
         text = "\n".join(pieces)
     return f"Error: {text}" if block.is_error else text
 
