@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import SCRIPTS, Served, served
+from served import AGENTS, SCRIPTS, Served, served
 
 from moa.core.errors import AuthFailed, Overloaded
 from moa.core.types import Choice, Logprob, Reply, ToolCall
@@ -69,6 +69,33 @@ def test_a_mistake_in_the_configuration_is_told_to_the_operator_only(caplog: pyt
     with served(agents=agents, mixtures={"review": {"agent": "a", "aggregator": "a"}}) as server:
         got = server.chat()
     assert (got.status, got.json["error"]["code"]) == (503, "model_not_available")
+    assert "OPENAI_API_KEY" not in got.body.decode()
+    assert "OPENAI_API_KEY" in caplog.text
+
+
+def test_what_is_wrong_with_a_changed_mixture_names_no_file(tmp_path: Path) -> None:
+    (tmp_path / "weights.json").write_text('{"of": {"a": 1.0}, "other": 0.0}')
+    poll = {"proposers": ["a", "b"], "combine": "vote", "weights": str(tmp_path / "weights.json")}
+    with served(mixtures={"poll": poll}, default="poll") as server:
+        got = server.chat(model="moa/poll", moa={"proposers": ["c", "other"]})
+    assert (got.status, got.json["error"]["param"]) == (400, "moa")
+    assert "no member of this mixture" in got.json["error"]["message"]
+    assert tmp_path.name not in got.body.decode()
+    assert "weights.json" not in got.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [({"proposers": ["a", "keyless"]}, "moa.proposers[1]"), ({"aggregator": "keyless"}, "moa.aggregator")],
+)
+def test_an_agent_that_cannot_be_called_is_named_and_not_what_is_missing(
+    options: dict[str, Any], place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(agents=AGENTS | {"keyless": {"model": "openai:gpt-6"}}) as server:
+        got = server.chat(moa=options)
+    told = got.json["error"]
+    assert (got.status, told["code"], told["param"]) == (503, "model_not_available", place)
+    assert "'keyless'" in told["message"]
     assert "OPENAI_API_KEY" not in got.body.decode()
     assert "OPENAI_API_KEY" in caplog.text
 

@@ -12,8 +12,11 @@ import pytest
 from served import AGENTS, SCRIPTS, Served, served
 
 from moa.core.errors import Overloaded
-from moa.core.types import ToolCall, ToolResult
+from moa.core.events import Delta
+from moa.core.types import ToolCall, ToolResult, user
 from moa.providers.fake import Script
+from moa.server.asked import Asked
+from moa.server.chat import Chat
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 
@@ -79,6 +82,17 @@ def test_a_stream_tells_of_the_run_only_to_who_asks(server: Served) -> None:
     events = [chunk["moa"]["event"] for chunk in told if "event" in chunk.get("moa", {})]
     assert [events[0]["kind"], events[-1]["kind"]] == ["run_started", "run_finished"]
     assert "nonce" not in str(events)
+
+
+@pytest.mark.parametrize("begins", [{"what": "text"}, {"what": "tool", "id": "c", "name": "weather"}])
+def test_progress_is_reasoning_until_the_answer_begins(begins: dict[str, Any]) -> None:
+    speaking = Chat().speaking(Asked("m", (user("hi"),)))
+    speaking.opening("run")
+    assert b"reasoning_content" in speaking.progress("layer 1: 3 calls")
+    assert b"reasoning_content" in speaking.delta(Delta("Hm.", "reasoning", final=True))
+    assert b"reasoning_content" in speaking.progress("aggregate: 1 call")
+    speaking.delta(Delta("It is", final=True, **begins))
+    assert speaking.progress("agg answered after 0.1 s") == b""
 
 
 def test_only_the_aggregator_sees_tools_and_may_call_them() -> None:
@@ -177,6 +191,7 @@ def test_a_caller_cannot_name_what_is_not(server: Served, options: dict[str, Any
 def test_a_vote_has_nobody_who_could_answer_alone(server: Served) -> None:
     got = server.chat(model="moa/poll", moa={"mode": "solo"})
     assert (got.status, got.json["error"]["param"]) == (400, "moa.mode")
+    assert got.json["error"]["message"] == "mode: 'solo' asks the aggregator alone, and this mixture has none"
 
 
 def test_a_tag_that_no_route_names_makes_no_further_mixture(server: Served) -> None:
@@ -296,33 +311,30 @@ def test_advice_can_be_asked_for_every_call() -> None:
     assert "minus five" in seen[1][-1].text
 
 
-OPEN_WEBUI = """### Task:
-Generate a concise, 3-5 word title with an emoji summarizing the chat history.
-### Chat History:
-<chat_history>USER: hi</chat_history>"""
-
-
-def test_what_a_front_end_asks_by_itself_goes_to_one_model(server: Served) -> None:
-    server.asked.clear()
-    assert server.chat(OPEN_WEBUI).json["model"] == "moa/review"
-    assert [request.call.agent for request in server.asked] == ["agg"]
-    with served(server={"background": "other"}) as cheap:
-        assert cheap.chat(OPEN_WEBUI).json["choices"][0]["message"]["content"] == "Oslo"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Generate a title for my novel about the sea.",
-        "What is a title?",
-        "### Task:\nSort 3, 1, 2.",
-        "Tags: what are they?",
-    ],
-)
-def test_what_a_person_asks_goes_to_the_panel(server: Served, text: str) -> None:
-    server.asked.clear()
-    server.chat(text)
-    assert len(server.asked) == 4
+@pytest.mark.parametrize(("advise_on", "places"), [("call", [0, 2, 4, 6]), (2, [0, 0, 4, 4])])
+def test_advice_on_a_step_stands_behind_it_and_leaves_what_is_before_it_alone(
+    advise_on: Any, places: list[int]
+) -> None:
+    mixture = {"proposers": ["a", "b"], "aggregator": "agg", "advise_on": advise_on}
+    turns: list[Any] = [{"role": "user", "content": "Shall I take a coat?"}]
+    with served(mixtures={"review": mixture}) as server:
+        for step in range(4):
+            server.chat(turns, tools=[TOOL])
+            call = {"id": f"c{step}", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+            turns += [{"role": "assistant", "content": None, "tool_calls": [call]}]
+            turns += [{"role": "tool", "tool_call_id": f"c{step}", "content": f"minus {step}"}]
+        seen = [request for request in server.asked if request.call.agent == "agg"]
+    assert len(seen) == 4
+    for request, place in zip(seen, places, strict=True):
+        said, sent = request.call.conversation, request.messages
+        if place == 0:
+            assert sent[0].parts[0] == said[0].parts[0]
+            assert "Other models have answered" in sent[0].parts[1].text
+            assert sent[1:] == said[1:]
+            continue
+        assert sent[: place + 1] == said[: place + 1]
+        assert (sent[place + 1].role, sent[place + 2 :]) == ("user", said[place + 1 :])
+        assert sent[place + 1].text.startswith("---\nOther models have answered")
 
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

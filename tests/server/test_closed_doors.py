@@ -155,6 +155,25 @@ def test_what_is_no_http_opens_nothing_and_is_told_nothing(addresses: list[tuple
         assert unmarked(head.decode("latin-1").lower().replace("\r", ""), body)
 
 
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "invalid_http"),
+        (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", 431, "head_too_large"),
+    ],
+    ids=["nonsense", "a long head"],
+)
+def test_what_is_no_http_is_told_so_in_openais_shape(
+    addresses: list[tuple[str, int]], sent: bytes, status: int, code: str
+) -> None:
+    for address in addresses:
+        head, _, body = raw(address, sent).partition(b"\r\n\r\n")
+        assert head.startswith(f"HTTP/1.1 {status} ".encode())
+        assert b"content-type: application/json" in head
+        error = json.loads(body)["error"]
+        assert (error["type"], error["code"]) == ("invalid_request_error", code)
+
+
 def test_with_a_key_it_is_open(addresses: list[tuple[str, int]]) -> None:
     for address in addresses:
         for path in ("/metrics", "/openapi.json", "/v1/models", "/metric%73"):

@@ -101,3 +101,23 @@ def test_after_an_answer_the_connection_stays(monkeypatch: pytest.MonkeyPatch) -
             soon(lambda: b"}}" in connection.recv(4096)[-4:])
             time.sleep(0.2)
             connection.sendall(request())
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example/v1/models", 421),
+        ("http://localhost@evil.example:80/v1/models", 421),
+        ("HTTP://evil.example/v1/models", 421),
+        ("http://localhost:9/v1/models", 200),
+        ("http://[::1]/v1/models", 200),
+        ("/v1/models?at=http://evil.example", 200),
+    ],
+)
+def test_the_name_in_a_whole_address_counts_and_not_the_header(target: str, status: int) -> None:
+    head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with (
+        served(rules=Rules(open=True, hosts=("localhost", "::1"))) as server,
+        sent(server, head.encode()) as connection,
+    ):
+        assert connection.recv(64).startswith(f"HTTP/1.1 {status} ".encode())

@@ -174,9 +174,9 @@ def test_blocks_become_messages() -> None:
         user("look", Image("data:image/png;base64,AAAA")),
         assistant("one moment", ToolCall("a", "look", '{"n":1}'), ToolCall("b", "look", "{}")),
         Message("tool", (ToolResult("a", "42"),)),
-        Message("tool", (ToolResult("b", "Error: no\n(an image, not shown)"),)),
+        Message("tool", (ToolResult("b", "Error: no\n(an image, shown below)"),)),
         Message("tool", (ToolResult("c", ""),)),
-        user("and?", Image("https://x/y.png")),
+        user("An image in the result of tool call b:", Image("https://x/y"), "and?", Image("https://x/y.png")),
         Message("system", (Text("now in French"),)),
     )
 

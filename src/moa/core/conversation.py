@@ -100,4 +100,6 @@ def _tool_call(call: object, where: str) -> ToolCall:
 
 def _plain_text(content: object, where: str) -> str:
     parts = _content(content, where, optional=True)
+    if not all(isinstance(part, Text) for part in parts):
+        raise ConfigError(f"{where}.content: what a tool gives back is text; show images in a turn of the user's")
     return "".join(part.text for part in parts if isinstance(part, Text))

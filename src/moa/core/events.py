@@ -188,7 +188,8 @@ class Noted:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The run has its answer. `usage` and `cost` are of all its calls; `cost` is None where a price is unknown."""
+    """The run has its answer. `usage` and `cost` are of all its calls, but for those whose answer was known; `cost` is None where a
+    price is unknown."""
 
     reply: Reply
     usage: Usage

@@ -1,6 +1,7 @@
 """The words we send, and how references are framed.
 
-References are data, not orders: they join the last user turn (never the system message), anonymous, in an order that
+References are data, not orders: they join the last user turn (never the system message; in a tool loop whose steps are advised
+on, they stand behind the newest step, so that what a host has cached before it holds), anonymous, in an order that
 follows from the call, each inside a frame it cannot leave, without signs that nobody sees (`core/seen.py`). Framing is reversible:
 `unframe` gives back each reference byte for byte (design §9). Raise `PROMPT_VERSION` in types.py with any change here.
 """
@@ -142,8 +143,8 @@ def _framed(call: Call, nonce: str) -> Conversation:
     texts = tuple([seen(call.references[index].text) for index in order])
     saw = tuple([told[index] for index in order]) if told else ()
     if call.manner.framing == "quoted":
-        return _into_last_user(messages, frame_quoted(texts, saw))
-    return _into_last_user(messages, frame_fenced(texts, call.task, nonce, saw))
+        return _behind(messages, frame_quoted(texts, saw), call.manner.behind)
+    return _behind(messages, frame_fenced(texts, call.task, nonce, saw), call.manner.behind)
 
 
 def instructions(
@@ -257,6 +258,16 @@ def _into_last_user(messages: Conversation, block: str) -> Conversation:
         return (*messages, user(block.lstrip("\n")))
     turn = replace(messages[index], parts=(*messages[index].parts, Text(block)))
     return (*messages[:index], turn, *messages[index + 1 :])
+
+
+def _behind(messages: Conversation, block: str, place: int) -> Conversation:
+    """The messages with a block behind the first `place` of them, in a user turn; behind none: in the last user turn."""
+    before, after = messages[:place], messages[place:]
+    if not before or before[-1].role not in ("user", "tool"):
+        return _into_last_user(messages, block)
+    if before[-1].role == "tool":
+        return (*before, user(block.lstrip("\n")), *after)
+    return (*before[:-1], replace(before[-1], parts=(*before[-1].parts, Text(block))), *after)
 
 
 def _into_system(messages: Conversation, text: str, *, first: bool = False) -> Conversation:

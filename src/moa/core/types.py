@@ -100,6 +100,7 @@ class Manner:
 
     They are `shuffled`, unless who asks needs them in the order given: a judge that is asked in both orders. Of the named parts
     only those of its `view` were left to it (empty: all). Who `abstains` may say that it has nothing to say (`core/usable.py`).
+    References join the last user turn; in a tool loop whose steps are advised on, they stand behind the first `behind` messages.
     """
 
     instructions: str = ""
@@ -107,6 +108,7 @@ class Manner:
     shuffled: bool = field(default=True, repr=False)  # the order shown is no part of a call's key, nor is what follows
     view: tuple[str, ...] = field(default=(), repr=False)
     abstains: bool = field(default=False, repr=False)
+    behind: int = field(default=0, repr=False)  # of the key by itself, where it is set
 
 
 @quickly_made
@@ -255,6 +257,7 @@ class Call:
             _digest_of("sample", str(self.sample)),
             _digest_of("prompt version", PROMPT_VERSION),
             *((_digest_of("form", self.form),) if self.form is not PLAIN and self.form != PLAIN else ()),
+            *((_digest_of("behind", str(self.manner.behind)),) if self.manner.behind and self.references else ()),
         )
         object.__setattr__(self, "_digests", digests)
         return digests

@@ -9,7 +9,18 @@ from functools import partial
 from typing import Any
 
 from moa.core.errors import Abstained, BudgetExceeded, CallError, MoaError
-from moa.core.events import CallCancelled, CallFailed, CallFinished, CallStarted, Delta, Fact, Failure, Noted, Wasted
+from moa.core.events import (
+    CacheHit,
+    CallCancelled,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    Delta,
+    Fact,
+    Failure,
+    Noted,
+    Wasted,
+)
 from moa.core.flow import Ask, Fork, Outcome
 from moa.core.growing import grow
 from moa.core.money import Account
@@ -49,6 +60,7 @@ class Run:
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     usage: Usage = Usage()
     costs: list[float | None] = field(default_factory=list)
+    known: set[int] = field(default_factory=set)  # spans whose answer was there before they asked
     failed: int = 0
     streamed: list[str] = field(default_factory=list)
     spoke: set[str] = field(default_factory=set)  # what of it: text, reasoning, tools
@@ -82,6 +94,8 @@ class Run:
         elif isinstance(fact, Wasted):
             self.usage += fact.usage
             self.costs.append(fact.cost)
+        elif isinstance(fact, CacheHit):
+            self.known.add(span)
         self.recorder.emit(fact, span)
 
 
@@ -186,7 +200,8 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     if (problem := no_answer(reply, call, final=ask.acts)) is not None:
         run.emit(span, Wasted(reply.usage, spent))
         raise problem
-    run.usage += reply.usage
+    if span not in run.known or spent:  # what is kept was counted when it was bought
+        run.usage += reply.usage
     run.costs.append(spent)
     if reply.finish == "length":
         reply = reply.noted("cut: the answer ends at its token limit; raise max_tokens")

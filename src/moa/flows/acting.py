@@ -22,7 +22,8 @@ def acting(flow: MakeFlow, form: Form = PLAIN, sampling: Sampling = ANY, *, advi
     """The same flow, its final call under `form` and drawn by `sampling` where that says something.
 
     All other calls see tool traffic as text, since they are not shown the tools. In a tool loop they advise on the user's last
-    "turn", without what came behind it, so that their advice is the same for all its steps; or anew on every "call", or every n-th.
+    "turn", without what came behind it, so that their advice is the same for all its steps; or anew on every "call", or every n-th:
+    then it stands behind the step it is on, and what stands before that is the same at every step.
 
     Under a form no proposal stands in for a final call that failed: it has no tool calls, one choice, no logprobs, and obeys no
     schema, and in a tool loop a text is the end.
@@ -42,7 +43,8 @@ def _acting(
 
     def changed(ask: Ask) -> Ask:
         _see_it_may_answer(ask, form)
-        change = partial(_final, form=form, sampling=sampling) if ask.acts else partial(_advising, advise_on=advise_on)
+        final = partial(_final, form=form, sampling=sampling, advise_on=advise_on)
+        change = final if ask.acts else partial(_advising, advise_on=advise_on)
         return replace(ask, calls=tuple(change(call) for call in ask.calls))
 
     def heard(ask: Ask, outcomes: Outcomes) -> Outcomes:
@@ -136,9 +138,12 @@ def advised_on(conversation: Conversation, advise_on: Advise) -> Conversation:
     return conversation[: steps[kept]] if kept < len(steps) else conversation
 
 
-def _final(call: Call, form: Form, sampling: Sampling) -> Call:
+def _final(call: Call, form: Form, sampling: Sampling, advise_on: Advise) -> Call:
     given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
     said = {name: value for name, value in given.items() if value not in (None, ())}
     if call.form.own and not form.schema:  # the agent's own schema holds where the caller asks for none
         form = replace(form, schema=call.form.schema, own=True)
-    return replace(call, form=form, sampling=replace(call.sampling, **said))
+    manner = call.manner
+    if advise_on != "turn" and has_tools(call.conversation):
+        manner = replace(manner, behind=len(advised_on(call.conversation, advise_on)))
+    return replace(call, form=form, sampling=replace(call.sampling, **said), manner=manner)

@@ -42,6 +42,7 @@ class Spoken:
         self._asked = asked
         self._head: Json = {}
         self._tools: set[int] = set()
+        self._begun = False
 
     def opening(self, run: str) -> bytes:
         """See Speaking."""
@@ -51,6 +52,7 @@ class Spoken:
 
     def delta(self, delta: Delta) -> bytes:
         """See Speaking."""
+        self._begun = self._begun or delta.what != "reasoning"
         if delta.what == "text":
             return self._chunk({"content": delta.text})
         if delta.what == "reasoning":
@@ -68,8 +70,8 @@ class Spoken:
         return frame({**self._head, "choices": [], "moa": {"event": what}})
 
     def progress(self, words: str) -> bytes:
-        """See Speaking."""
-        return self._chunk({"reasoning_content": f"{words}\n"})
+        """See Speaking. Once the answer itself has begun nobody waits for such words."""
+        return b"" if self._begun else self._chunk({"reasoning_content": f"{words}\n"})
 
     def closing(self, answered: Answered) -> bytes:
         """See Speaking."""

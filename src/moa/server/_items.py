@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from moa.core.types import Conversation, Image, Message, Part, Role, Text, ToolCall, ToolResult, user
-from moa.server.asked import converted
+from moa.server.asked import SHOWN_BELOW, converted, shown
 from moa.server.chat import Json, check_images
 from moa.server.refusals import Rejection
 
@@ -60,12 +60,16 @@ def _messages(items: list[Any]) -> Iterator[Message]:
     """The items as messages, each on its own; reasoning is left out, since no host takes another's."""
     if len(items) > MOST_ITEMS:
         raise wrong("input", f"at most {MOST_ITEMS} items")
-    called: set[str] = set()
+    called, images = set[str](), list[Part]()
     for number, item in enumerate(items):
         where = f"input[{number}]"
         if not isinstance(item, dict):
             raise wrong(where, "an item is an object")
-        match item.get("type") or ("message" if "role" in item else "item_reference"):
+        kind = item.get("type") or ("message" if "role" in item else "item_reference")
+        if images and kind not in ("function_call_output", "reasoning"):  # results of one turn stay together
+            yield Message("user", tuple(images))
+            images.clear()
+        match kind:
             case "message":
                 yield _said(item, where)
             case "function_call":
@@ -73,13 +77,17 @@ def _messages(items: list[Any]) -> Iterator[Message]:
                 called.add(call.call_id)
                 yield Message("assistant", (ToolCall(call.call_id, call.name, call.arguments),))
             case "function_call_output":
-                yield Message("tool", (_returned(item, where, called),))
+                result, more = _returned(item, where, called)
+                yield Message("tool", (result,))
+                images += more
             case "reasoning":
                 pass
             case "item_reference":
                 raise wrong(f"{where}.type", "items are not kept by this server: send the item itself")
-            case kind:
+            case _:
                 raise wrong(f"{where}.type", f"items of type '{str(kind)[:80]}' are not supported")
+    if images:
+        yield Message("user", tuple(images))
 
 
 def _said(item: Json, where: str) -> Message:
@@ -90,17 +98,16 @@ def _said(item: Json, where: str) -> Message:
     return Message(role, tuple(_part(part, f"{where}.content[{n}]") for n, part in enumerate(said.content)))
 
 
-def _returned(item: Json, where: str, called: set[str]) -> ToolResult:
+def _returned(item: Json, where: str, called: set[str]) -> tuple[ToolResult, list[Part]]:
+    """A tool's result as text, and its images, each behind a word on whose it is."""
     result: _Returned = _typed(item, _Returned, where)
     if result.call_id not in called:
         raise wrong(f"{where}.call_id", f"no tool call before it has call_id '{result.call_id[:80]}'")
     if isinstance(result.output, str):
-        return ToolResult(result.call_id, result.output)
+        return ToolResult(result.call_id, result.output), []
     parts = [_part(part, f"{where}.output[{n}]") for n, part in enumerate(result.output)]
-    for number, part in enumerate(parts):
-        if not isinstance(part, Text):
-            raise wrong(f"{where}.output[{number}].type", "what a tool gives back must be text here")
-    return ToolResult(result.call_id, "".join(part.text for part in parts if isinstance(part, Text)))
+    text = "".join(part.text if isinstance(part, Text) else SHOWN_BELOW for part in parts)
+    return ToolResult(result.call_id, text), [*shown(result.call_id, (p for p in parts if isinstance(p, Image)))]
 
 
 def _part(part: Any, where: str) -> Part:

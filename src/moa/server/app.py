@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from moa.config.flows import behind_gate, kind_of
-from moa.core.errors import ConfigError, StoreFailed
+from moa.core.errors import StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
 from moa.server.asked import Asked, Dialect, with_parts
@@ -33,9 +34,9 @@ from moa.server.door import (
 )
 from moa.server.messages import Messages, counted
 from moa.server.openapi import document
-from moa.server.refusals import Rejection, openai_error, unavailable
+from moa.server.refusals import Rejection, openai_error
 from moa.server.responses import Responses
-from moa.server.route import Asking, Handle, Route, log, refuse
+from moa.server.route import Asking, Handle, Route, log, outward, refuse
 from moa.server.runs import run, run_events
 from moa.server.state import State
 from moa.server.turn import attended, speak, streamed, whole
@@ -178,12 +179,6 @@ async def _ask(state: State, asking: Asking, dialect: Dialect, body: bytes) -> b
         whole_one = await (_streamed if asked.stream else _whole)(state, asking, dialect, asked, mixture)
     except (ClientGone, asyncio.CancelledError):
         raise
-    except ConfigError as error:
-        mine = error.param is None and not isinstance(error, Rejection)
-        if mine:
-            log.error("%s", json.dumps({"request": asking.id, "model": asking.model, "problem": str(error)}))
-        await refuse(asking, dialect.refusal, unavailable(asking.model) if mine else error)
-        return False
     except Exception as error:  # noqa: BLE001 - told inside, so that an Idempotency-Key remembers it
         await refuse(asking, dialect.refusal, error)
         return asking.status in LASTING
@@ -248,7 +243,7 @@ async def _streamed(state: State, asking: Asking, dialect: Dialect, asked: Asked
             streamed(mixture, asked, *who) as events,
         ):
             await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
-            asking.run, answered = await speak(events, asked, speaking, asking.say)
+            asking.run, answered = await speak(events, asked, speaking, asking.say, partial(outward, asking))
     except ServerEnds as end:
         if not asking.status:
             raise

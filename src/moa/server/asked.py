@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Protocol
 
@@ -14,7 +14,7 @@ from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError
 from moa.core.events import Delta, Event, RunFinished
 from moa.core.named import check_name, joined
-from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampling, named_part
+from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampling, Text, named_part
 from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
 from moa.flows.agreement import agreement_of
@@ -206,11 +206,39 @@ def conversation(messages: list[Any]) -> Conversation:
     if all(isinstance(one, dict) and one.get("role") in ("system", "developer") for one in messages):
         messages = [*before, {**last, "role": "user"}]
     try:
-        return conversation_of(messages)
+        return conversation_of([_spoken(one) for one in messages])
     except ConfigError as error:
         place = str(error).partition(": ")[0]
         param = place if place.startswith("messages[") else "messages"
         raise Rejection(str(error), param=param, code="invalid_value") from None
+
+
+SHOWN_BELOW = "(an image, shown below)"
+"""Where a tool's result holds an image: hosts take text there, so that it follows in a turn of the user's."""
+
+
+def shown(result: str, images: Iterable[Part]) -> Iterator[Part]:
+    """The images of a tool's result, of which it is said that they are its."""
+    for image in images:
+        yield Text(f"An image in the result of tool call {result}:")
+        yield image
+
+
+def _spoken(message: Any) -> Any:
+    """A message with an assistant's refusal as its text: OpenAI's clients send it back in a field, or a part, of its own."""
+    if not isinstance(message, dict) or message.get("role") != "assistant":
+        return message
+    content = message.get("content")
+    if content is None and isinstance(message.get("refusal"), str):
+        return {**message, "content": message["refusal"]}
+    return {**message, "content": [_said(part) for part in content]} if isinstance(content, list) else message
+
+
+def _said(part: Any) -> Any:
+    match part:
+        case {"type": "refusal", "refusal": str(text)}:
+            return {"type": "text", "text": text}
+    return part
 
 
 def with_parts(asked: Asked) -> Asked:
@@ -288,4 +316,4 @@ def _agent(call: CallView) -> dict[str, Any]:
         "seconds": None if call.ended is None else round(call.ended - call.started, 4),
         "cost": call.cost,
     }
-    return told | ({"problem": call.problem} if call.problem else {})
+    return told | ({"cached": True} if call.cached else {}) | ({"problem": call.problem} if call.problem else {})

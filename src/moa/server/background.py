@@ -1,6 +1,7 @@
 """Requests that chat front ends make by themselves: titles, tags, follow-ups. One cheap model does for them.
 
-They are known by the prompts that these front ends (Open WebUI, LibreChat and their kin) ship with.
+They are known by how the prompts begin that these front ends ship with: Open WebUI (backend/open_webui/config.py), LibreChat
+(@librechat/agents, src/utils/title.ts), NextChat (app/locales/en.ts), and who asks for "a title for the conversation" as these do.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ import re
 
 from moa.server.asked import Asked, Options
 
-_OPEN_WEBUI = re.compile(
-    r"\A\s*### Task:\s.{0,200}\b(title|tags?|follow-up|quer(y|ies)|emoji|autocomplet)", re.IGNORECASE | re.DOTALL
+_BEGINNINGS = (
+    r"### Task:\s+(generate|create) a concise,? [^.\n]{0,60}\btitle\b[^.\n]{0,60}\bchat history\b",
+    r"### Task:\s+generate 1-3 broad tags categorizing the main themes of the chat history\b",
+    r"### Task:\s+suggest 3-5 relevant follow-up questions or prompts\b",
+    r"### Task:\s+analyze the chat history to determine the necessity of generating search queries\b",
+    r"### Task:\s+generate a detailed prompt for a[nm] image generation task based on the given language and context\b",
+    r"### Task:\s+you are an autocompletion system\.",
+    r"your task is to reflect the speaker's likely facial expression through a fitting emoji\.",
+    r"(please )?(provide|generate|create|write) an? [^.\n]{0,60}\btitle (for|of|summari[sz]ing) (the|this|our) "
+    r"(conversation|chat|discussion)(?=[ ]*(?:[.,:;\n]|\Z)|[ ](without|using|with|in)\b)",
+    r"please generate a concise title \(max \d+ characters\) for a conversation that starts with\b",
+    r"analyze this conversation and provide:\s+1\. the detected language\b",
+    r"summari[sz]e (the|our) discussion briefly in 200 words or less to use as a prompt for future context\.",
 )
-_TITLE = re.compile(
-    r"\A\W*(please )?(provide|generate|create|write|summari[sz]e)\b.{0,80}\b(title|topic)\b.{0,120}\b(conversation|chat|words?)\b",
-    re.IGNORECASE | re.DOTALL,
-)
+_OWN = re.compile(rf"\s*(?:{'|'.join(_BEGINNINGS)})", re.IGNORECASE)
 MOST = 20_000
 """Characters: a front end's own prompt is no longer."""
 
@@ -25,4 +34,4 @@ def is_background(asked: Asked) -> bool:
     if asked.form.tools or asked.options.shape != Options().shape:
         return False
     text = asked.conversation[-1].text
-    return len(text) <= MOST and bool(_OPEN_WEBUI.match(text) or (_TITLE.match(text) and "\n" in text))
+    return len(text) <= MOST and _OWN.match(text) is not None

@@ -16,7 +16,7 @@ from moa.flows.topology import MakeFlow
 from moa.mixture import Mixture
 from moa.server.asked import Asked, Options
 from moa.server.live import Live
-from moa.server.refusals import Rejection
+from moa.server.refusals import Rejection, unavailable
 
 PREFIX = "moa/"
 DEFAULT = ("moa", "moa/default")
@@ -114,15 +114,24 @@ class Catalogue:
         try:
             flow = flow_of(config, name, spec=changed, told=told)
         except ConfigError as error:
-            if changed is spec and told.mode is None:
+            here = f"{config.where(f'mixtures.{name}')}."
+            if (changed is spec and told.mode is None) or not str(error).startswith(here):
                 raise
-            raise _wrong("moa.mode" if changed is spec else "moa", str(error)) from None
+            words = _without_files(str(error).removeprefix(here), spec)
+            raise _wrong("moa.mode" if changed is spec else "moa", words) from None
         return self._on(name, flow, spec.deadline, spec.max_cost)
 
     def _on(self, name: str, flow: MakeFlow, deadline: float | None, max_cost: float | None) -> Mixture:
         return Mixture.of_flow(flow, name=name, deadline=deadline, max_cost=max_cost, keep=True, sinks=self._sinks).on(
             self.rig
         )
+
+    def _check(self, place: str, name: str) -> None:
+        """See that an agent that a request names can be called."""
+        try:
+            self.mixture(name).check()
+        except ConfigError as error:
+            raise unavailable(_short(name), place, "agent") from error
 
     def _alone(self, name: str) -> MakeFlow:
         """One agent by itself."""
@@ -134,6 +143,8 @@ class Catalogue:
         for place, name in (*named, ("moa.aggregator", options.aggregator)):
             if name and name not in self.rig.config.spec.agents:
                 raise _wrong(place, f"{place}: no agent '{_short(name)}' is configured.")
+            if name:
+                self._check(place, name)
         if spec.router and options.shape != Options().shape:
             raise _wrong(
                 "moa", "moa: the router of this mixture chooses who answers; it has no proposers, aggregator or layers."
@@ -162,6 +173,13 @@ class Catalogue:
 
 def _wrong(param: str, message: str) -> Rejection:
     return Rejection(message, param=param, code="invalid_value")
+
+
+def _without_files(words: str, spec: Spec) -> str:
+    """What is wrong with a mixture, without the names of its files."""
+    for path in filter(None, (spec.weights, spec.pool, spec.router)):
+        words = words.replace(f"{path}: ", "").replace(path, "its file")
+    return words
 
 
 def _short(text: str) -> str:

@@ -161,9 +161,12 @@ def _form(asked: Body) -> Form:
         if wanted
         else ""
     )
+    tools = tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ()))
+    names = {tool.name for tool in tools}
+    choice, allowed = _tool_choice(asked.tool_choice, names) if tools else ("", names)
     return Form(
-        tools=tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ())),
-        tool_choice=_tool_choice(asked.tool_choice, asked.tools) if asked.tools else "",
+        tools=tuple(tool for tool in tools if tool.name in allowed),
+        tool_choice=choice,
         parallel_tools=asked.parallel_tool_calls if asked.tools else None,
         schema=text,
         schema_name=wanted.name if wanted else "answer",
@@ -200,14 +203,31 @@ def encoded(schema: Json, param: str) -> str:
     return text
 
 
-def _tool_choice(choice: Any, tools: list[_Tool]) -> str:
-    if choice is None or choice in ("auto", "none", "required"):
-        return choice or ""
-    function = choice.get("function") if isinstance(choice, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    if name not in [tool.function.name for tool in tools if tool.function]:
-        raise Rejection("Invalid value for 'tool_choice': no such tool.", param="tool_choice", code="invalid_value")
-    return str(name)
+def _tool_choice(choice: Any, names: set[str]) -> tuple[str, set[str]]:
+    """The choice as a Form has it, and the names of the tools it leaves."""
+    match choice:
+        case None | "auto" | "none" | "required":
+            return choice or "", names
+        case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": [*tools]}}:
+            allowed = {_named(tool) for tool in tools}
+            if allowed and allowed <= names:
+                return mode, allowed
+        case dict() if (name := _named(choice)) in names:
+            return of_name(name, names)
+    raise Rejection("Invalid value for 'tool_choice': no such tool.", param="tool_choice", code="invalid_value")
+
+
+def _named(tool: Any) -> str:
+    """The name of a function; empty for anything else."""
+    match tool:
+        case {"function": {"name": str(name)}}:
+            return name
+    return ""
+
+
+def of_name(name: str, names: set[str]) -> tuple[str, set[str]]:
+    """The choice of one tool, and the names of the tools it leaves: one that is called as a choice is ("none") stays alone."""
+    return ("required", {name}) if name in ("auto", "none", "required") else (name, names)
 
 
 def check_images(turns: Conversation) -> None:

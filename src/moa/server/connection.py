@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from moa.server.door import BODY_SECONDS
+from moa.server.refusals import Rejection, openai_error
 
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75
@@ -17,7 +20,21 @@ LEAST_READ = 8 << 10
 UNSENT = 1 << 10
 """Bytes that wait here before whoever sends more has to wait. (Short pieces take up three times as many.)"""
 MOST_HEAD = 64 << 10
-_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_AUTHORITY = re.compile(rb"[a-z][a-z0-9+.-]*://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
+
+
+def _refusal(error: Rejection, reason: str) -> bytes:
+    """A whole answer, in OpenAI's shape, to what no route was found for."""
+    body = msgspec.json.encode(openai_error(error))
+    head = (f"HTTP/1.1 {error.status} {reason}", "content-type: application/json", f"content-length: {len(body)}")
+    return "\r\n".join((*head, "cache-control: no-store", "connection: close", "\r\n")).encode() + body
+
+
+_TOO_LONG = _refusal(
+    Rejection(f"The head is larger than {MOST_HEAD} bytes.", 431, code="head_too_large"),
+    "Request Header Fields Too Large",
+)
+_NO_HTTP = _refusal(Rejection("Invalid HTTP request received.", code="invalid_http"), "Bad Request")
 
 
 class Connection(HttpToolsProtocol):
@@ -62,7 +79,14 @@ class Connection(HttpToolsProtocol):
         """See httptools."""
         self._stop("head")
         self._head = 0
+        if (named := _AUTHORITY.match(self.url)) is not None:  # it counts, and not the header (RFC 9112, 3.2.2)
+            self.headers[:] = [*((name, value) for name, value in self.headers if name != b"host"), (b"host", named[1])]
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """See uvicorn."""
+        self.transport.write(_NO_HTTP)
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         """See uvicorn. (Its own timer begins anew with each byte that comes, be it of a body that was refused.)"""

@@ -9,8 +9,8 @@ import msgspec
 
 from moa.core.types import Conversation, Form, Image, Message, Part, Sampling, Text, Tool, ToolCall, ToolResult, system
 from moa.server._messaging import Speech, message, reckoned
-from moa.server.asked import Answered, Asked, Options, Speaking, converted
-from moa.server.chat import encoded
+from moa.server.asked import SHOWN_BELOW, Answered, Asked, Options, Speaking, converted, shown
+from moa.server.chat import encoded, of_name
 from moa.server.refusals import Rejection, anthropic_error
 
 Json = dict[str, Any]
@@ -230,16 +230,18 @@ def _parts(block: _Block) -> Iterator[Part]:
             yield Image(url)
         case _Image(_Base64(media, data)):
             yield Image(f"data:{media};base64,{data}")
+        case _ToolResult(id, [*pieces]):
+            yield from shown(id, (part for piece in pieces if isinstance(piece, _Image) for part in _parts(piece)))
         case _ToolUse(id, name, given):
             yield ToolCall(id, name, msgspec.json.encode(given).decode())
 
 
 def _result(block: _ToolResult) -> str:
-    """A tool's result as text, which is all that every host takes."""
+    """A tool's result as text, which is all that every host takes there; see `_parts` for its images."""
     if isinstance(block.content, str):
         text = block.content
     else:
-        pieces = (piece.text if isinstance(piece, _Text) else "(an image, not shown)" for piece in block.content or ())
+        pieces = (piece.text if isinstance(piece, _Text) else SHOWN_BELOW for piece in block.content or ())
         text = "\n".join(pieces)
     return f"Error: {text}" if block.is_error else text
 
@@ -261,9 +263,11 @@ def _form(asked: _Counted) -> Form:
     wanted, place = usual or asked.output_format, "output_config.format.schema" if usual else "output_format.schema"
     choice = asked.tool_choice
     parallel = choice.disable_parallel_tool_use if choice and asked.tools else None
+    tools = tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ()))
+    chosen, allowed = _choice(choice, {tool.name for tool in tools})
     return Form(
-        tools=tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ())),
-        tool_choice=_choice(choice, asked.tools or []) if choice else "",
+        tools=tuple(tool for tool in tools if tool.name in allowed),
+        tool_choice=chosen,
         parallel_tools=None if parallel is None else not parallel,
         schema=encoded(wanted.schema, place) if wanted else "",
     )
@@ -273,11 +277,12 @@ def _tool(tool: _Tool, where: str) -> Tool:
     return Tool(tool.name, tool.description or "", encoded(tool.input_schema, f"{where}.input_schema"), tool.strict)
 
 
-def _choice(choice: _ToolChoice, tools: list[_Tool]) -> str:
-    if choice.type == "tool":
-        if not any(tool.name == choice.name for tool in tools):
-            raise Rejection(
-                "Invalid tool_choice: no tool has this name.", param="tool_choice.name", code="invalid_value"
-            )
-        return choice.name or ""
-    return {"auto": "auto", "any": "required", "none": "none"}[choice.type] if tools else ""
+def _choice(choice: _ToolChoice | None, names: set[str]) -> tuple[str, set[str]]:
+    """The choice as a Form has it, and the names of the tools it leaves."""
+    if choice is None or (choice.type != "tool" and not names):
+        return "", names
+    if choice.type != "tool":
+        return {"auto": "auto", "any": "required", "none": "none"}[choice.type], names
+    if choice.name is None or choice.name not in names:
+        raise Rejection("Invalid tool_choice: no tool has this name.", param="tool_choice.name", code="invalid_value")
+    return of_name(choice.name, names)

@@ -7,6 +7,7 @@ from functools import cache
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 
 from moa.core.events import (
+    CacheHit,
     CallCancelled,
     CallFailed,
     CallFinished,
@@ -55,13 +56,18 @@ class Metrics:
         self._of(self._seconds, route).observe(seconds)
 
     def run(self, events: list[Event]) -> None:
-        """Count one run, however it ended."""
+        """Count one run, however it ended. Answers that were known before are no calls."""
         models: dict[int, CallStarted] = {}
+        known = set[int]()
         at_work: list[tuple[float, float]] = []
         for event in events:
             fact = event.fact
             if isinstance(fact, CallStarted):
                 models[event.span] = fact
+            elif isinstance(fact, CacheHit):
+                known.add(event.span)
+            elif isinstance(fact, CallFinished) and event.span in known and not fact.reply.cost:
+                continue
             elif isinstance(fact, CallFinished | CallFailed | CallCancelled) and event.span in models:
                 call = models[event.span]
                 self._of(self._ended, call.model, type(fact).__name__.removeprefix("Call").lower()).inc()

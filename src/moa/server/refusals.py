@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moa.core import errors
 from moa.core.errors import (
     AuthFailed,
     BadRequest,
+    ConfigError,
     MoaError,
     NotEnoughReplies,
     OutOfCredit,
@@ -60,15 +60,13 @@ def status_of(error: Exception) -> int:
     return 500
 
 
-def status_of_kind(kind: str) -> int:
-    """The HTTP status of an error of that class, where only its name is left; 502 where that says nothing."""
-    found = getattr(errors, kind, None)
-    if not (isinstance(found, type) and issubclass(found, MoaError)):
-        return 502
-    lasting = issubclass(found, ProviderError) and not issubclass(
-        found, BadRequest | RateLimited | Overloaded | TimedOut
-    )
-    return 502 if lasting else found.status
+def meant(error: Exception) -> Exception:
+    """The error itself; of a step of one call, which says no more than the call, the call's."""
+    while isinstance(error, NotEnoughReplies) and error.need == len(error.causes) == 1:
+        if not isinstance(cause := error.causes[0], Exception):
+            break
+        error = cause
+    return error
 
 
 def wait_of(error: Exception) -> float | None:
@@ -86,6 +84,7 @@ def wait_of(error: Exception) -> float | None:
 
 def words_of(error: Exception) -> tuple[str, str, str | None]:
     """What an error says, its code, and the parameter it concerns."""
+    error = meant(error)
     if not isinstance(error, MoaError):
         return "the server has a bug; its log says more", "internal_error", None
     if isinstance(error, AuthFailed | OutOfCredit):
@@ -112,7 +111,11 @@ def openai_error(error: Exception) -> dict[str, Any]:
         403: "permission_error",
         429: "rate_limit_error",
     }.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    return {"error": {"message": text, "type": kind, "param": param, "code": code}}
+    return {"error": {"message": text, "type": kind, "param": param, "code": _OPENAIS.get(code, code)}}
+
+
+_OPENAIS = {"rate_limited": "rate_limit_exceeded"}
+"""Codes that OpenAI has another word for."""
 
 
 def anthropic_error(error: Exception) -> dict[str, Any]:
@@ -134,6 +137,12 @@ def is_bug(error: Exception) -> bool:
     return not isinstance(error, MoaError)
 
 
-def unavailable(model: str) -> Rejection:
+def unavailable(name: str, param: str = "model", what: str = "model") -> Rejection:
     """What the client is told where the configuration is wrong, which is the operator's to read."""
-    return Rejection(f"The model '{model}' cannot be called now.", 503, code="model_not_available", param="model")
+    return Rejection(f"The {what} '{name}' cannot be called now.", 503, code="model_not_available", param=param)
+
+
+def operators(error: Exception) -> ConfigError | None:
+    """What of an error is the operator's to read, and no client's: that the configuration is wrong. It names files and keys."""
+    wrong = error.__cause__ if isinstance(error, Rejection) else error
+    return wrong if isinstance(wrong, ConfigError) and wrong.param is None else None

@@ -15,7 +15,7 @@ from moa.core.types import Conversation, Form, Sampling, Tool, system, user
 from moa.server._items import said_in, wrong
 from moa.server._responding import Spoken, response
 from moa.server.asked import Answered, Asked, Options, Speaking, converted
-from moa.server.chat import MOST_TOOLS, Json, Share, encoded
+from moa.server.chat import MOST_TOOLS, Json, Share, encoded, of_name
 from moa.server.refusals import Rejection, openai_error
 
 
@@ -209,7 +209,7 @@ def _tool_choice(choice: Any, names: set[str]) -> tuple[str, set[str]]:
         case None | "auto" | "none" | "required":
             return choice or "", names
         case {"type": "function"} if _named(choice) in names:
-            return _named(choice), names
+            return of_name(_named(choice), names)
         case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": [*tools]}:
             allowed = {_named(tool) for tool in tools}
             if allowed and allowed <= names:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from moa.server.door import Receive, Scope, Send
-from moa.server.refusals import Rejection, is_bug, openai_error, status_of, wait_of
+from moa.server.refusals import Rejection, is_bug, openai_error, operators, status_of, unavailable, wait_of
 from moa.server.seen import in_json
 from moa.server.state import State
 from moa.stores.keys import Key
@@ -49,14 +49,13 @@ class Asking:
         await self.send({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def again(self, answer: Sequence[MutableMapping[str, Any]]) -> None:
-        """Send an answer that was sent before, under the id of this request."""
+        """Send an answer that was sent before, under the id of this request and with what is left to its sender now."""
+        now = {"x-request-id": self.id, "request-id": self.id} | self.limits
         for message in answer:
             if message["type"] == "http.response.start":
-                own = [
-                    (name, value) for name, value in message["headers"] if name not in (b"x-request-id", b"request-id")
-                ]
+                own = [(name, value) for name, value in message["headers"] if name.decode() not in now]
                 self.status = message["status"]
-                message = {**message, "headers": [*own, (b"x-request-id", self.id.encode())]}
+                message = {**message, "headers": [*own, *_raw(now)]}
             await self.send(message)
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
@@ -68,8 +67,11 @@ class Asking:
             | self.limits
             | dict(headers)
         )
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in all_of_them.items()]
-        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self.send({"type": "http.response.start", "status": status, "headers": _raw(all_of_them)})
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,17 @@ class Route:
     refusal: Callable[[Exception], Any] = openai_error
 
 
+def outward(asking: Asking, error: Exception) -> Exception:
+    """The error as a client may see it; what is the operator's to read is logged."""
+    if (wrong := operators(error)) is None:
+        return error
+    log.error("%s", json.dumps({"request": asking.id, "model": asking.model, "problem": str(wrong)}))
+    return error if isinstance(error, Rejection) else unavailable(asking.model)
+
+
 async def refuse(asking: Asking, shape: Callable[[Exception], Any], error: Exception) -> None:
     """Send an error, in that shape."""
+    error = outward(asking, error)
     if is_bug(error):
         trace = "".join(traceback.format_exception(error))
         log.error("%s", json.dumps({"request": asking.id, "problem": repr(error), "traceback": trace}))

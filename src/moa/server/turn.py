@@ -23,10 +23,11 @@ from moa.core.events import (
 from moa.core.growing import grow
 from moa.core.money import Account
 from moa.core.types import Reply
+from moa.engine.watch import Watching
 from moa.mixture import Mixture
 from moa.server.asked import Answered, Asked, Speaking
 from moa.server.door import ClientGone, Receive
-from moa.server.refusals import Rejection, status_of, status_of_kind, wait_of
+from moa.server.refusals import Rejection, status_of, wait_of
 from moa.server.seen import seen, told, unsaid
 
 PULSE_SECONDS = 5.0
@@ -74,17 +75,20 @@ async def whole(mixture: Mixture, asked: Asked, payer: Account | None, tenant: s
     try:
         answer = await mixture.ask(asked.conversation, payer=payer, tenant=tenant, **_wishes(mixture, asked))
     except CallError as error:
-        if not asked.gated:
-            raise
-        words = unsaid(Failure.of(error), gated=True).message
-        raise Rejection(words, status_of(error), code=error.code, retry_after=wait_of(error)) from None
+        raise hushed(error, asked) from None
     return Answered.of(answer.events, gated=asked.gated)
 
 
+def hushed(error: CallError, asked: Asked) -> MoaError:
+    """The error; behind a gate without the words in it that may be a model's."""
+    if not asked.gated:
+        return error
+    words = unsaid(Failure.of(error), gated=True).message
+    return Rejection(words, status_of(error), code=error.code, retry_after=wait_of(error))
+
+
 @asynccontextmanager
-async def streamed(
-    mixture: Mixture, asked: Asked, payer: Account | None, tenant: str
-) -> AsyncIterator[AsyncIterator[Event]]:
+async def streamed(mixture: Mixture, asked: Asked, payer: Account | None, tenant: str) -> AsyncIterator[Watching]:
     """The events of the run; entering raises what is wrong with the request itself, before anything was sent."""
     async with mixture.watch(asked.conversation, payer=payer, tenant=tenant, **_wishes(mixture, asked)) as events:
         yield events
@@ -105,8 +109,11 @@ def _less(asked: float | None, own: float | None) -> float | None:
     return min((limit for limit in (asked, own) if limit is not None), default=None)
 
 
-async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, say: Say) -> tuple[str, bool]:
-    """Tell a run to a client as it goes; its id, and whether there was a whole answer. `say` sends bytes."""
+async def speak(
+    events: Watching, asked: Asked, speaking: Speaking, say: Say, outward: Callable[[Exception], Exception]
+) -> tuple[str, bool]:
+    """Tell a run to a client as it goes; its id, and whether there was a whole answer. `say` sends bytes; `outward` gives an error
+    as a client may see it."""
     kept, said = list[Event](), list[str]()
     async with kept_alive(say) as telling:
         async for event in events:
@@ -116,10 +123,13 @@ async def speak(events: AsyncIterator[Event], asked: Asked, speaking: Speaking, 
             elif fact.final and fact.what == "text":
                 grow(said, fact.text)
             if isinstance(fact, RunFinished) and said and "".join(said) != fact.reply.text:
-                broke = Ended("the answer broke off; what was sent is not the whole of one", "cut")
+                broke = Rejection("the answer broke off; what was sent is not the whole of one", 502, code="cut")
                 await telling(speaking.failure(broke))
                 return event.run, False
-            if frames := _frames(event, asked, speaking, kept):
+            frames = _frames(event, asked, speaking, kept)
+            if isinstance(fact, RunFailed):
+                frames += speaking.failure(outward(await _why(events, fact, asked)))
+            if frames:
                 await telling(frames)
     return kept[-1].run, isinstance(kept[-1].fact, RunFinished)
 
@@ -161,18 +171,15 @@ def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -
         aside += speaking.progress(words)
     if isinstance(fact, RunFinished):
         return aside + speaking.closing(Answered.of(tuple(kept), gated=asked.gated))
-    if isinstance(fact, RunFailed):
-        return aside + speaking.failure(Ended(str(fact.failure), fact.failure.code or "run_failed", fact.failure.kind))
     return aside
 
 
-class Ended(MoaError):
-    """A run that failed after its answer had begun to be sent."""
-
-    def __init__(self, words: str, code: str, kind: str = "") -> None:
-        super().__init__(words)
-        self.code = code  # type: ignore[misc]
-        self.status = status_of_kind(kind)  # type: ignore[misc]
+async def _why(events: Watching, fact: RunFailed, asked: Asked) -> Exception:
+    """The error that a run has ended in, as it is told where nothing was streamed."""
+    (error,) = await asyncio.gather(events.reply(), return_exceptions=True)
+    if isinstance(error, CallError):
+        return hushed(error, asked)
+    return error if isinstance(error, Exception) else Rejection(str(fact.failure), 502, code="run_failed")
 
 
 def _told(event: Event, asked: Asked) -> dict[str, Any]:

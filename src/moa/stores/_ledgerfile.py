@@ -90,10 +90,11 @@ class LedgerFile:
     _pruned: bool = False
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def lease(self, account: Account, day: int, needed: float) -> tuple[int, float]:
+    def lease(self, account: Account, day: int, needed: float) -> tuple[int, float, float]:
         """Take a lease of what is needed, or of PART of the limit where there is so much left.
 
-        Returns the day, which is never before the latest one of the file (but see AHEAD), and the dollars granted.
+        Returns the day, which is never before the latest one of the file (but see AHEAD), the dollars granted, and those that
+        nobody has leased.
         """
         with self._transaction() as database:
             (latest,) = database.execute(
@@ -108,7 +109,7 @@ class LedgerFile:
                     "ON CONFLICT DO UPDATE SET dollars = dollars + excluded.dollars",
                     (self.holder, account.name, day, granted),
                 )
-        return day, granted
+        return day, granted, left - granted
 
     def write(self, batch: Sequence[Settled]) -> None:
         """Write a batch in one transaction, or nothing of it. The first one removes what is too old."""

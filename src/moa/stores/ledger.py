@@ -208,13 +208,13 @@ class SqliteLedger:
                     missing = amount - self._lease(account, today).left
                 if missing <= 0:  # somebody else has leased meanwhile
                     continue
-                day, granted = self._file.lease(account, today, missing)
+                day, granted, rest = self._file.lease(account, today, missing)
                 with self._memory:
                     self._day = max(self._day, day)
                     lease = self._lease(account, day)
                     lease.left += granted
                     if day == self._today() and granted < missing and lease.left < amount:  # else it is tried again
-                        raise exceeded(account, amount, lease.left)
+                        raise exceeded(account, amount, lease.left + rest)
 
 
 def _of_runs(accounts: Sequence[Account]) -> tuple[Account, ...]:
