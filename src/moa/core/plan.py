@@ -77,7 +77,7 @@ def plan(
         return ((one, playing.formed, met) for one, met in ways)
 
     found = [one for playing in (*PLAYINGS, *(FEWEST if fewest else ())) for one in plays(playing)]
-    found += [one for playing in _further([one for one, _, _ in found]) for one in plays(playing)]
+    found += [one for playing in _further([one for one, formed, _ in found if formed]) for one in plays(playing)]
     ended = [one for one, _, _ in found if one.ended] or [one for one, _, _ in found]
     longest = max((one for one, _, _ in found), key=lambda one: len(one.calls))
     every = [one.calls for one, _, _ in found]
