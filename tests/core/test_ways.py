@@ -35,3 +35,13 @@ def test_of_too_many_ways_each_choice_is_still_played_once() -> None:
     played = [result for result, _ in every_way(play, routes=False)]
     assert len(played) <= MOST_WAYS + 20
     assert all({result[place] for result in played} >= set(range(10)) for place in range(5))
+
+
+def test_of_rising_ways_all_are_played_on_the_first_and_all_on_the_last() -> None:
+    rising = Choose(0, ("", "more"), rising=True)
+
+    def play(choose: Chooser) -> tuple[int, ...]:
+        return (choose(rising), choose(TWO), choose(rising))
+
+    played = [result for result, _ in every_way(play, routes=False)]
+    assert set(played) == {(0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 1, 1)}

@@ -27,7 +27,7 @@ def affordable(flow: MakeFlow, conversation: Conversation, rig: Rig, max_cost: f
         return flow
     attempts, worst = rig.config.spec.limits.attempts, 0.0
     for fitted in held(flow):
-        planned = plan(fitted, conversation, rig.price)
+        planned = plan(fitted, conversation, rig.price, fewest=False)
         if planned.needed_cost is None:
             raise ConfigError(f"max cost: no price is known for {', '.join(planned.unpriced)}; write it under [prices]")
         worst = planned.needed_cost * attempts

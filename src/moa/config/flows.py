@@ -59,7 +59,11 @@ def default_name(config: Config) -> str:
 def kind_of(config: Config, name: str) -> Kind:
     """Of what kind the answers of a mixture are; "auto" where there is none of that name."""
     spec = config.spec.mixtures.get(name)
-    return spec.answers if spec else "auto"
+    return "auto" if spec is None else _kind_in(spec)
+
+
+def _kind_in(spec: MixtureSpec) -> Kind:
+    return "json" if spec.combine == "fields" else spec.answers
 
 
 def behind_gate(config: Config, name: str) -> bool:
@@ -179,7 +183,7 @@ def _with_first(spec: MixtureSpec, member: Find, layer: list[Member], judging: J
         return made
     first = asked if named else first_of(asked, checked=verifier is not None)
     comparable(first, "first", all_of_them=True)
-    kind = "json" if spec.combine == "fields" else spec.answers
+    kind = _kind_in(spec)
     combine = combiner(spec.combine, None, kind, judging=judging) if spec.combine in ASK_NOBODY else None
     return partial(escalate, first=first, full=made, agree=spec.agree, kind=kind, verifier=verifier, combine=combine)
 

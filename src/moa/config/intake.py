@@ -99,7 +99,7 @@ class Intake:
         if self._checked:
             return
         config = self._rig.config
-        for agent, model in plan(self._flow, conversation, lambda model: None, routes=True).models:
+        for agent, model in plan(self._flow, conversation, lambda model: None, routes=True, fewest=False).models:
             where = config.where(f"agents.{agent}.model") if agent in config.spec.agents else f"agent {agent}"
             self._rig.wires.check(model, where)
         self._checked = True

@@ -119,12 +119,13 @@ class Choose:
     """Which of several ways a flow goes on; awaiting it gives the place of the way `taken`. A plan plays the others, too.
 
     `names` are those of the ways, empty for one that has none. `told`: the question alone says which, as a rule does, so that the
-    plan of one question knows.
+    plan of one question knows. `rising`: a later way asks no less than an earlier one, so that a plan plays the first and the last.
     """
 
     taken: int
     names: tuple[str, ...]
     told: bool = False
+    rising: bool = False
 
     def __await__(self) -> Generator[Choose, int, int]:
         return (yield self)

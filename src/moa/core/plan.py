@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import count
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from moa.core.errors import CallError
-from moa.core.flow import Ask, Flow, Fork, Outcome, mapped, play
+from moa.core.flow import Ask, Flow, mapped
+from moa.core.placeholders import ASSUMED_MAX_TOKENS as ASSUMED_MAX_TOKENS
+from moa.core.placeholders import FEWEST, LATE, ONCE, PLACEHOLDER, PLAYINGS, SOLE, Path, Playing, only, placeholder
+from moa.core.placeholders import most_tokens as most_tokens
+from moa.core.plays import Lane, Play, played
 from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import REPAIR, render
 from moa.core.tokens import most_form, most_input
 from moa.core.types import Call, Conversation, Reply, Usage
-from moa.core.ways import Chooser, every_way
-
-ASSUMED_MAX_TOKENS = 4096
-"""Output tokens a call is taken to use at most where its agent sets no max_tokens."""
-
+from moa.core.ways import every_way
 
 MOST_WRONG = 512
 """Bytes that are said of what is wrong with an answer at most, about."""
@@ -68,45 +65,79 @@ def plan(
     price: Callable[[str], Price | None],
     *,
     routes: bool = False,
+    fewest: bool = True,
 ) -> Plan:
-    """Play a flow with placeholders that agree, disagree, fail and find nothing to mend, and that choose each way there is, and sum
-    up what it asked. With `routes` those are played, too, that this conversation does not take."""
-    found = [
-        one
-        for answers in (lambda: _agreeing, _disagreeing, lambda: _failing, *_CONTENT)
-        for one in every_way(partial(_asked, flow, conversation, answers), routes=routes)
-    ]
-    plays = [asked for (asked, _, _), _ in found]
-    answered = [any(ask.acts for ask in asked) for (asked, _, ended), _ in found if ended]
-    longest, lanes, _ = max((one for one, _ in found), key=lambda one: sum(len(ask.calls) for ask in one[0]))
-    played = [[call for ask in asked for call in ask.calls] for asked in plays]
+    """Play a flow with placeholders (`placeholders.py`) that agree, disagree, fail, stand alone and find nothing to mend, and that
+    choose each way there is, and sum up what it asked: no run makes more calls, and none that comes to an answer, and is not cut
+    short, fewer. With `routes` those are played, too, that this conversation does not take; without `fewest` less is played, and
+    the fewest calls are only about right."""
+
+    def plays(playing: Playing) -> Iterator[_Found]:
+        ways = every_way(partial(played, flow, conversation, playing), routes=routes)
+        return ((one, playing.formed, met) for one, met in ways)
+
+    found = [one for playing in (*PLAYINGS, *(FEWEST if fewest else ())) for one in plays(playing)]
+    found += [one for playing in _further([one for one, formed, _ in found if formed]) for one in plays(playing)]
+    ended = [one for one, _, _ in found if one.ended] or [one for one, _, _ in found]
+    longest = max((one for one, _, _ in found), key=lambda one: len(one.calls))
+    every = [one.calls for one, _, _ in found]
     asked_of = dict.fromkeys(
-        (call.agent, model) for calls in played for call in calls for model in (call.model, *call.fallbacks)
+        (call.agent, model) for calls in every for call in calls for model in (call.model, *call.fallbacks)
     )
     unpriced = tuple(model for model in dict.fromkeys(model for _, model in asked_of) if price(model) is None)
-    needed = [[call for ask in asked if not ask.extra for call in ask.calls] for asked in plays]
+    needed = [[call for ask in one.asked if not ask.extra for call in ask.calls] for one, _, _ in found]
     worst, least = (
         None if unpriced else max(sum(_worst_of_all(call, price) for call in calls) for calls in each)
-        for each in (played, needed)
+        for each in (every, needed)
     )
+    answered = [any(ask.acts for ask in one.asked) for one, formed, _ in found if formed and one.ended]
     return Plan(
-        steps=_drawn(longest, lanes),
-        least_calls=min(map(len, played)),
-        most_calls=max(len(calls) + sum(call.form.own for call in calls) for calls in played),
+        steps=_drawn(longest.asked, longest.lanes),
+        least_calls=min(len(one.calls) for one in ended),
+        most_calls=max(len(calls) + sum(call.form.own for call in calls) for calls in every),
         worst_cost=worst,
         unpriced=unpriced,
-        assumed=any(call.sampling.max_tokens is None for calls in played for call in calls),
+        assumed=any(call.sampling.max_tokens is None for calls in every for call in calls),
         needed_cost=least,
         acts=bool(answered) and all(answered),
-        routes=tuple(dict.fromkeys(name for _, met in found for name in met)),
+        routes=tuple(dict.fromkeys(name for _, _, met in found for name in met)),
         models=tuple(asked_of),
     )
 
 
-def _drawn(asked: list[Ask], lanes: list[_Lane]) -> tuple[PlannedStep, ...]:
+_Found: TypeAlias = tuple[Play, bool, Sequence[str]]
+"""A play, whether it shows of which calls answers are, and the routes that it met."""
+MOST_AGAIN = 8
+"""Of so many agents that are asked more than once it is played that all others fail: who is a sample of a panel of one ranks other
+answers than who is one of many (`council.py`)."""
+
+
+def _further(plays: Sequence[Play]) -> list[Playing]:
+    """What is to be played besides, by what was asked."""
+    asks = [ask for one in plays for ask in one.asked]
+    calls = [call for ask in asks for call in ask.calls]
+    again = dict.fromkeys(call.agent for call in calls if call.sample)
+    read = {reference.agent for call in calls for reference in call.references}
+    unread = {call.agent for call in calls if call.role == "proposer"} - read
+    some: list[Collection[str] | None] = [
+        *((agent,) for agent in (*again,)[:MOST_AGAIN]),
+        *[unread] * bool(unread and read),
+    ]
+    widths: dict[Path, int] = {}
+    for one in plays:
+        widths |= {path: max(width, widths.get(path, 0)) for path, width in one.widths().items()}
+    playings = [only(agents, {}) for agents in some] + [ONCE] * bool(again)
+    if len(set(widths.values())) > 1:
+        playings += [only(agents, widths) for agents in (None, *some)]
+    if any(ask.need is not None for ask in asks):
+        playings.append(LATE)
+    return [*playings, SOLE] if any(one.soles for one in plays) else playings
+
+
+def _drawn(asked: list[Ask], lanes: list[Lane]) -> tuple[PlannedStep, ...]:
     """The steps in the order in which they may run, those beside each other under one number."""
-    reached: dict[_Lane, int] = {(): 0}
-    began: dict[_Lane, int] = {}  # where each fork, named by its first branch, began
+    reached: dict[Lane, int] = {(): 0}
+    began: dict[Lane, int] = {}  # where each fork, named by its first branch, began
     steps = []
     for ask, lane in zip(asked, lanes, strict=True):
         for depth in range(1, len(lane) + 1):
@@ -131,7 +162,7 @@ def worst_cost(call: Call, price: Price, messages: Conversation | None = None) -
     if not price.output and price == FREE:
         return 0.0
     shown = sum(map(most_input, render(call, "0" * 32) if messages is None else messages)) + most_form(call.form)
-    unseen = sum([reference.usage.output for reference in call.references if reference.model == PLACEHOLDER])
+    unseen = sum([one.usage.output - len(one.text) for one in call.references if one.model == PLACEHOLDER])
     return cost(
         Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices),
         price if price.written is None and not price.above else _dearest(price),
@@ -155,14 +186,9 @@ def _worst_of_all(call: Call, price: Callable[[str], Price | None]) -> float:
     worst = sum(worst_cost(call, price(model) or FREE) for model in models)
     if not call.form.own:
         return worst
-    first = _placeholder(call, REPAIR + "?" * MOST_WRONG)
+    first = placeholder(call, REPAIR + "?" * MOST_WRONG)
     again = replace(call, references=(*call.references, first))
     return worst + sum(worst_cost(again, price(model) or FREE) for model in models)
-
-
-def most_tokens(call: Call) -> int:
-    """The most output tokens a call can use."""
-    return call.sampling.max_tokens or ASSUMED_MAX_TOKENS
 
 
 def held(flow: Callable[[Conversation], Flow[Reply]]) -> list[Callable[[Conversation], Flow[Reply]]]:
@@ -185,89 +211,3 @@ def bounded(flow: Flow[Reply], max_tokens: int, *, lower: bool = True) -> Flow[R
         return replace(call, sampling=replace(call.sampling, max_tokens=most))
 
     return mapped(flow, lambda ask: replace(ask, calls=tuple(bound(call) for call in ask.calls)))
-
-
-PLACEHOLDER = "plan:placeholder"
-
-
-_Lane: TypeAlias = tuple[tuple[int, int], ...]
-"""In which branches of which forks a step stands, from the outermost: the number of the fork, and the branch's place in it."""
-
-
-MOST_CALLS = 1000
-"""A play ends after this many calls: a flow that loops until it likes an answer never likes a placeholder's."""
-
-
-def _asked(
-    flow: Callable[[Conversation], Flow[Reply]],
-    conversation: Conversation,
-    answers: Callable[[], Callable[[Call], Outcome]],
-    choose: Chooser,
-) -> tuple[list[Ask], list[_Lane], bool]:
-    """What a flow asks of replies as `answers` makes them, up to its end or its error (a flow may well choke on placeholders), in
-    which branches, and whether it came to an answer.
-
-    Everybody answers, also who sees none of the parts of this question: the next one may have them.
-    """
-    asked: list[Ask] = []
-    lanes: list[_Lane] = []
-    forks, lane = count(), list[tuple[int, int]]()
-    answer, left = answers(), iter(range(MOST_CALLS))
-
-    def answered(call: Call) -> Outcome:
-        if next(left, None) is None:
-            raise _Enough
-        return answer(call)
-
-    def seeing(ask: Ask) -> Ask:
-        asked.append(ask)
-        lanes.append(tuple(lane))
-        lane.clear()
-        if not any(call.manner.view for call in ask.calls):
-            return ask
-        return replace(ask, calls=tuple(replace(call, manner=replace(call.manner, view=())) for call in ask.calls))
-
-    def inside(branch: tuple[int, int], ask: Ask) -> Ask:
-        lane.append(branch)
-        return ask
-
-    def forked(fork: Fork[Any]) -> Fork[Any]:
-        number = next(forks)
-        flows = (mapped(flow, partial(inside, (number, place))) for place, flow in enumerate(fork.flows))
-        return replace(fork, flows=tuple(flows))
-
-    ended = False
-    made = flow(conversation)
-    with suppress(Exception):
-        play(mapped(made, seeing, forked=forked), answered, choose=choose)
-        ended = True
-    return asked, lanes, ended
-
-
-class _Enough(Exception):
-    """This play has gone on for long enough."""
-
-
-def _placeholder(call: Call, text: str) -> Reply:
-    return Reply(text, model=PLACEHOLDER, agent=call.agent, usage=Usage(output=most_tokens(call)))
-
-
-def _agreeing(call: Call) -> Outcome:
-    return _placeholder(call, "Answer: 1")
-
-
-def _disagreeing() -> Callable[[Call], Outcome]:
-    count = iter(range(1, 1_000_000))
-    return lambda call: _placeholder(call, f"Answer: {next(count)}")
-
-
-def _content(verdict: str) -> Callable[[Call], Outcome]:
-    """Placeholders that agree, and judges that want no more."""
-    return lambda call: _placeholder(call, verdict) if call.role == "judge" else _agreeing(call)
-
-
-_CONTENT = (partial(_content, "Keep: 1\nStop"), partial(_content, "No faults"))
-
-
-def _failing(call: Call) -> Outcome:
-    return CallError("a placeholder that fails")

@@ -34,7 +34,7 @@ State: TypeAlias = Literal["running", "retrying", "done", "failed", "cancelled",
 class CallView:
     """One call: who, how it stands, what it has said so far. `cost` is in US dollars, times are Unix seconds.
 
-    `saw` are the names of the parts it was shown (known once it has replied).
+    `saw` are the names of the parts it was shown (known once it has replied), `read` is how many references were.
     `wasted` is what attempts without a reply have cost on top of it; None where a price is unknown.
     """
 
@@ -54,18 +54,20 @@ class CallView:
     wasted: float | None = 0.0
     problem: str = ""
     saw: tuple[str, ...] = ()
+    read: int = 0
 
 
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step: its label, and whether it has closed."""
+    """One step: its label, and whether it has closed. `parent` is the span of the step that it is a part of; 0: of none."""
 
     span: int
     label: str
     calls: int
     final: bool
     open: bool = True
+    parent: int = 0
 
 
 @quickly_made
@@ -108,14 +110,14 @@ def _folded(view: View, events: Iterable[Event]) -> View:
             case RunStarted():
                 run = _fields(View(event.run, fact.mixture, conversation=fact.conversation, started=event.time))
             case StepStarted():
-                steps[event.span] = StepView(event.span, fact.label, fact.calls, fact.final)
+                steps[event.span] = StepView(event.span, fact.label, fact.calls, fact.final, parent=event.parent)
             case StepFinished():
                 if event.span in steps:
                     steps[event.span] = replace(steps[event.span], open=False)
             case CallStarted():
                 calls[event.span] = {
                     "span": event.span, "step": event.parent, "agent": fact.agent, "model": fact.model, "role": fact.role,
-                    "state": "running", "started": event.time, "tokens": 0, "text": "", "wasted": 0.0,
+                    "state": "running", "started": event.time, "tokens": 0, "text": "", "wasted": 0.0, "read": fact.references,
                 }  # fmt: skip
             case Noted():
                 run["notes"] += (f"{fact.reason}: {fact.detail}" if fact.detail else fact.reason,)

@@ -71,7 +71,7 @@ def _see_it_may_answer(step: Ask | Fork[Any], form: Form) -> None:
 
 def acts(flow: MakeFlow, conversation: Conversation, form: Form) -> bool:
     """Whether every answer of a flow is of a call that acts: one that votes, or picks among proposals, has none."""
-    return plan(acting(flow, form), conversation, lambda model: None).acts
+    return plan(acting(flow, form), conversation, lambda model: None, fewest=False).acts
 
 
 def must_act(flow: MakeFlow, conversation: Conversation, form: Form) -> None:

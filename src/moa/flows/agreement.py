@@ -7,13 +7,13 @@ is evidence of another kind: it is reported, and decides nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from moa.core.agents import Agent
 from moa.core.errors import ConfigError
-from moa.core.view import View
+from moa.core.view import CallView, StepView, View
 from moa.flows.answers import Kind, answer_of
 
 
@@ -56,11 +56,32 @@ def agreement(said: Sequence[Said], kind: Kind = "auto") -> Agreement:
 
 
 def agreement_of(view: View, kind: Kind = "auto") -> Agreement | None:
-    """How far the proposers of a run agreed, in its first layer: those of later ones have read each other. None where there are no
-    two of them to compare."""
-    done = [call for call in view.calls if call.role == "proposer" and call.state == "done"]
-    first = [call for call in done if call.step == done[0].step]
-    return agreement(first, kind) if len(first) > 1 else None
+    """How far the agents agreed that answered the question of a run themselves, before anybody read another: those of its first
+    layer, in all groups of a tree, all batches of a vote, and in mixtures that stand in the layer; where the first to be asked did
+    not agree, those of the mixture behind them. None where there are no two of them to compare."""
+    panel = _panel(view)
+    return agreement(panel, kind) if len(panel) > 1 else None
+
+
+def _panel(view: View) -> list[CallView]:
+    steps = {step.span: step for step in view.steps}
+    panels: dict[int, list[CallView]] = {}
+    for call in view.calls:
+        if call.role == "proposer" and call.state == "done" and not call.read:
+            panels.setdefault(_whole(call.step, steps), []).append(call)
+    spans = list(panels)
+    labels = [steps[span].label if span in steps else "" for span in spans]
+    if labels[1:] and labels[0] == "first":  # escalate.py
+        return panels[spans[1]]
+    batches = [span for span, label in zip(spans, labels, strict=True) if label.startswith("batch ")]  # adaptive.py
+    return [call for span in batches or spans[:1] for call in panels[span]]
+
+
+def _whole(span: int, steps: Mapping[int, StepView]) -> int:
+    """The outermost step that a step is a part of."""
+    while span in steps and steps[span].parent in steps:
+        span = steps[span].parent
+    return span
 
 
 def confidence(said: Sequence[Said], kind: Kind = "auto") -> float:

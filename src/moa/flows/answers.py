@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["auto", "number", "choice", "json", "literal", "text"]
 
-_LABEL = re.compile(r"(?i)\banswer\**(?:\s+is\b\s*:?|\s*[:=])\s*\**[^\S\n]*([^\n]+)")
+# All of these take time that grows as the text does, whatever it is: what repeats is possessive, or stays in its line.
+_LABEL = re.compile(r"(?i)\banswer\**+(?:\s++is\b\s*+:?+|\s*+[:=])\s*+\**+\s*+([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 _NUMBER = re.compile(
     r"[-+−]?(?:\d{1,9}\s?)?\\[dt]?frac\{\d{1,15}\}\{0*[1-9]\d{0,14}\}"
@@ -30,13 +31,13 @@ _LITERAL = re.compile(
 )
 _LONGEST = 10_000
 """Characters of a text up to which it is read as a literal."""
-_STATED_CHOICE = re.compile(r"(?i)\W*(?:option|choice)?\W*\b([A-J])\b")
+_STATED_CHOICE = re.compile(r"(?i)\W*+(?:(?:option|choice)\W*+)?\b([A-J])\b")
 _CHOICE = re.compile(
-    r"(?i:\b(?:option|choice|answer(?:\s+is)?))\W*\b([A-J])\b"  # named as one
-    r"|\(([A-J])\)|(?:^|\n)\W*([A-J])(?:[).:]|\s*$)"  # marked as one
+    r"(?i:\b(?:option|choice|answer(?:\s++is)?+))\W*+\b([A-J])\b"  # named as one
+    r"|\(([A-J])\)|(?:^|\n)[^\w\n]*+([A-J])(?:[).:]|\s*+$)"  # marked as one
     r"|\b([B-HJ])\b"  # no word of its own
 )
-_FENCE = re.compile(r"```(?:json|python)?\s*\n(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"```(?:json|python)?(?>\s*\n)(.*?)```", re.DOTALL)
 
 
 def answer_of(text: str, kind: Kind = "auto") -> str | None:

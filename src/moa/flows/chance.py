@@ -19,7 +19,7 @@ _COUNTED = re.compile(rf"(?i)(?<![\w.,])(\d{{1,3}}(?:[.,]\d+)?\s*(?:%|per\s?cent
 _LEAD = re.compile(
     r"(?i)(?:\b(?:is|at|about|around|roughly|approximately|nearly|almost|circa|I'd|I|would|say|estimate|guess)\b|[\s:=*_`$|~≈\"'])*"
 )
-_FIGURE = re.compile(r"(?i)(\d{1,3}[.,]\d+|\d{1,3}|\.\d+)(e-?\d{1,3})?(?![\d.,]*\d)(\s*(?:%|per\s?cent\b))?")
+_FIGURE = re.compile(r"(?i)(\d{1,3}[.,]\d++|\d{1,3}|\.\d++)(e-?\d{1,3})?(?![\d.,]*\d)(\s*(?:%|per\s?cent\b))?")
 _OF_MORE = re.compile(r"(?i)\s*(?:/|-|–|in\b|of\b|out of\b|to\b|and\b|or\b)\s*[\d.]")
 """Behind a figure: it is one of a range, or so many of so many."""
 

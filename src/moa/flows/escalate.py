@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from moa.core.errors import CallError
-from moa.core.flow import Combine, Flow
+from moa.core.flow import Choose, Combine, Flow
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.agreement import comparable, confidence
 from moa.flows.answers import Kind, answer_of
@@ -16,6 +16,8 @@ from moa.flows.members import Member, ask_members
 from moa.flows.vote import plurality
 
 Full: TypeAlias = Callable[[Conversation], Flow[Reply]]
+
+_WAYS = ("", "all are asked")
 
 
 async def escalate(
@@ -47,7 +49,8 @@ async def escalate(
     if replies and (len(first) == 1 or confidence(replies, kind) * len(replies) / len(first) >= agree):
         reply = await _of_those_that_agree(conversation, replies, kind, combine)
         scores, problems = ([float(len(first) > 1)], ()) if verifier is None else checked(verifier, [reply.text])
-        if scores[0] > 0:
+        failed = scores[0] <= 0
+        if not (failed if verifier is None else await Choose(int(failed), _WAYS, rising=True)):
             return reply
     reply = await full(conversation)
     return reply.noted(*(problem for problem in problems if problem not in reply.notes))

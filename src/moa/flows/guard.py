@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
-from moa.core.flow import Ask, Combine, Outcomes, held, mapped
+from moa.core.flow import Ask, Choose, Combine, Outcomes, held, mapped
 from moa.core.prompts import SELECT
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import Kind, answer_of
@@ -25,6 +25,7 @@ _SAYS: dict[Verdict, str] = {
     "place": "guard: the judge says otherwise in the other order, so {new} stands",
     "unread": "guard: the judge could not be read, so {new} stands unguarded",
 }
+_WAYS = ("", "the judge is asked")
 
 
 def anchored(
@@ -59,14 +60,15 @@ def anchored(
         if formed:
             return reply
         problems: tuple[str, ...] = ()
+        passing, failed = references, False
         if verifier is not None:
             scores, problems = checked(verifier, [reply.text, *(one.text for one in references)])
             passing = tuple(one for one, score in zip(references, scores[1:], strict=True) if score > 0)
-            if scores[0] <= 0:
-                return _instead(reply, passing, kind, old, new).noted(*problems)
+            failed = scores[0] <= 0
             anchor = best_of_all(passing, kind) if passing else reply  # what fails is not held against what passes
-        if judge is None or reply.text == anchor.text:
-            return reply.noted(*problems)
+        asks = judge is not None and not failed and reply.text != anchor.text
+        if judge is None or not await Choose(int(asks), _WAYS, rising=True):
+            return (_instead(reply, passing, kind, old, new) if failed else reply).noted(*problems)
         verdict = await prefers(judge, conversation, anchor, reply, kind)
         notes = problems if verdict == "other" else (_SAYS[verdict].format(old=old, new=new), *problems)
         return (anchor if verdict == "one" else reply).noted(*notes)

@@ -13,7 +13,7 @@ from moa.flows.language import language_of, script_of
 
 MakeFlow = Callable[[Conversation], Flow[Reply]]
 _CODE = re.compile(
-    r"```|^\s*(?:def \w+\(|class \w+[:({]|import \w[\w.]*;?$|from [\w.]+ import |#include\s*[<\"]|function\s*\w*\("
+    r"```|^[^\S\n]*+(?:def \w+\(|class \w+[:({]|import \w[\w.]*;?$|from [\w.]+ import |#include\s*[<\"]|function\s*\w*\("
     r"|(?:fn|func) \w+\(|(?:const|let|var) \w+\s*=|(?:public|private|static) .*[({]$|(?i:select) .+ (?i:from) \w)",
     re.MULTILINE,
 )

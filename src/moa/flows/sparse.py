@@ -71,7 +71,7 @@ async def passed_on(
         verdict = (await Ask((call,), label="keep")).replies[0].text
     except CallError as error:
         return references, False, f"fallback: the judge failed, so all are passed on ({error})"
-    stop = re.search(r"(?im)^\W*stop\W*$", verdict) is not None
+    stop = re.search(r"(?im)^[^\w\n]*+stop[^\w\n]*+$", verdict) is not None
     named = [line for line in _KEPT.findall(verdict) if re.search(r"\d", line)]
     shown = display_order(call)
     numbers = [int(number) - 1 for number in re.findall(r"\d{1,9}", named[-1])] if named else []
