@@ -6,9 +6,9 @@ import pytest
 
 from moa.core.agents import Agent
 from moa.core.flow import Ask, Fork, play
-from moa.core.plan import ASSUMED_MAX_TOKENS, bounded, held, plan, worst_cost
+from moa.core.plan import bounded, held, plan, worst_cost
 from moa.core.prices import FREE, Price, cost, total
-from moa.core.tokens import IMAGE_TOKENS
+from moa.core.tokens import ASSUMED_MAX_TOKENS, IMAGE_TOKENS
 from moa.core.types import Call, Conversation, Image, Reply, Usage, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import layered

@@ -8,8 +8,9 @@ import pytest
 
 from moa.core.agents import Agent
 from moa.core.flow import play
-from moa.core.plan import ASSUMED_MAX_TOKENS, plan
+from moa.core.plan import plan
 from moa.core.prices import FREE, Price
+from moa.core.tokens import ASSUMED_MAX_TOKENS
 from moa.core.types import Conversation, Image, Message, Text, ToolResult, assistant, user
 from moa.flows.alone import alone
 from moa.flows.combine import synthesise

@@ -17,8 +17,8 @@ import pytest
 
 from moa.core.errors import BadReply, BadRequest, Cut, Overloaded, ProviderError, Refused
 from moa.core.events import Delta
-from moa.core.plan import most_tokens
 from moa.core.ports import Scope
+from moa.core.tokens import most_tokens
 from moa.core.types import (
     Call,
     Choice,

@@ -12,10 +12,9 @@ from clock import run
 from moa.core.errors import BudgetExceeded, Cut, Overloaded, ProviderError, Refused, TimedOut
 from moa.core.events import Delta, Noted, Wasted
 from moa.core.money import Account, Entry
-from moa.core.plan import ASSUMED_MAX_TOKENS
 from moa.core.ports import Scope
 from moa.core.prices import Price
-from moa.core.tokens import estimated
+from moa.core.tokens import ASSUMED_MAX_TOKENS, estimated
 from moa.core.types import Call, Form, Reply, Request, Sampling, Tool, Usage, user
 from moa.providers.fake import Fake, Script
 from moa.stores.purse import Purses

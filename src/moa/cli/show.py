@@ -9,7 +9,8 @@ import typer
 
 from moa.cli.options import Auto, ConfigFile, Json, Solo, Tag, mode_of
 from moa.cli.output import Screen, money
-from moa.core.plan import ASSUMED_MAX_TOKENS, Plan
+from moa.core.plan import Plan
+from moa.core.tokens import ASSUMED_MAX_TOKENS
 from moa.core.types import Call
 from moa.mixture import Mixture
 

@@ -10,13 +10,10 @@ from typing import TypeAlias
 
 from moa.core.errors import CallError
 from moa.core.flow import Outcome
+from moa.core.tokens import most_tokens
 from moa.core.types import Call, Reply, Usage
 
 PLACEHOLDER = "plan:placeholder"
-ASSUMED_MAX_TOKENS = 4096
-"""Output tokens a call is taken to use at most where its agent sets no max_tokens."""
-
-
 Path: TypeAlias = tuple[str | int, ...]
 
 
@@ -42,11 +39,6 @@ class Playing:
     answers: Callable[[], Placed]
     formed: bool = False
     late: bool = False
-
-
-def most_tokens(call: Call) -> int:
-    """The most output tokens a call can use."""
-    return call.sampling.max_tokens or ASSUMED_MAX_TOKENS
 
 
 def placeholder(call: Call, text: str) -> Reply:

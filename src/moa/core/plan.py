@@ -8,13 +8,11 @@ from functools import lru_cache, partial
 from typing import TypeAlias
 
 from moa.core.flow import Ask, Flow, mapped
-from moa.core.placeholders import ASSUMED_MAX_TOKENS as ASSUMED_MAX_TOKENS
 from moa.core.placeholders import FEWEST, LATE, ONCE, PLACEHOLDER, PLAYINGS, SOLE, Path, Playing, only, placeholder
-from moa.core.placeholders import most_tokens as most_tokens
 from moa.core.plays import Lane, Play, played
 from moa.core.prices import FREE, Price, cost
 from moa.core.prompts import REPAIR, render
-from moa.core.tokens import most_form, most_input
+from moa.core.tokens import most_form, most_input, most_tokens
 from moa.core.types import Call, Conversation, Reply, Usage
 from moa.core.ways import every_way
 

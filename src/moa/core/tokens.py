@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from moa.core.types import (
     PLAIN,
+    Call,
     Conversation,
     Form,
     Image,
@@ -43,8 +44,17 @@ def estimated(text: str) -> int:
 
     English prose has 4 to 4.5 characters a token with today's vocabularies, code 3 to 4, Chinese and Japanese about 1.5.
     """
-    wide = 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
-    return -(-(len(text) - wide) // 4) + -(-wide * 2 // 3)
+    return tokens_of(len(text), wide_in(text))
+
+
+def wide_in(text: str) -> int:
+    """How many characters of a text are not ASCII."""
+    return 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
+
+
+def tokens_of(size: int, wide: int) -> int:
+    """About how many tokens so many characters are, of which so many are not ASCII."""
+    return -(-(size - wide) // 4) + -(-wide * 2 // 3)
 
 
 def estimated_input(messages: Conversation) -> int:
@@ -68,6 +78,14 @@ def _estimated_part(part: Part) -> int:
 
 MOST_TOKENS = 1_000_000_000
 """Tokens that no call can have."""
+
+ASSUMED_MAX_TOKENS = 4096
+"""Output tokens a call is taken to use at most where its agent sets no max_tokens."""
+
+
+def most_tokens(call: Call) -> int:
+    """The most output tokens a call can use."""
+    return call.sampling.max_tokens or ASSUMED_MAX_TOKENS
 
 
 def estimated_usage(messages: Conversation, reply: Reply) -> Usage:

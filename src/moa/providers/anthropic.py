@@ -13,9 +13,8 @@ import msgspec
 
 from moa.core.errors import BadReply, BadRequest
 from moa.core.events import Delta
-from moa.core.plan import most_tokens
 from moa.core.ports import Scope
-from moa.core.tokens import estimated_input
+from moa.core.tokens import estimated_input, most_tokens
 from moa.core.types import Finish, Form, Image, Reply, Request, Sampling, Text, ToolCall, ToolResult
 from moa.providers._failure import failed_inside
 from moa.providers._saying import Saying

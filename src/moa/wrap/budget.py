@@ -10,10 +10,19 @@ from functools import lru_cache
 from moa.core.errors import BudgetExceeded, Cut, ProviderError, TimedOut
 from moa.core.events import Delta, Fact, Noted, Wasted
 from moa.core.money import Ended, Entry, Hold
-from moa.core.plan import most_tokens, worst_cost
+from moa.core.plan import worst_cost
 from moa.core.ports import Ledger, Provider, Scope
 from moa.core.prices import Price, cost, sensible
-from moa.core.tokens import MOST_TOKENS, completed, estimated, estimated_request, estimated_usage
+from moa.core.tokens import (
+    MOST_TOKENS,
+    completed,
+    estimated,
+    estimated_request,
+    estimated_usage,
+    most_tokens,
+    tokens_of,
+    wide_in,
+)
 from moa.core.types import Reply, Request, Sampling, Usage
 
 
@@ -145,7 +154,7 @@ class _Heard:
     @property
     def tokens(self) -> int:
         """About how many tokens that is, as `estimated` reckons."""
-        return -(-(self.size - self.wide) // 4) + -(-self.wide * 2 // 3)
+        return tokens_of(self.size, self.wide)
 
     def out(self) -> None:
         """It has its place, and goes out."""
@@ -155,8 +164,7 @@ class _Heard:
     def count(self, piece: Delta) -> None:
         """Count a piece that nobody wants."""
         self.size += len(piece.text)
-        if not piece.text.isascii():
-            self.wide += len(piece.text) - len(piece.text.encode("ascii", "ignore"))
+        self.wide += wide_in(piece.text)
 
     def emit(self, fact: Fact) -> None:
         """Count a piece, and pass it on."""
