@@ -263,10 +263,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small numbers")
     parser.add_argument("--only", default=",".join(PARTS), help="which parts")
     args = parser.parse_args()
+    only = args.only.split(",")
+    if strange := [part for part in only if part not in PARTS]:
+        parser.error(f"--only: there is no {strange[0]!r}; there are: {', '.join(PARTS)}")
     found: list[Figure] = []
     seconds: dict[str, float] = {}
     with upstream() as served:
-        for part in args.only.split(","):
+        for part in only:
             began = time.perf_counter()
             found += PARTS[part](served, args.quick)
             seconds[part] = round(time.perf_counter() - began, 1)
