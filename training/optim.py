@@ -5,13 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.model import FAST
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonal(update: Tensor, rounds: int = 4) -> Tensor:
-    """The nearest semi-orthogonal matrices to a batch of updates, by a few Newton-Schulz rounds in bfloat16."""
+    """The nearest semi-orthogonal matrices to a batch of updates, by a few Newton-Schulz rounds."""
     tall = update.shape[-2] > update.shape[-1]
-    x = update.bfloat16()
+    x = update.to(FAST)
     x = x.mT if tall else x
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     a, b, c = NEWTON_SCHULZ

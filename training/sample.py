@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from training.model import Llama
+from training.model import FAST, Llama, fast
 from training.tokenizer import END
 
 Prompts = Sequence[Sequence[int]]
@@ -26,7 +26,7 @@ class Batch:
         self.offset = self.start - torch.tensor(lengths)
         self.places = (torch.arange(self.ids.shape[1])[None] - self.offset[:, None]).clamp(min=0)
         size = (len(prompts), self.shape.kv_heads, self.ids.shape[1], self.shape.head_width)
-        self.keys = [torch.zeros(size, dtype=torch.bfloat16) for _ in range(self.shape.layers)]
+        self.keys = [torch.zeros(size, dtype=FAST) for _ in range(self.shape.layers)]
         self.values = [torch.zeros_like(keys) for keys in self.keys]
 
     def logits(self, first: int, end: int) -> Tensor:
@@ -36,13 +36,13 @@ class Batch:
         seen |= ~seen.any(-1, keepdim=True)
         places = self.places[:, first:end]
         cos, sin = self.model.cos[places][:, None], self.model.sin[places][:, None]
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast():
             x = self.model.token_embd(self.ids[:, first:end])
             for block, keys, values in zip(self.model.blk, self.keys, self.values, strict=True):
                 q, keys[:, :, first:end], values[:, :, first:end] = block.project(x, cos, sin)
                 known = keys[:, :, :end], values[:, :, :end]
                 attended = functional.scaled_dot_product_attention(
-                    q.bfloat16(), *known, attn_mask=seen[:, None], enable_gqa=True
+                    q.to(FAST), *known, attn_mask=seen[:, None], enable_gqa=True
                 )
                 x = block.finish(x, attended)
             return self.model.logits(x[:, -1]).float()

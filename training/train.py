@@ -133,7 +133,7 @@ class Run:
 
     def step(self) -> float:
         tokens, learnt = self._batch()
-        with torch.autocast("cpu", torch.bfloat16):
+        with models.fast():
             logits = self.predict(tokens[:, :-1])
         losses = functional.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
         loss = (losses * learnt.flatten()).sum() / learnt.sum()
