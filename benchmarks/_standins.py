@@ -19,7 +19,6 @@ from moa.flows.answers import answer_of
 MARK = "Answer:"
 SLOW = 3.0
 """Seconds that the slow member takes."""
-Said = Mapping[str, Mapping[str, str]]  # by question, by member
 Spoil = Callable[[str, str], str | None]  # of the question and the member: what it says; None where it says nothing
 
 
