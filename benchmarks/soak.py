@@ -60,12 +60,12 @@ def main() -> int:
         outcomes.update(outcome.partition(" ")[2].split(" ")[0][:20] for outcome in world.outcomes)
         for problem in world.problems:
             tell(args, f"seed {seed}: {problem}")
-    same = all(lived(seed).story == lived(seed).story for seed in seeds[:: max(1, len(seeds) // 20)])
+    differ = sum(lived(seed).story != lived(seed).story for seed in seeds[:: max(1, len(seeds) // 200)])
     percent, late = answered_in_time(seeds)
     tell(args, f"{len(seeds)} seeds, {runs} runs")
     figures = [
         Figure("soak.violations", float(violations), 0),
-        Figure("soak.seeds_that_differ_when_lived_again", float(not same), 0),
+        Figure("soak.seeds_that_differ_when_lived_again", float(differ), 0),
         Figure("G2.simulated.answered.percent", percent, 100, ">="),
         Figure("G2.simulated.seconds_after_deadline", late, 0.1),
     ]

@@ -140,10 +140,14 @@ class Upstream:
 
 
 class AtOnce(SqliteLedger):
-    """A ledger on disk that leases without a thread: on a virtual clock, time would fly while one works."""
+    """A ledger on disk that leases and writes without waiting for a thread: on a virtual clock, time would fly while one works."""
 
     async def _leased(self, accounts: Sequence[Account], amount: float) -> None:
         self._extend(accounts, amount)
+
+    async def flushed(self, seconds: float) -> None:
+        """See Ledger."""
+        self.flush()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the mixtures as models: OpenAI's chat completions and responses, Anthropic's messages."""
+    gc.disable()  # until it is ready: looking again and again through what is being loaded takes a tenth of the start
     try:
         import uvicorn  # noqa: F401
     except ImportError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -34,8 +34,7 @@ from moa.core.types import Call, Reply, Request, Usage, names_of
 from moa.core.usable import blind, broken, no_answer
 from moa.engine.chance import token
 from moa.engine.recorder import Recorder
-
-RUN_ENDED = "the run ended"
+from moa.engine.tasks import RUN_ENDED, Tasks
 
 
 @dataclass(slots=True)
@@ -57,33 +56,13 @@ class Run:
     tenant: str = ""
     mixture: str = ""
     nonce: Callable[[Call], str] | None = None
-    group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    tasks: Tasks = field(default_factory=Tasks)
     usage: Usage = Usage()
     costs: list[float | None] = field(default_factory=list)
     known: set[int] = field(default_factory=set)  # spans whose answer was there before they asked
     failed: int = 0
     streamed: list[str] = field(default_factory=list)
     spoke: set[str] = field(default_factory=set)  # what of it: text, reasoning, tools
-    tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)  # in the order they were started
-
-    def start(self, coroutine: Any) -> asyncio.Task[Any]:
-        """A task of this run's group, remembered until it has ended and `forget` was called."""
-        task = self.group.create_task(coroutine)
-        self.tasks[task] = None
-        return task
-
-    def forget(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
-        """Forget those of the tasks that have ended, and the others as soon as they have. (A callback for each takes longer.)"""
-        for task in tasks:
-            if task.done():
-                del self.tasks[task]
-            else:
-                task.add_done_callback(self.tasks.pop)
-
-    def stop(self) -> None:
-        """Cancel every task still under way, in the order they were started: a run ends the same way every time."""
-        for task in tuple(self.tasks):
-            task.cancel(RUN_ENDED)
 
     def emit(self, span: int, fact: Fact) -> None:
         """Record a fact of a call; what the final step streams is remembered, and what was spent in vain counted."""

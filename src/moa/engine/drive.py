@@ -15,7 +15,8 @@ from moa.core.errors import CallError, DeadlinePassed, TimedOut
 from moa.core.events import StepFinished, StepStarted
 from moa.core.flow import Ask, Choose, Flow, Fork, Outcome, Outcomes, Returned, advance, enough
 from moa.core.types import Late, Reply
-from moa.engine.call import RUN_ENDED, Run, Step, carry
+from moa.engine.call import Run, Step, carry
+from moa.engine.tasks import RUN_ENDED
 
 T = TypeVar("T")
 
@@ -69,20 +70,18 @@ async def _carry_out(
         result = await _carry_alone(rules, step, run)
         return _close(step, [result], run, result is not None)
     if isinstance(rules, Ask):
-        tasks = [run.start(carry(call, rules, step, run)) for call in rules.calls]
+        tasks = [run.tasks.start(carry(call, rules, step, run)) for call in rules.calls]
     else:
-        tasks = [run.start(_branch(flow, step, run)) for flow in rules.flows]
+        tasks = [run.tasks.start(_branch(flow, step, run)) for flow in rules.flows]
         for task, flow in zip(tasks, rules.flows, strict=True):
             task.add_done_callback(partial(_closed, flow))
     try:
         in_time = await _until_closed(tasks, step, run)
     except BaseException as stop:  # this branch is cancelled, or `until` has a bug: nobody will read what still comes
         step.closed = True
-        run.forget(tasks)
         _stop(tasks, str(stop) if isinstance(stop, asyncio.CancelledError) else RUN_ENDED)
         _finish(step, _results(tasks), run)
         raise
-    run.forget(tasks)
     # a Halt or a bug of one ends the flow here
     results = [task.result() if task.done() and not task.cancelled() else None for task in tasks]
     if not (isinstance(rules, Ask) and rules.keep):

@@ -68,13 +68,10 @@ async def run(order: Order) -> Reply:
     state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline, order.tenant))
     outcome: Reply | BaseException
     try:
-        async with asyncio.TaskGroup() as state.group:
-            try:
-                outcome = await _drive(order, state, None if order.deadline is None else started + order.deadline)
-            finally:
-                state.stop()
-    except BaseExceptionGroup as errors:
-        outcome = _first(errors)
+        async with state.tasks:
+            outcome = await _drive(order, state, None if order.deadline is None else started + order.deadline)
+    except Exception as error:  # noqa: BLE001 - a bug, or a Halt of a task: it is told, and raised again
+        outcome = error
     except BaseException as stop:  # cancelled, or the interpreter is told to end
         state.recorder.emit(_failed(stop, state, loop.time() - started))
         raise
@@ -94,14 +91,6 @@ async def _drive(order: Order, state: Run, deadline: float | None) -> Reply | Mo
         return await drive(order.flow(order.conversation), state, deadline)
     except MoaError as error:
         return error
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first plain exception of a group: a bug or a Halt in one task has ended them all."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _reconcile(reply: Reply, order: Order, state: Run) -> None:
