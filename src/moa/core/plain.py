@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from moa.core.errors import ConfigError
 from moa.core.events import Event, Fact
@@ -30,14 +30,21 @@ _NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 def to_plain(event: Event) -> dict[str, Any]:
     """The event as one flat object of plain data. What it holds is not checked."""
+    name, write = _fact_writers()[event.fact.__class__]
     return {
         "run": event.run,
         "seq": event.seq,
         "time": _write_float(event.time),
         "span": event.span,
         "parent": event.parent,
-        **_codec(Fact).write(event.fact),
+        "kind": name,
+        **write(event.fact),
     }
+
+
+@cache
+def _fact_writers() -> _Writers:
+    return _writers(get_args(Fact))
 
 
 def from_plain(data: object) -> Event:
@@ -94,6 +101,9 @@ class _Codec:
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
     as_is: bool = False
+
+
+_Writers: TypeAlias = dict[type, tuple[str, Callable[[Any], Any]]]
 
 
 @cache
@@ -185,9 +195,14 @@ def _row(args: tuple[Any, ...]) -> _Codec:
     return _Codec(list if inner.as_is else lambda value: [item_write(item) for item in value], read)
 
 
+def _writers(kinds: Iterable[type]) -> _Writers:
+    """The name of each of these dataclasses, and how it is written."""
+    return {kind: (_snake(kind.__name__), _codec(kind).write) for kind in kinds}
+
+
 def _union(kinds: list[type]) -> _Codec:
     """One of several dataclasses, told apart by `kind`."""
-    writers = {kind: (_snake(kind.__name__), _codec(kind).write) for kind in kinds}
+    writers = _writers(kinds)
     readers = {_snake(kind.__name__): _codec(kind).read for kind in kinds}
 
     def write(value: Any) -> dict[str, Any]:
