@@ -38,6 +38,8 @@ def counted(
 ) -> Usage:
     """Figures of a host as Usage; an explicit 0 stays 0. Where `sent` or `made` is missing or odd it is `estimated`, with 0 in its
     place: money is never computed from them."""
+    if isinstance(sent, int) and isinstance(made, int) and not (cached or reasoning or written):
+        return Usage(sent, made)
     whole, said, read, thought, kept = [
         0 if not count or isnan(count) else int(count) for count in (sent, made, cached, reasoning, written)
     ]
