@@ -70,6 +70,7 @@ class Rig:
         self.environ = os.environ if environ is None else environ
         self.wires = Wires(config.spec, self.environ, own)
         self.timeouts = {name: agent.timeout for name, agent in config.spec.agents.items() if agent.timeout is not None}
+        self.timeout = config.spec.limits.timeout
         self.paces, self.sizes = Paces(), Sizes()
         self.profiles = Profiles(config.spec.profiles, config.spec.hosts)
         self._gates, self._learnt = Gates(), Learnt()
@@ -210,7 +211,7 @@ class _Routed:
 
     def send(self, request: Request, scope: Scope) -> Coroutine[Any, Any, Reply]:
         rig, host = self.rig, request.call.model.partition(":")[0]
-        timeout = rig.timeouts.get(request.call.agent, rig.config.spec.limits.timeout)
+        timeout = rig.timeouts.get(request.call.agent, rig.timeout)
         onion = rig._onions.get((host, timeout)) or rig._onion(host, timeout)
         return onion.send(request, scope)
 

@@ -148,7 +148,7 @@ def advance(flow: Flow[T], outcome: object = None) -> Ask | Fork[Any] | Choose |
         step = flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
     except StopIteration as stop:
         return Returned(stop.value)
-    if isinstance(step, Ask | Fork | Choose):
+    if isinstance(step, (Ask, Fork, Choose)):
         return step
     flow.close()
     raise ConfigError(

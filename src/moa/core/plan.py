@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import TypeAlias
 
 from moa.core.flow import Ask, Flow, mapped
 from moa.core.placeholders import FEWEST, LATE, ONCE, PLACEHOLDER, PLAYINGS, SOLE, Path, Playing, only, placeholder
 from moa.core.plays import Lane, Play, played
-from moa.core.prices import FREE, Price, cost
+from moa.core.prices import FREE, Price, most_cost
 from moa.core.prompts import REPAIR, render
 from moa.core.tokens import most_form, most_input, most_tokens
-from moa.core.types import Call, Conversation, Reply, Usage
+from moa.core.types import Call, Conversation, Reply
 from moa.core.ways import every_way
 
 MOST_WRONG = 512
@@ -161,18 +161,7 @@ def worst_cost(call: Call, price: Price, messages: Conversation | None = None) -
         return 0.0
     shown = sum(map(most_input, render(call, "0" * 32) if messages is None else messages)) + most_form(call.form)
     unseen = sum([one.usage.output - len(one.text) for one in call.references if one.model == PLACEHOLDER])
-    return cost(
-        Usage(input=shown + unseen, output=most_tokens(call) * call.form.choices),
-        price if price.written is None and not price.above else _dearest(price),
-    )
-
-
-@lru_cache(maxsize=256)
-def _dearest(price: Price) -> Price:
-    """The price with every input token at the most one can cost."""
-    return replace(
-        price, input=price.most_input, above=tuple((start, _dearest(dearer)) for start, dearer in price.above)
-    )
+    return most_cost(shown + unseen, most_tokens(call) * call.form.choices, price)
 
 
 def _worst_of_all(call: Call, price: Callable[[str], Price | None]) -> float:

@@ -52,14 +52,16 @@ class Scope(NamedTuple):
     timed: bool = False
 
     def but(self, **changes: Any) -> Scope:
-        """The same scope with these changes. (What `_replace` does, in half the time.)"""
-        changed = tuple.__new__(Scope, map(changes.pop, _FIELDS, self))
-        if changes:
-            raise TypeError(f"a Scope has no {', '.join(changes)}")
-        return changed
+        """The same scope with these changes. (What `_replace` does, in a third of the time.)"""
+        values: list[Any] = list(self)
+        for name, value in changes.items():
+            if name not in _PLACES:
+                raise TypeError(f"a Scope has no {name}")
+            values[_PLACES[name]] = value
+        return tuple.__new__(Scope, values)
 
 
-_FIELDS = Scope._fields
+_PLACES = {name: place for place, name in enumerate(Scope._fields)}
 
 
 class Provider(Protocol):

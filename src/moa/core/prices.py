@@ -32,9 +32,7 @@ MOST_COST = 1e6
 
 def cost(usage: Usage, price: Price) -> float:
     """What `usage` costs at `price`, in US dollars."""
-    for start, dearer in price.above:
-        if usage.input > start:
-            price = dearer
+    price = _of(usage.input, price)
     cached = price.input if price.cached is None else price.cached
     written = price.input if price.written is None else price.written
     fresh = max(usage.input - usage.cached - usage.written, 0)
@@ -42,9 +40,23 @@ def cost(usage: Usage, price: Price) -> float:
     return (sent + max(usage.output, 0) * price.output) / 1e6
 
 
+def most_cost(sent: int, made: int, price: Price) -> float:
+    """What so many tokens in and out may cost at most, in US dollars, whatever becomes of those that are sent."""
+    price = _of(sent, price)
+    return (sent * price.most_input + made * price.output) / 1e6
+
+
+def _of(sent: int, price: Price) -> Price:
+    """The price of calls with so many input tokens."""
+    for start, dearer in price.above:
+        if sent > start:
+            price = dearer
+    return price
+
+
 def sensible(cost: object) -> float | None:
     """What somebody says a call has cost, in US dollars; None where that is nothing, or nothing that can be."""
-    return cost if isinstance(cost, int | float) and 0 <= cost < MOST_COST else None
+    return cost if isinstance(cost, (int, float)) and 0 <= cost < MOST_COST else None
 
 
 def total(costs: list[float | None]) -> float | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from moa.core.named import headed
 from moa.core.seen import seen
@@ -125,7 +126,7 @@ def repairing(request: Request, reply: Reply, problem: str) -> Request:
 
 def unseen(call: Call) -> str:
     """What is not shown of the references of a call since nobody would see it, in words; empty where all is shown."""
-    count = sum(seen(reference.text) != reference.text for reference in call.references)
+    count = len([one for one in call.references if seen(one.text) != one.text])
     return f"{count} of {len(call.references)} references are shown without signs that nobody sees" if count else ""
 
 
@@ -170,8 +171,14 @@ def display_order(call: Call) -> tuple[int, ...]:
     if not call.manner.shuffled:
         return tuple(range(len(call.references)))
     content = ":".join([digest for name, digest in last_turn(call).digests if name != "model"])
-    seeds = [hashlib.sha256(f"{content}:{index}".encode()).digest() for index in range(len(call.references))]
-    return tuple(sorted(range(len(seeds)), key=seeds.__getitem__))
+    return _shuffled(content, len(call.references))
+
+
+@lru_cache(maxsize=64)
+def _shuffled(content: str, count: int) -> tuple[int, ...]:
+    """The places from 0 to `count` - 1 in the order that this content gives them: for all calls of a step the same."""
+    seeds = [hashlib.sha256(f"{content}:{index}".encode()).digest() for index in range(count)]
+    return tuple(sorted(range(count), key=seeds.__getitem__))
 
 
 def last_turn(call: Call) -> Call:
@@ -256,7 +263,7 @@ def _into_last_user(messages: Conversation, block: str) -> Conversation:
     index = _last_user(messages)
     if index < 0:
         return (*messages, user(block.lstrip("\n")))
-    turn = replace(messages[index], parts=(*messages[index].parts, Text(block)))
+    turn = Message(messages[index].role, (*messages[index].parts, Text(block)))
     return (*messages[:index], turn, *messages[index + 1 :])
 
 

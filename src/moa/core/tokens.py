@@ -108,7 +108,7 @@ def most_input(message: Message) -> int:
         if isinstance(part, Image):
             most += IMAGE_TOKENS
         else:
-            text = written(part)
+            text = part.text if isinstance(part, Text) else written(part)
             most += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     return most
 

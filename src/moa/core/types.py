@@ -44,7 +44,7 @@ class Message:
     @property
     def text(self) -> str:
         """All text parts, joined without a separator."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
+        return "".join([part.text for part in self.parts if isinstance(part, Text)])
 
 
 Conversation: TypeAlias = tuple[Message, ...]
@@ -251,11 +251,7 @@ class Call:
             _digest_of("model", self.model),
             _digest_of("conversation", self.conversation),
             _digest_of("references", references),
-            _digest_of("task", self.task),
-            _digest_of("manner", self.manner),
-            _digest_of("sampling", self.sampling),
-            _digest_of("sample", str(self.sample)),
-            _digest_of("prompt version", PROMPT_VERSION),
+            *_digests_of(self.task, self.manner, self.sampling, self.sample),
             *((_digest_of("form", self.form),) if self.form is not PLAIN and self.form != PLAIN else ()),
             *((_digest_of("behind", str(self.manner.behind)),) if self.manner.behind and self.references else ()),
         )
@@ -265,10 +261,11 @@ class Call:
     @property
     def told(self) -> tuple[str, ...]:
         """What is said of each reference's author where it saw other parts than this call: the names of those, else nothing."""
-        if not any(reference.saw for reference in self.references):
+        saw = [reference.saw for reference in self.references]
+        if not any(saw):
             return ()
         mine = set(names_of(self.conversation))
-        return tuple([", ".join(one.saw) if set(one.saw) != mine else "" for one in self.references])
+        return tuple([", ".join(names) if set(names) != mine else "" for names in saw])
 
     @property
     def key(self) -> str:
@@ -309,3 +306,15 @@ def _digest_of(name: str, content: Hashable) -> tuple[str, str]:
     conversation may be large."""
     text = content if isinstance(content, str) else repr(content)
     return name, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def _digests_of(task: str, manner: Manner, sampling: Sampling, sample: int) -> tuple[tuple[str, str], ...]:
+    """The digests of what a step's calls are asked in one way with."""
+    return (
+        _digest_of("task", task),
+        _digest_of("manner", manner),
+        _digest_of("sampling", sampling),
+        _digest_of("sample", str(sample)),
+        _digest_of("prompt version", PROMPT_VERSION),
+    )

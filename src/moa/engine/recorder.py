@@ -40,12 +40,12 @@ class Recorder:
         event = Event(fact, self.run, self._seq, self._clock(), span, parent)
         self._seq += 1
         self.ended = fact.__class__ in TERMINAL
-        broken: list[tuple[Sink, str]] = []
+        broken: tuple[tuple[Sink, str], ...] = ()
         for sink in self._sinks:
             try:
                 sink(event)
             except Exception as error:  # noqa: BLE001 - a listener must not end a run
-                broken.append((sink, repr(error)))
+                broken += ((sink, repr(error)),)
         for sink, problem in broken:
             self._sinks.remove(sink)
             self.dropped += 1

@@ -38,7 +38,8 @@ async def layered(
     copies a layer is shown one, and nothing of agents that `trust` gives no weight; the reply says so in its notes (`sift.py`).
     """
     references: Replies = ()
-    copies, notes = 0, dict[str, None]()
+    copies = 0
+    notes: dict[str, None] = {}
     failure = CallError("there are no proposers")
     for n, layer in enumerate(layers, 1):
         step = {"keep": rules.get("need") is not None and n < len(layers)} | rules

@@ -115,7 +115,7 @@ class Saying:
             self.cost = spent
         elif cost is not None:
             self._alarm("the host's cost makes no sense; it was reckoned from the tokens")
-        if any(map(isnan, said.values())):
+        if isnan(sum(said.values())):
             self._alarm("the host's token counts make no sense; they were estimated")
 
     def _alarm(self, words: str) -> None:

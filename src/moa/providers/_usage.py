@@ -13,21 +13,20 @@ ODD = nan
 """A figure that makes no sense. A sum that it is part of makes none, either."""
 
 
-def figure(said: Any, *names: str) -> float | None:
-    """A count or a cost, by its names in what a host says: None where it is not said, ODD where it is negative, absurd, or no
-    number. One written as text is read."""
-    for name in names:
-        if not isinstance(said, dict):
-            return ODD if said else None
-        said = said.get(name)
+def figure(said: Any, name: str, inner: str = "") -> float | None:
+    """A count or a cost, by its name in what a host says, or its name inside of that: None where it is not said, ODD where it is
+    negative, absurd, or no number. One written as text is read."""
+    if not isinstance(said, dict):
+        return ODD if said else None
+    said = said.get(name)
+    if said is None or inner:
+        return None if said is None else figure(said, inner)
     if isinstance(said, str):
         try:
             said = float(said)
         except ValueError:
             return ODD
-    if said is None:
-        return None
-    return said if isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said < MOST_TOKENS else ODD
+    return said if isinstance(said, (int, float)) and said.__class__ is not bool and 0 <= said < MOST_TOKENS else ODD
 
 
 def counted(
@@ -39,10 +38,11 @@ def counted(
 ) -> Usage:
     """Figures of a host as Usage; an explicit 0 stays 0. Where `sent` or `made` is missing or odd it is `estimated`, with 0 in its
     place: money is never computed from them."""
-    whole, said, read, thought, kept = (
-        int(count) if count is not None and not isnan(count) else 0
-        for count in (sent, made, cached, reasoning, written)
-    )
+    if isinstance(sent, int) and isinstance(made, int) and not (cached or reasoning or written):
+        return Usage(sent, made)
+    whole, said, read, thought, kept = [
+        0 if not count or isnan(count) else int(count) for count in (sent, made, cached, reasoning, written)
+    ]
     unknown = sent is None or made is None or isnan(sent + made)
     read = min(read, whole)
     return Usage(whole, said, read, min(thought, said), unknown, min(kept, whole - read))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ class Chat:
         content: Json = {
             "model": model_of(request),
             "messages": _messages(request.messages),
-            **_settings(request.call.sampling, host),
+            **_settings(request.call.sampling, host.max_tokens, host.seed),
             **(_form(request.call.form) if request.call.form is not PLAIN else {}),
             **dict(host.extra),
         }
@@ -87,14 +88,16 @@ def renamed(error: ProviderError, host: Host) -> str:
     return other if re.search(_REFUSED.format(name=name, other=other), words, re.IGNORECASE) else ""
 
 
-def _settings(sampling: Sampling, host: Host) -> Json:
+@lru_cache(maxsize=64)
+def _settings(sampling: Sampling, max_tokens: str, seed: str) -> Json:
+    """How an answer is to be drawn, by the names that a host takes."""
     given = (
         ("temperature", sampling.temperature),
         ("top_p", sampling.top_p),
         ("stop", list(sampling.stop) or None),
         ("reasoning_effort", sampling.reasoning_effort),
-        (host.max_tokens, sampling.max_tokens),
-        (host.seed, sampling.seed),
+        (max_tokens, sampling.max_tokens),
+        (seed, sampling.seed),
     )
     return {name: value for name, value in given if value is not None}
 
@@ -131,8 +134,8 @@ def _response_format(form: Form) -> Json | None:
 def _messages(messages: Conversation) -> list[Json]:
     turns: list[Json] = []
     for message in messages:
-        if len(message.parts) == 1 and isinstance(message.parts[0], Text):
-            turns.append({"role": message.role, "content": message.parts[0].text})
+        if not [part for part in message.parts if part.__class__ is not Text]:
+            turns.append({"role": message.role, "content": message.text})
         else:
             turns += _turns(message)
     return turns

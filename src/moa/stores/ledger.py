@@ -91,7 +91,8 @@ class SqliteLedger:
         """See Ledger."""
         if self._writer.closed:
             raise self._closed()
-        paid, own = list[tuple[str, int]](), self.purses.keep
+        paid: list[tuple[str, int]] = []
+        own = self.purses.keep
         with self._memory:
             day = hold.day or self._today()
             for account in hold.accounts:

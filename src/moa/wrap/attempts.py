@@ -60,7 +60,7 @@ class Attempts:
         while True:
             try:
                 race = _Race(
-                    self, request, scope, pace, attempt, slow if attempt == scope.attempt < self.most else None
+                    self, request, scope, pace, attempt, slow if attempt == scope.attempt < self.most else None, loop
                 )
                 return await race.run()
             except Halt:
@@ -126,7 +126,14 @@ class _Race:
     )
 
     def __init__(
-        self, of: Attempts, request: Request, scope: Scope, pace: Pace, attempt: int, slow: float | None
+        self,
+        of: Attempts,
+        request: Request,
+        scope: Scope,
+        pace: Pace,
+        attempt: int,
+        slow: float | None,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._of, self._request, self._scope, self._pace, self._slow = of, request, scope, pace, slow
         if attempt != scope.attempt:
@@ -139,8 +146,7 @@ class _Race:
         self._timer: Alarm | None = None
         self._second: asyncio.Task[Reply] | None = None
         self._interrupted = self._over = False
-        self._loop = asyncio.get_running_loop()
-        self._began, self._cancelling = self._loop.time(), 0
+        self._loop, self._began, self._cancelling = loop, loop.time(), 0
         self._out = False  # whether the first attempt has left the limiter
 
     async def run(self) -> Reply:
@@ -182,7 +188,7 @@ class _Race:
         """The first attempt goes out: from now on it may be slow."""
         self._began, self._out = self._loop.time(), True
         if self._slow is not None:
-            self._task = asyncio.current_task()
+            self._task = asyncio.current_task(self._loop)
             self._cancelling = self._task.cancelling() if self._task else 0
             self._alarms = alarms_of(self._loop)
             self._timer = self._alarms.at(self._began + self._slow, self._hedge)
@@ -197,7 +203,7 @@ class _Race:
         self.attempts = 2
         self._scope.emit(CallHedged(number))
         scope = self._scope.but(attempt=number, emit=partial(self._emit, number))
-        self._second = asyncio.get_running_loop().create_task(self._of.inner.send(self._request, scope))
+        self._second = self._loop.create_task(self._of.inner.send(self._request, scope))
         self._second.add_done_callback(self._second_ended)
 
     def _second_ended(self, second: asyncio.Task[Reply]) -> None:

@@ -47,7 +47,7 @@ class Budget:
             BudgetExceeded: the worst cost of this attempt does not fit, or no price is known to bound it; nothing was sent.
         """
         price = self.price(request.call.model)
-        hold = Hold(scope.accounts)
+        hold: Hold | None = None
         if scope.accounts:
             bounded = self._within(request)
             if price is None:
@@ -57,7 +57,7 @@ class Budget:
         heard = _Heard(scope)
         emit = heard.emit if scope.want_deltas else scope.emit
         listening = scope.but(emit=emit, heard=heard.count, sent=heard.out)
-        usage, spent, ended = Usage(), None, "failed"
+        usage, spent, ended = NOTHING, None, "failed"
         try:
             reply = _believable(await self.inner.send(request, listening), request, scope)
             usage, ended = reply.usage, "done"
@@ -67,13 +67,14 @@ class Budget:
             spent = None if error.cost is None else sensible(error.cost)
             raise
         except asyncio.CancelledError:
-            usage, ended = _used(request, heard.tokens) if heard.sent or heard.size else Usage(), "cancelled"
+            usage, ended = _used(request, heard.tokens) if heard.sent or heard.size else NOTHING, "cancelled"
             raise
         finally:
             if spent is None and price is not None:
                 spent = sensible(cost(usage, price))
-            self.ledger.settle(hold, _entry(request, scope, usage, spent, ended))  # type: ignore[arg-type]
-            if ended != "done" and (spent or usage != Usage()):
+            entry = _entry(request, scope, usage, spent, ended)  # type: ignore[arg-type]
+            self.ledger.settle(hold or Hold(scope.accounts), entry)
+            if ended != "done" and (spent or usage != NOTHING):
                 scope.emit(Wasted(usage, spent))
         return reply.billed(spent, request.call.agent)
 
@@ -88,6 +89,7 @@ class Budget:
         return Request(call.drawn(_bounded(call.sampling, most)), request.messages, request.nonce)
 
 
+NOTHING = Usage()
 MARGIN = 64
 """Tokens by which an input may be longer than estimated."""
 LEAST_ANSWER = 256
@@ -125,7 +127,7 @@ def _used_by(error: ProviderError, request: Request, heard: _Heard) -> Usage:
     if error.partial or heard.size:
         return _used(request, max(estimated(error.partial), heard.tokens))
     broke = isinstance(error, TimedOut | Cut) and error.http_status is None
-    return _used(request, 0) if broke and error.sent and heard.sent else Usage()
+    return _used(request, 0) if broke and error.sent and heard.sent else NOTHING
 
 
 def _used(request: Request, output: int) -> Usage:

@@ -64,7 +64,7 @@ class Circuit:
         Raises:
             ProviderError: of the kind that shut the circuit; `sent` is False and `retry_after` says when it may open.
         """
-        gate, loop = self.gates[request.call.model], asyncio.get_running_loop()
+        gate = self.gates[request.call.model]
         if gate.shut_until is not None or gate.paused_until:
             await self._pass(gate, request, scope)
         probing, gate.probing = gate.probing, gate.shut_until is not None or gate.probing
@@ -72,7 +72,7 @@ class Circuit:
         try:
             reply = await self.inner.send(request, scope)
         except ProviderError as error:
-            self._failed(gate, error, loop.time(), scope)
+            self._failed(gate, error, asyncio.get_running_loop().time(), scope)
             raise
         finally:
             if mine:
