@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_
 
 from moa.core.errors import ConfigError
 from moa.core.events import Event, Fact
+from moa.core.values import made
 
 T = TypeVar("T")
 
@@ -254,8 +255,7 @@ def _writing(codecs: dict[str, _Codec], defaults: dict[str, Any]) -> Callable[[A
             f"item = value.{name}",
             f"{said}data[{name!r}] = {'item' if codec.as_is else f'_write_{name}(item)'}",
         ]
-    exec("\n ".join(("def write(value):", *lines, "return data")), names)  # of nothing but names of fields
-    write: Callable[[Any], dict[str, Any]] = names["write"]
+    write: Callable[[Any], dict[str, Any]] = made("write(value)", [*lines, "return data"], names)
     return write
 
 

@@ -33,9 +33,14 @@ def quickly_made(cls: type[T]) -> type[T]:
         elif fixed or one.default_factory is not MISSING:
             lines.append(f"self.{name} = {new}")
     lines += ["self.__class__ = cls", *(["self.__post_init__()"] if hasattr(cls, "__post_init__") else [])]
-    body = "\n ".join((f"def __new__(cls{', '.join(taken)}):", "self = _new(_twin)", *lines, "return self"))
-    exec(body, names)  # as dataclasses do, and of nothing but names of fields
-    cls.__new__ = names["__new__"]  # type: ignore[method-assign]
+    new_one = made(f"__new__(cls{', '.join(taken)})", ["self = _new(_twin)", *lines, "return self"], names)
+    cls.__new__ = new_one  # type: ignore[method-assign]
     cls.__getnewargs__ = lambda self: tuple(getattr(self, name) for name in given)  # type: ignore[attr-defined]
     del cls.__init__
     return cls
+
+
+def made(head: str, lines: list[str], names: dict[str, Any]) -> Any:
+    """The function of these lines, which use `names`: as dataclasses make theirs, and of nothing but names of fields."""
+    exec("\n ".join((f"def {head}:", *lines)), names)
+    return names[head.partition("(")[0]]
