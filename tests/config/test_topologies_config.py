@@ -141,6 +141,22 @@ def test_votes_may_be_weighed_by_a_file(tmp_path: Path) -> None:
         flow_of(config(tmp_path, PANEL + f'combine = "vote"\nweights = "{tmp_path / "w.json"}"'), "m")
 
 
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ('{"of": {"c": 0}}', r"m\.weights: they give 1 of 3 members no weight.* `judges` that are none of them$"),
+        ('{"of": {"c": 1}, "more": {"law": {"c": -1}}}', r"no weight.*\(on questions of category 'law'\)$"),
+    ],
+)
+def test_a_council_that_trusts_too_few_to_rank_is_refused(tmp_path: Path, weights: str, message: str) -> None:
+    (tmp_path / "w.json").write_text(weights)
+    mixture = f'{PANEL}combine = "council"\nchairman = "agg"\nweights = "{tmp_path / "w.json"}"\n'
+    sorting = 'classifier = { agent = "agg", categories = ["law", "art"] }\n'
+    with pytest.raises(ConfigError, match=message):
+        flow_of(config(tmp_path, mixture + sorting), "m")
+    flow_of(config(tmp_path, mixture + sorting + 'judges = ["agg"]\n'), "m")
+
+
 def test_a_question_goes_where_the_first_route_says(tmp_path: Path) -> None:
     routes = '[{ to = "b", code = true }, { to = "c", language = "de" }, { to = "n", shorter = 10 }]'
     mixture = PANEL + f'aggregator = "agg"\nroutes = {routes}\n[mixtures.n]\nproposers = ["a", "c"]\ncombine = "vote"'

@@ -18,7 +18,6 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
     unused = [name for name in OF_SEVERAL if spec.topology == "refine" and many == 1 and _set(spec, name)]
     plain = spec.topology == "layered" and spec.combine == "synthesise" and not spec.guard and not spec.residual
     categories = any(route.category is not None for route in spec.routes)
-    sorted_by = categories or (spec.combine == "vote" and spec.weights)
     checks = (
         (
             unused,
@@ -36,8 +35,8 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
         ),
         (spec.agent and "rounds" in spec.model_fields_set, "rounds goes with proposers; an agent has samples"),
         (
-            spec.classifier and not sorted_by,
-            "classifier: nothing goes by what it says; name a category in routes, or weights of a vote",
+            spec.classifier and not (categories or spec.weights),
+            "classifier: nothing goes by what it says; name a category in routes, or weights",
         ),
         (
             spec.verify and not (spec.combine == "best" or spec.guard or spec.first or spec.mode in ("auto", "full")),

@@ -151,7 +151,8 @@ def topology(
         peers = worth_asking(layers[0], judging.trust) or layers[0]
         judging = replace(judging, judges=tuple(member for member in peers if isinstance(member, Agent)))
     if how == "council" and (judges := judges_of(judging, aggregator)):
-        seated(judges, layers[-1])
+        read = worth_asking(layers[-1], judging.trust) or layers[-1]
+        seated(judges, read, distrusted=len(layers[-1]) - len(read))
     plain = layout == Layout() and not judging.anchor and not judging.sift and not judging.leave_one_out
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:
