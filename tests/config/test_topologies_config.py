@@ -111,7 +111,14 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         ),
         (PANEL + 'aggregator = "agg"\ngate = { secrets = ["hush"] }', "named, never written down"),
         (PANEL + 'aggregator = "agg"\ngate = { secrets = ["env:NO_SUCH"] }', r"m\.gate\.secrets: NO_SUCH is not set"),
-        ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "same members in every round"),
+        ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "is among several, and there is one"),
+        (
+            'layers = [["a", "b"], ["b", "c"]]\ntopology = "debate"\naggregator = "agg"',
+            "same members in every round",
+        ),
+        (PANEL + 'topology = "debate"\ncombine = "vote"', 'rounds: topology = "debate" asks again.* take 2 or more'),
+        (PANEL + 'combine = "fields"\nanswers = "number"', "answers: .* reads JSON and nothing else"),
+        (PANEL + 'aggregator = "agg"\nneed = 1\nleast = 2', r"m\.need: a layer that closes at 1 of 2 replies"),
     ],
 )
 def test_what_does_not_go_together_is_told(tmp_path: Path, mixture: str, message: str) -> None:

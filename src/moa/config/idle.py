@@ -33,6 +33,18 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
             categories and not spec.classifier,
             "routes: a category is told by a classifier; name its agent and its categories",
         ),
+        (
+            spec.topology == "debate" and max(len(spec.layers), spec.rounds) == 1,
+            'rounds: topology = "debate" asks again, and there is one round; name proposers, and take 2 or more',
+        ),
+        (
+            spec.topology == "debate" and many == 1,
+            'proposers: topology = "debate" is among several, and there is one; name another, or leave topology out',
+        ),
+        (
+            spec.combine == "fields" and _set(spec, "answers") and spec.answers != "json",
+            'answers: combine = "fields" reads JSON and nothing else; leave it out',
+        ),
         (spec.agent and "rounds" in spec.model_fields_set, "rounds goes with proposers; an agent has samples"),
         (
             spec.classifier and not (categories or spec.weights),

@@ -145,6 +145,10 @@ def topology(
     for name, number in (("need", need), ("least", least)):
         if number is not None and (not isinstance(number, int) or not 1 <= number <= fewest):
             raise ConfigError(f"{name}: {number!r} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
+    if need is not None and need < least and grace == 0:
+        raise ConfigError(
+            f"need: a layer that closes at {need} of {least} replies has too few; take {least} or more, or a grace"
+        )
     if window is not None and (not isinstance(window, int) or window < 2 or how != "synthesise"):
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
     if how == "council" and not judging.judges:
