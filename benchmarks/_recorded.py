@@ -82,6 +82,11 @@ def of_pool(found: Recorded, agents: Sequence[str]) -> tuple[list[Record], list[
     kept = [record for record in found.records if any(agent in record.right for agent in agents)]
     gone = {agent: sum(agent not in record.right for record in kept) for agent in agents}
     notes = [f"{agent} is missing in {n} of {len(kept)} rows, and wrong there" for agent, n in gone.items() if n]
+    if any(record.answers.get(agent) for record in kept for agent in agents):
+        mute = {agent: sum(_mute(record, agent) for record in kept) for agent in agents}
+        notes += [
+            f"{agent} is right without an answer in {n} rows, and has no vote there" for agent, n in mute.items() if n
+        ]
     whole = [
         replace(
             record,
@@ -91,6 +96,11 @@ def of_pool(found: Recorded, agents: Sequence[str]) -> tuple[list[Record], list[
         for record in kept
     ]
     return whole, notes
+
+
+def _mute(record: Record, agent: str) -> bool:
+    """Whether an agent is graded as right, and nothing is recorded that could be compared."""
+    return record.right.get(agent, 0.0) > 0 and record.answers.get(agent) is None
 
 
 def shuffled(records: Sequence[Record]) -> list[Record]:

@@ -98,6 +98,7 @@ class Mixture:
         inner = [one for one in everyone if isinstance(one, Mixture)]
         own = {host: provider for one in inner for host, provider in one._own.items()} | dict(providers or {})
         self._set(name, flow, deadline, max_cost, keep, own, sinks)
+        self._answers: Kind | None = answers
 
     @classmethod
     def from_config(
@@ -167,6 +168,7 @@ class Mixture:
     ) -> None:
         self.name, self.deadline, self.max_cost = name, deadline, max_cost
         self._flow, self._keep, self._own, self._sinks = flow, keep, own, tuple(sinks)
+        self._answers = None
         self._made: Rig | None = None
         self._making = threading.Lock()
         self._as_told: Callable[[Told], MakeFlow] | None = None
@@ -283,7 +285,9 @@ class Mixture:
         told = Told(mode_of(mode), tag).within(self.rig.config.spec)
         if told not in self._intakes:
             flow = self._flow if self._as_told is None or told == Told() else self._as_told(told)
-            self._intakes[told] = Intake(self.rig, self.name, flow, keep=self._keep, sinks=self._sinks)
+            self._intakes[told] = Intake(
+                self.rig, self.name, flow, keep=self._keep, sinks=self._sinks, answers=self._answers
+            )
         return self._intakes[told]
 
     def _order(self, question: Question, wanted: Wanted, *, deltas: str, sinks: Sequence[Sink]) -> Order:

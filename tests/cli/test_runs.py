@@ -51,6 +51,19 @@ def test_a_run_is_told_and_an_id_may_be_shortened(home: tuple[Path, Host]) -> No
     assert "events" not in data
 
 
+def test_a_stored_run_is_compared_as_its_mixture_compares(tmp_path: Path) -> None:
+    with host(a=Model("Answer: 'x'"), b=Model("Answer: 'X'"), judge=Model("'x'")) as here:
+        write_config(tmp_path, here.url, ["a", "b"], "judge")
+        for answers, share in (("literal", 0.5), ("text", 1.0)):
+            with (tmp_path / "moa.toml").open("a") as config:
+                config.write(
+                    f'[mixtures.{answers}]\nproposers = ["a", "b"]\naggregator = "judge"\nanswers = "{answers}"\n'
+                )
+            asked = json.loads(moa_says("ask", "Which?", "--mixture", answers, "--json", home=tmp_path).out)
+            shown = json.loads(moa_says("runs", "show", asked["run"], "--json", home=tmp_path).out)
+            assert shown["agreement"] == asked["agreement"] == {"same_input": share, "different_parts": None}
+
+
 def test_a_replay_costs_nothing_and_says_whether_the_answer_is_the_same(home: tuple[Path, Host]) -> None:
     place, here = home
     run = json.loads(moa_says("runs", "--json", home=place).out)[0]["id"]

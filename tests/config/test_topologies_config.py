@@ -111,7 +111,14 @@ def test_each_method_is_drawn_before_it_runs(tmp_path: Path, mixture: str, plann
         ),
         (PANEL + 'aggregator = "agg"\ngate = { secrets = ["hush"] }', "named, never written down"),
         (PANEL + 'aggregator = "agg"\ngate = { secrets = ["env:NO_SUCH"] }', r"m\.gate\.secrets: NO_SUCH is not set"),
-        ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "same members in every round"),
+        ('layers = [["a"], ["b"]]\ntopology = "debate"\naggregator = "agg"', "is among several, and there is one"),
+        (
+            'layers = [["a", "b"], ["b", "c"]]\ntopology = "debate"\naggregator = "agg"',
+            "same members in every round",
+        ),
+        (PANEL + 'topology = "debate"\ncombine = "vote"', 'rounds: topology = "debate" asks again.* take 2 or more'),
+        (PANEL + 'combine = "fields"\nanswers = "number"', "answers: .* reads JSON and nothing else"),
+        (PANEL + 'aggregator = "agg"\nneed = 1\nleast = 2', r"m\.need: a layer that closes at 1 of 2 replies"),
     ],
 )
 def test_what_does_not_go_together_is_told(tmp_path: Path, mixture: str, message: str) -> None:
@@ -139,6 +146,22 @@ def test_votes_may_be_weighed_by_a_file(tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text('{"of": {"a": "much"}}')
     with pytest.raises(ConfigError, match=r"weights: .*w\.json: Expected `float`"):
         flow_of(config(tmp_path, PANEL + f'combine = "vote"\nweights = "{tmp_path / "w.json"}"'), "m")
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ('{"of": {"c": 0}}', r"m\.weights: they give 1 of 3 members no weight.* `judges` that are none of them$"),
+        ('{"of": {"c": 1}, "more": {"law": {"c": -1}}}', r"no weight.*\(on questions of category 'law'\)$"),
+    ],
+)
+def test_a_council_that_trusts_too_few_to_rank_is_refused(tmp_path: Path, weights: str, message: str) -> None:
+    (tmp_path / "w.json").write_text(weights)
+    mixture = f'{PANEL}combine = "council"\nchairman = "agg"\nweights = "{tmp_path / "w.json"}"\n'
+    sorting = 'classifier = { agent = "agg", categories = ["law", "art"] }\n'
+    with pytest.raises(ConfigError, match=message):
+        flow_of(config(tmp_path, mixture + sorting), "m")
+    flow_of(config(tmp_path, mixture + sorting + 'judges = ["agg"]\n'), "m")
 
 
 def test_a_question_goes_where_the_first_route_says(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from moa.core.agents import Agent
+from moa.core.errors import CallError, ConfigError
 from moa.core.flow import Played, play
 from moa.core.types import Call, Reply, user
 from moa.flows.topology import Judging, Layout, topology
@@ -80,3 +81,38 @@ def test_a_group_of_a_tree_that_is_worth_nothing_is_not_asked() -> None:
 def test_who_is_worth_nothing_is_no_peer_of_a_council() -> None:
     asked = play(topology([PANEL], AGG, "council", judging=TRUST)(QUESTION), differing()).asked
     assert [call.agent for call in asked[1].calls] == ["a", "b", "c"]
+
+
+def test_a_council_is_refused_where_too_few_are_trusted_to_rank() -> None:
+    few = [PANEL[0], PANEL[2], PANEL[1]]  # a, liar, b: each of those trusted has one answer of others to rank
+    with pytest.raises(
+        ConfigError, match=r"^weights: they give 1 of 3 members no weight, and a council of 2 ranks nothing"
+    ):
+        topology([few], AGG, "council", judging=TRUST)
+    outside = Judging(judges=(Agent("x:j", name="j"),), trust=TRUST.trust)
+    played = play(topology([few], AGG, "council", judging=outside)(QUESTION), differing())
+    assert [[call.agent for call in ask.calls] for ask in played.asked] == [["a", "liar", "b"], ["j"], ["agg"]]
+    alone = Judging(judges=outside.judges, trust=Weights({"liar": 0.0, "b": 0.0}))
+    with pytest.raises(
+        ConfigError, match=r"^weights: they give 2 of 3 members no weight, and a council of 1 ranks nothing"
+    ):
+        topology([few], AGG, "council", judging=alone)
+
+
+def test_a_council_in_which_nobody_is_trusted_is_one_of_all() -> None:
+    nobody = Judging(trust=Weights({}, other=0.0))
+    asked = play(topology([PANEL], AGG, "council", judging=nobody)(QUESTION), differing()).asked
+    assert [call.agent for call in asked[1].calls] == ["a", "b", "liar", "c"]
+
+
+def test_a_member_who_has_no_answer_ranks_those_of_the_two_others() -> None:
+    four = [*PANEL[:2], PANEL[3], PANEL[2]]  # a, b, c, liar; b has no answer
+
+    def said(call: Call) -> str | CallError:
+        if call.role == "judge":
+            return "Ranking: 2 > 1"
+        return CallError("busy") if call.agent == "b" else f"{call.agent} says"
+
+    played = play(topology([four], AGG, "council", judging=TRUST)(QUESTION), said)
+    assert [(call.agent, len(call.references)) for call in played.asked[1].calls] == [("b", 2)]
+    assert played.answer.notes == (NOTE,)

@@ -56,6 +56,19 @@ def test_a_model_that_is_missing_in_a_row_is_wrong_there_and_equal_ids_are_diffe
     assert "c is missing in 15 of 60 rows, and wrong there" in said
     assert "best single                75.0" in said
     assert "the best is asked on" in said
+    assert "no vote there" not in said
+
+
+def test_who_is_right_without_an_answer_is_told_to_have_no_vote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graded = rows(60)
+    for row in graded[1:30:3]:
+        del row["models"]["a"]["ans"]
+    written(tmp_path, "odd.jsonl", graded)
+    assert "a is right without an answer in 10 rows, and has no vote there" in run(
+        monkeypatch, capsys, "--data", str(tmp_path)
+    )
 
 
 @pytest.mark.parametrize(

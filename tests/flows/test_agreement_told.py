@@ -9,7 +9,9 @@ import pytest
 from moa import Mixture
 from moa.config.build import Rig
 from moa.config.find import load_here
-from moa.config.flows import flow_of, kind_of
+from moa.config.flows import flow_of
+from moa.core.plain import from_plain, to_plain
+from moa.core.view import folded
 from moa.flows.agreement import Agreement, agreement_of
 from moa.providers.fake import Fake
 
@@ -28,8 +30,8 @@ INNER: dict[str, Any] = {"proposers": ["fake:p", "fake:q"], "aggregator": "fake:
 
 def told(made: dict[str, Any], said: dict[str, str]) -> Agreement | None:
     loaded = load_here(flags={"mixtures": {"inner": INNER, "m": made}, "store": {"keep": False}})
-    mixture = Mixture.of_flow(flow_of(loaded, "m")).on(Rig(loaded, own={"fake": Fake(said)}))
-    return agreement_of(mixture.ask_sync("2 + 2?").view, kind_of(loaded, "m"))
+    mixture = Mixture.of_flow(flow_of(loaded, "m"), name="m").on(Rig(loaded, own={"fake": Fake(said)}))
+    return agreement_of(mixture.ask_sync("2 + 2?").view)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,14 @@ def test_agreement_is_told_of_the_whole_panel_that_answered_the_question(made: d
 def test_fields_agree_in_a_fence_or_without() -> None:
     said = {"a": '```json\n{"x": 1, "y": 2}\n```', "b": '{"y": 2, "x": 1}'}
     assert told({"proposers": ["fake:a", "fake:b"], "combine": "fields"}, said) == Agreement(1.0, None)
+
+
+def test_a_stored_run_knows_of_what_kind_its_answers_are_and_one_of_before_is_compared_as_ever() -> None:
+    fake, panel = Fake({"a": "Answer: 'x'", "b": "Answer: 'X'"}), [["fake:a", "fake:b"]]
+    for kind, share in (("literal", 1 / 2), ("auto", 1.0)):
+        mixture = Mixture(panel, combine="vote", answers=kind, need=2, providers={"fake": fake})  # type: ignore[arg-type]
+        told = [to_plain(event) for event in mixture.ask_sync("Which?").events]
+        assert told[0].get("answers", "auto") == kind
+        assert agreement_of(folded(map(from_plain, told))) == Agreement(share, None)
+        told[0].pop("answers", None)
+        assert agreement_of(folded(map(from_plain, told))) == Agreement(1.0, None)

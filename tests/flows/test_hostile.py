@@ -48,7 +48,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "medoid": PANEL | {"combine": "medoid"},
     "best": PANEL | {"combine": "best", "verify": {"number": [0, 100]}},
     "guard": ACTED | {"guard": "anchor", "judges": ["fake:e"]},
-    "debate": ACTED | {"topology": "debate"},
+    "debate": ACTED | {"topology": "debate", "rounds": 2},
     "refine": ACTED | {"topology": "refine"},
     "consortium": ACTED | {"topology": "consortium"},
     "sparse": ACTED

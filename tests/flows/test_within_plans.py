@@ -8,94 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from random_mixtures import QUESTION, mixture, said, settings
 
-from moa.config.find import load_here
-from moa.config.flows import flow_of
-from moa.core.errors import CallError, ConfigError, MoaError
-from moa.core.flow import Ask, Outcome, play
+from moa.core.errors import MoaError
+from moa.core.flow import Ask, play
 from moa.core.plan import plan
 from moa.core.prices import FREE
-from moa.core.types import Call, Reply, user
 from moa.flows.topology import MakeFlow
-
-QUESTION = (user("Q?"),)
-LONG = "lorem ipsum dolor sit amet " * 12
-ANALYSIS = {"consensus": ["a"], "contradictions": [], "partial_coverage": [], "unique_insights": [], "blind_spots": []}
-SAID = (
-    "Answer: 4", "Answer: 5", "4", "five", "Answer: A", "B", '{"x": 1, "y": "a"}', '{"x": 2, "y": null}', "'a'", "ABSTAIN", "",
-    "Best: Response 1", "Best: Response 2", "Ranking: Response 2 > Response 1 > 3", "Keep: 1, 2", "stop", "Keep: 1\nSTOP",
-    "No faults.", "Probability: 0.7", "70 % chance", "x", "y", LONG, f"{LONG}\nAnswer: 4", f"{LONG}\nAnswer: 5",
-    json.dumps(ANALYSIS),
-)  # fmt: skip
-INNER: dict[str, Any] = {"proposers": ["fake:p", "fake:q"], "aggregator": "fake:y"}
-ASK_NOBODY = ("vote", "fields", "medoid", "best", "pool")
-
-
-def settings(chance: random.Random, weights: str) -> dict[str, Any]:
-    """A mixture as a file may say it; many of them are refused."""
-
-    def members(most: int) -> list[str]:
-        letters = chance.choice(("abcdef", "ab"))
-        return [
-            "inner" if chance.random() < 0.07 else f"fake:{chance.choice(letters)}"
-            for _ in range(chance.randint(1, most))
-        ]
-
-    made: dict[str, Any] = {}
-    match chance.choice(("layers", "proposers", "proposers", "agent")):
-        case "layers":
-            made["layers"] = [members(4) for _ in range(chance.randint(1, 3))]
-        case "proposers":
-            made |= {"proposers": members(5), "rounds": chance.choice((1, 1, 2, 3))}
-        case _:
-            made |= {"agent": "fake:a", "samples": chance.choice((2, 3, 6))}
-    ways = ("synthesise", "select", "rank", "council", "fusion", *ASK_NOBODY)
-    made["combine"] = how = chance.choice(ways)
-    shape = chance.choice((*["layered"] * 4, "sparse", "tree", "debate", "refine", "consortium"))
-    made |= {} if shape == "layered" else {"topology": shape}
-    made |= {} if how in ASK_NOBODY else {"aggregator": chance.choice((*["fake:z"] * 9, "inner"))}
-    if how == "rank" or chance.random() < 0.3:
-        made["judges"] = chance.choice((["fake:j"], ["fake:j", "fake:k"]))
-    if how == "best" or chance.random() < 0.25:
-        made["verify"] = {"pattern": "4"}
-    further: dict[str, tuple[float, tuple[Any, ...]]] = {
-        "guard": (0.3, ("anchor",)), "sift": (0.2, (True,)), "leave_one_out": (0.2, (True,)), "weights": (0.15, (weights,)),
-        "least": (0.1, (2,)), "need": (0.15, (1, 2, 3)), "window": (0.15, (2, 3)), "residual": (0.15, (True,)),
-        "first": (0.15, (["fake:f", "fake:g"],)), "mode": (0.15, ("auto",)), "batch": (0.15, (2,)),
-        "answers": (0.4, ("number", "choice", "json", "literal", "text")), "ranking": (0.15, ("listwise",)),
-        "classifier": (0.1, ({"agent": "fake:t", "categories": ["x", "y"]},)), "gate": (0.1, ({},)),
-        "routes": (0.1, ([{"to": "fake:r", "category": "x"}], [{"to": "inner", "shorter": 5}, {"to": "fake:r", "tag": "t"}])),
-    }  # fmt: skip
-    further |= {"keep": (0.5, (1, 2))} if shape == "sparse" else {"group": (0.5, (2,))} if shape == "tree" else {}
-    return made | {name: chance.choice(values) for name, (often, values) in further.items() if chance.random() < often}
-
-
-def mixture(made: dict[str, Any]) -> MakeFlow | None:
-    """Its flow; None where it is refused."""
-    try:
-        return flow_of(load_here(flags={"mixtures": {"inner": INNER, "m": made}, "store": {"keep": False}}), "m")
-    except ConfigError:
-        return None
 
 
 def played(flow: MakeFlow, chance: random.Random, failing: float) -> tuple[int, bool]:
     """How many calls were made, and whether there was an answer."""
 
-    def reply(call: Call) -> Outcome:
-        if chance.random() < failing:
-            return CallError("down")
-        return Reply(chance.choice(SAID), model=call.model, agent=call.agent)
-
     asked: list[Ask] = []
     try:
-        play(flow(QUESTION), reply, asked)
+        play(flow(QUESTION), lambda call: said(call, chance, failing), asked)
     except MoaError:
         return sum(len(ask.calls) for ask in asked), False
     return sum(len(ask.calls) for ask in asked), True
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_no_run_makes_more_calls_than_its_plan_nor_fewer(seed: int, tmp_path: Path) -> None:
+@pytest.fixture
+def trusting(tmp_path: Path) -> str:
+    """A file of weights that are nothing for some."""
     weights = tmp_path / "weights.json"
     weights.write_text(
         json.dumps(
@@ -105,9 +40,14 @@ def test_no_run_makes_more_calls_than_its_plan_nor_fewer(seed: int, tmp_path: Pa
             }
         )
     )
+    return str(weights)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_run_makes_more_calls_than_its_plan_nor_fewer(seed: int, trusting: str) -> None:
     chance, tried = random.Random(seed), 0
     while tried < 60:
-        made = settings(chance, str(weights))
+        made = settings(chance, trusting)
         flow = mixture(made)
         if flow is None:
             continue
@@ -118,6 +58,43 @@ def test_no_run_makes_more_calls_than_its_plan_nor_fewer(seed: int, tmp_path: Pa
                 calls, ended = played(flow, chance, failing)
                 assert calls <= shown.most_calls, (made, calls)
                 assert not ended or calls >= shown.least_calls, (made, calls)
+
+
+@pytest.mark.parametrize(
+    ("made", "most"),
+    [
+        # two are trusted; where both fail, the judge is shown the three others
+        (
+            {"proposers": ["fake:a", "fake:c", "fake:b", "fake:e", "fake:f"], "combine": "rank", "judges": ["fake:j"]},
+            5 + 3 * 2,
+        ),
+        # as much again behind an aggregator that is a mixture, which shows nobody whom it has read
+        (
+            {"proposers": ["fake:a", "fake:b", "fake:e", "fake:f"], "aggregator": "inner", "window": 2},
+            4 + 2 * 3,
+        ),
+        # the one who is trusted fails, and the others do not agree
+        ({"proposers": ["fake:a", "fake:b", "fake:e"], "topology": "debate", "rounds": 2, "combine": "medoid"}, 3 + 3),
+        # the one who is trusted states no answer, and so agrees with nobody
+        ({"proposers": ["fake:a", "fake:b"], "topology": "debate", "rounds": 2, "combine": "vote", "answers": "choice"}, 2 + 2),
+        # the last layer fails, of which one was to be read, and the two of the first are
+        ({"layers": [["fake:a", "fake:c"], ["fake:a", "fake:b"]], "combine": "rank", "judges": ["fake:j"]}, 4 + 2),
+        # those who are trusted fail in one layer only
+        (
+            {
+                "layers": [["fake:a", "fake:b", "fake:e"], ["fake:a", "fake:c"]], "topology": "sparse", "keep": 1,
+                "combine": "medoid", "judges": ["fake:j"],
+            },
+            5 + 2,
+        ),
+    ],
+)  # fmt: skip
+def test_a_plan_counts_what_is_asked_where_all_fail_who_are_trusted(
+    made: dict[str, Any], most: int, trusting: str
+) -> None:
+    flow = mixture(made | {"weights": trusting})
+    assert flow is not None
+    assert plan(flow, QUESTION, lambda model: FREE).most_calls == most
 
 
 THREE = {"proposers": ["fake:a", "fake:b", "fake:c"]}

@@ -63,6 +63,7 @@ class Recording:
         return watch(self._order(conversation, deadline, "all" if proposers else "final", ()))
 
     def _order(self, conversation: Conversation, deadline: float | None, deltas: str, sinks: tuple[Sink, ...]) -> Order:
+        from moa.config.flows import kind_of
         from moa.engine.watch import Order
         from moa.providers.replay import Replay
 
@@ -72,6 +73,7 @@ class Recording:
             conversation=conversation,
             provider=Replay(self.recorded, self.source),
             mixture=self.mixture.name,
+            answers=kind_of(self.mixture.rig.config, self.mixture.name),
             deadline=deadline,
             deltas=deltas,
             sinks=sinks,

@@ -8,7 +8,6 @@ from typing import Any
 from moa.cli.output import money, seconds
 from moa.core.view import CallView, View
 from moa.flows.agreement import agreement_of
-from moa.flows.answers import Kind
 
 
 def calls(view: View, *, texts: bool) -> list[dict[str, Any]]:
@@ -31,8 +30,8 @@ def _call(call: CallView, texts: bool) -> dict[str, Any]:
     }
 
 
-def result(view: View, answer: str, *, texts: bool, kind: Kind = "auto") -> dict[str, Any]:
-    """A run that has an answer, of that kind."""
+def result(view: View, answer: str, *, texts: bool) -> dict[str, Any]:
+    """A run that has an answer."""
     return {
         "answer": answer,
         "run": view.run,
@@ -43,7 +42,7 @@ def result(view: View, answer: str, *, texts: bool, kind: Kind = "auto") -> dict
         "degraded": view.degraded,
         "notes": list(view.notes),
         "calls": calls(view, texts=texts),
-    } | ({"agreement": asdict(agreed)} if (agreed := agreement_of(view, kind)) else {})
+    } | ({"agreement": asdict(agreed)} if (agreed := agreement_of(view)) else {})
 
 
 def duration(call: CallView) -> float | None:

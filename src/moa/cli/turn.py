@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from moa.cli.live import Live
 from moa.cli.output import Screen
 from moa.cli.recording import Recording
 from moa.cli.report import result, summary, troubles
-from moa.config.flows import kind_of
 from moa.core.answer import Answer
 from moa.core.errors import CallError, DeadlinePassed, MoaError, NotEnoughReplies, TimedOut
 from moa.core.events import Delta, Event
 from moa.core.types import Conversation
 from moa.core.view import CallView, View, fold
-from moa.flows.answers import Kind
 from moa.mixture import Mixture
 
 Asked: TypeAlias = Mixture | Recording
@@ -26,13 +24,11 @@ Asked: TypeAlias = Mixture | Recording
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user wants of the answer: in how many seconds, for how many dollars, with or without the proposals;
-    of what kind the answers are compared as."""
+    """What the user wants of the answer: in how many seconds, for how many dollars, with or without the proposals."""
 
     deadline: float | None = None
     max_cost: float | None = None
     proposals: bool = False
-    kind: Kind = "auto"
 
 
 @asynccontextmanager
@@ -55,7 +51,6 @@ async def answered(asked: Asked, conversation: Conversation, wishes: Wishes, scr
     Raises:
         MoaError: there is none.
     """
-    wishes = replace(wishes, kind=_kind(asked))
     try:
         if screen.live or screen.streams:
             answer = await _watched(asked, conversation, wishes, screen)
@@ -70,14 +65,9 @@ async def answered(asked: Asked, conversation: Conversation, wishes: Wishes, scr
     return answer
 
 
-def _kind(asked: Asked) -> Kind:
-    mixture = asked.mixture if isinstance(asked, Recording) else asked
-    return kind_of(mixture.rig.config, mixture.name)
-
-
 def _whole(answer: Answer, wishes: Wishes, screen: Screen) -> None:
     if screen.as_json:
-        screen.json(result(answer.view, answer.text, texts=wishes.proposals, kind=wishes.kind))
+        screen.json(result(answer.view, answer.text, texts=wishes.proposals))
     else:
         screen.line(answer.text.removesuffix("\n"))
 

@@ -132,6 +132,15 @@ def _solo(spec: MixtureSpec, member: Find) -> MakeFlow:
 
 def _whole(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFlow:
     """What a mixture is made of, for questions of a category (empty: unknown)."""
+    try:
+        return _within(spec, member, mode, category)
+    except ConfigError as error:
+        if not category or isinstance(error, _Placed):
+            raise
+        raise ConfigError(f"{error} (on questions of category {category!r})") from None
+
+
+def _within(spec: MixtureSpec, member: Find, mode: Mode, category: str) -> MakeFlow:
     if spec.router:
         return by_learnt_router(spec, member, mode)
     layers = _layers(spec, member)

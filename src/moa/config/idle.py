@@ -18,7 +18,6 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
     unused = [name for name in OF_SEVERAL if spec.topology == "refine" and many == 1 and _set(spec, name)]
     plain = spec.topology == "layered" and spec.combine == "synthesise" and not spec.guard and not spec.residual
     categories = any(route.category is not None for route in spec.routes)
-    sorted_by = categories or (spec.combine == "vote" and spec.weights)
     checks = (
         (
             unused,
@@ -34,10 +33,22 @@ def idle(spec: Any) -> str:  # a Mixture of spec.py, which asks this of itself
             categories and not spec.classifier,
             "routes: a category is told by a classifier; name its agent and its categories",
         ),
+        (
+            spec.topology == "debate" and max(len(spec.layers), spec.rounds) == 1,
+            'rounds: topology = "debate" asks again, and there is one round; name proposers, and take 2 or more',
+        ),
+        (
+            spec.topology == "debate" and many == 1,
+            'proposers: topology = "debate" is among several, and there is one; name another, or leave topology out',
+        ),
+        (
+            spec.combine == "fields" and _set(spec, "answers") and spec.answers != "json",
+            'answers: combine = "fields" reads JSON and nothing else; leave it out',
+        ),
         (spec.agent and "rounds" in spec.model_fields_set, "rounds goes with proposers; an agent has samples"),
         (
-            spec.classifier and not sorted_by,
-            "classifier: nothing goes by what it says; name a category in routes, or weights of a vote",
+            spec.classifier and not (categories or spec.weights),
+            "classifier: nothing goes by what it says; name a category in routes, or weights",
         ),
         (
             spec.verify and not (spec.combine == "best" or spec.guard or spec.first or spec.mode in ("auto", "full")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moa.config.budget import affordable, payers
 from moa.config.build import Rig
+from moa.config.flows import kind_of
 from moa.config.schema import problem_of
 from moa.core.errors import ConfigError, Overloaded
 from moa.core.money import Account
@@ -13,6 +14,7 @@ from moa.core.types import PLAIN, Conversation, Form, Sampling
 from moa.engine.call import draw_nonce
 from moa.engine.watch import Order
 from moa.flows.acting import ANY, Advise, acting, must_act
+from moa.flows.answers import Kind
 from moa.flows.schema import under_schema
 from moa.flows.topology import MakeFlow
 from moa.stores.sqlite import Sqlite
@@ -20,12 +22,16 @@ from moa.wrap.advice import Advised
 
 
 class Intake:
-    """Takes the questions of the mixture `name`. With `keep`, its runs are kept in the store."""
+    """Takes the questions of the mixture `name`, whose answers are of that kind (None: as the configuration says). With `keep`, its
+    runs are kept in the store."""
 
-    def __init__(self, rig: Rig, name: str, flow: MakeFlow, *, keep: bool, sinks: tuple[Sink, ...]) -> None:
+    def __init__(
+        self, rig: Rig, name: str, flow: MakeFlow, *, keep: bool, sinks: tuple[Sink, ...], answers: Kind | None = None
+    ) -> None:
         self._rig, self._name, self._flow, self._keep, self._sinks = rig, name, flow, keep, sinks
         spec = rig.config.spec.mixtures.get(name)
         self._advise_on: Advise = spec.advise_on if spec else "turn"
+        self._answers = kind_of(rig.config, name) if answers is None else answers
         self._checked = self._opened = False
 
     def order(
@@ -63,6 +69,7 @@ class Intake:
             conversation=conversation,
             provider=Advised(rig, rig.advice.replies) if looped else rig,
             mixture=self._name,
+            answers=self._answers,
             accounts=accounts,
             tenant=tenant,
             deadline=deadline,

@@ -44,13 +44,14 @@ class Failure:
 class RunStarted:
     """A conversation came in. `deadline` is the seconds this run may take, `conversation` is empty where prompts are not kept.
 
-    `tenant` is in whose name it was asked.
+    `tenant` is in whose name it was asked, `answers` of what kind the mixture's answers are compared as (`flows/answers.py`).
     """
 
     mixture: str
     conversation: Conversation
     deadline: float | None = None
     tenant: str = ""
+    answers: str = "auto"
 
 
 @quickly_made

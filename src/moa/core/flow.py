@@ -113,6 +113,11 @@ class Fork(Generic[T]):
     def __await__(self) -> Generator[Fork[T], tuple[T | CallError | None, ...], tuple[T | CallError | None, ...]]:
         return (yield self)
 
+    def close(self) -> None:
+        """End its flows, those that were never begun, too: whoever does not carry it out to the end closes it."""
+        for flow in self.flows:
+            flow.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Choose:
@@ -241,24 +246,58 @@ def _answer(ask: Ask, script: _Script) -> Outcomes | CallError:
 
 def _branches(fork: Fork[Any], script: _Script) -> tuple[Any, ...] | CallError:
     results: list[Any] = []
-    for flow in fork.flows:
-        try:
-            results.append(_play(flow, script))
-        except CallError as error:
-            results.append(error)
+    try:
+        for flow in fork.flows:
+            try:
+                results.append(_play(flow, script))
+            except CallError as error:
+                results.append(error)
+    finally:
+        fork.close()
     failed = [result for result in results if isinstance(result, CallError)]
     return enough(fork, len(results) - len(failed), failed) or tuple(results)
 
 
-async def mapped(
+def mapped(
     flow: Flow[T],
     change: Callable[[Ask], Ask],
     heard: Callable[[Ask, Outcomes], Outcomes] = lambda ask, outcomes: outcomes,
     forked: Callable[[Fork[Any]], Fork[Any]] = lambda fork: fork,
     failed: Callable[[CallError], CallError] = lambda error: error,
-) -> T:
+) -> Flow[T]:
     """The same flow with every Ask changed on its way out, every Fork as `forked` has it, and what comes back as `heard` has it, or
     as `failed` where it is an error."""
+    return _Mapped(flow, _mapping(flow, change, heard, forked, failed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped(Coroutine[Any, Any, T]):
+    """What goes `around` a flow, which is closed with it, also where it was never begun."""
+
+    flow: Flow[T]
+    around: Flow[T]
+
+    def send(self, value: Any) -> Any:
+        return self.around.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self.around.throw(*error)
+
+    def close(self) -> None:
+        self.around.close()
+        self.flow.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self.around.__await__()
+
+
+async def _mapping(
+    flow: Flow[T],
+    change: Callable[[Ask], Ask],
+    heard: Callable[[Ask, Outcomes], Outcomes],
+    forked: Callable[[Fork[Any]], Fork[Any]],
+    failed: Callable[[CallError], CallError],
+) -> T:
     step = advance(flow)
     while not isinstance(step, Returned):
         outcome: object

@@ -1,4 +1,5 @@
-"""What a plan plays in the place of replies: placeholders that agree, disagree, fail, stand alone, and judges that want no more."""
+"""What a plan plays in the place of replies: placeholders that agree, disagree, fail, state nothing, stand alone, and judges that
+want no more."""
 
 from __future__ import annotations
 
@@ -60,6 +61,11 @@ def _failing(call: Call, place: Place) -> Outcome:
     return CallError("a placeholder that fails")
 
 
+def _stating_nothing(call: Call, place: Place) -> Outcome:
+    """A reply in which there is no answer, of whatever kind it is read."""
+    return placeholder(call, "**")
+
+
 def _disagreeing() -> Placed:
     numbers = count(1)
     return lambda call, place: answering(call, next(numbers))
@@ -89,10 +95,10 @@ def _once() -> Placed:
     return answer
 
 
-def _not_soles() -> Placed:
-    """Sole proposers of a group, or of a mixture in a layer, fail, so that who combines answers alone."""
+def _fewer(failing: Callable[[Call, Place], bool]) -> Placed:
+    """Those fail, so that who combines what they were to say answers alone."""
     numbers = count(1)
-    return lambda call, place: _failing(call, place) if place.sole else answering(call, next(numbers))
+    return lambda call, place: _failing(call, place) if failing(call, place) else answering(call, next(numbers))
 
 
 _AT_LENGTH = "The same work as all others have done. " * 8
@@ -100,18 +106,19 @@ _AT_LENGTH = "The same work as all others have done. " * 8
 
 @dataclass(slots=True)
 class _Only:
-    """Of those that propose only some `agents` reply (None: all), and of the layers of a flow only the widest, by `widths`."""
+    """Of those that propose, `within` a layer (empty: everywhere), only some `agents` reply (None: all), and of all layers only
+    the widest, by `widths`."""
 
     agents: Collection[str] | None = None
     widths: Mapping[Path, int] = field(default_factory=dict)
+    within: Path = ()
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def __call__(self, call: Call, place: Place) -> Outcome:
-        within = len(place.path) - (call.role != "proposer")
-        other = self.agents is not None and within > 0 and call.agent not in self.agents
-        silent = call.role != "judge" and (
-            other or any(self._narrow(place.path[:at]) for at in range(1, within + 1, 2))
-        )
+        deep = len(place.path) - (call.role != "proposer")
+        here = deep > 0 and place.path[: len(self.within)] == self.within
+        other = here and self.agents is not None and call.agent not in self.agents
+        silent = call.role != "judge" and (other or any(self._narrow(place.path[:at]) for at in range(1, deep + 1, 2)))
         return _failing(call, place) if silent else answering(call, next(self.numbers))
 
     def _narrow(self, path: Path) -> bool:
@@ -131,6 +138,7 @@ PLAYINGS = (
     Playing(lambda: _agreeing, formed=True),
     Playing(_disagreeing, formed=True),
     Playing(lambda: _failing, formed=True),
+    Playing(lambda: _stating_nothing),
     *(_judged(verdict, _agreeing, formed=True) for verdict in (_STOP, _NO_FAULTS)),
 )
 """What every plan plays."""
@@ -138,13 +146,15 @@ FEWEST = (*(_judged(verdict, _one) for verdict in ("", _STOP, _NO_FAULTS)), Play
 """And to know the fewest calls."""
 ONCE = Playing(_once)
 """And where agents are asked more than once."""
-SOLE = Playing(_not_soles)
-"""And where there are sole proposers inside of something."""
+SOLE = Playing(lambda: _fewer(lambda call, place: place.sole))
+"""And where there are sole proposers inside of something: a group, or a mixture in a layer."""
+BRANCHED = Playing(lambda: _fewer(lambda call, place: call.role == "proposer"))
+"""And where flows run beside each other: each may have nobody but who combines."""
 LATE = Playing(_disagreeing, late=True)
 """And where a step may close early."""
 
 
-def only(agents: Collection[str] | None, widths: Mapping[Path, int]) -> Playing:
-    """And where some agents are asked more than once or are read by nobody while others reply, or layers differ in their widths:
-    those agents alone reply, of the widest layers."""
-    return Playing(lambda: _Only(agents, widths))
+def only(agents: Collection[str] | None, widths: Mapping[Path, int], within: Path = ()) -> Playing:
+    """And where some agents are asked more than once while others reply, or layers differ in their widths: those agents alone
+    reply, `within` a layer or everywhere, of the widest layers."""
+    return Playing(lambda: _Only(agents, widths, within))

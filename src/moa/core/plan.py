@@ -8,7 +8,19 @@ from functools import partial
 from typing import TypeAlias
 
 from moa.core.flow import Ask, Flow, mapped
-from moa.core.placeholders import FEWEST, LATE, ONCE, PLACEHOLDER, PLAYINGS, SOLE, Path, Playing, only, placeholder
+from moa.core.placeholders import (
+    BRANCHED,
+    FEWEST,
+    LATE,
+    ONCE,
+    PLACEHOLDER,
+    PLAYINGS,
+    SOLE,
+    Path,
+    Playing,
+    only,
+    placeholder,
+)
 from moa.core.plays import Lane, Play, played
 from moa.core.prices import FREE, Price, most_cost
 from moa.core.prompts import REPAIR, render
@@ -106,29 +118,27 @@ def plan(
 _Found: TypeAlias = tuple[Play, bool, Sequence[str]]
 """A play, whether it shows of which calls answers are, and the routes that it met."""
 MOST_AGAIN = 8
-"""Of so many agents that are asked more than once it is played that all others fail: who is a sample of a panel of one ranks other
-answers than who is one of many (`council.py`)."""
+"""Of so many agents that are asked more than once it is played that all others fail, everywhere and in the last layer alone: who is
+a sample of a panel of one ranks other answers than who is one of many (`council.py`)."""
 
 
 def _further(plays: Sequence[Play]) -> list[Playing]:
     """What is to be played besides, by what was asked."""
     asks = [ask for one in plays for ask in one.asked]
-    calls = [call for ask in asks for call in ask.calls]
-    again = dict.fromkeys(call.agent for call in calls if call.sample)
-    read = {reference.agent for call in calls for reference in call.references}
-    unread = {call.agent for call in calls if call.role == "proposer"} - read
-    some: list[Collection[str] | None] = [
-        *((agent,) for agent in (*again,)[:MOST_AGAIN]),
-        *[unread] * bool(unread and read),
-    ]
+    again = dict.fromkeys(call.agent for ask in asks for call in ask.calls if call.sample)
+    some: list[Collection[str]] = [(agent,) for agent in (*again,)[:MOST_AGAIN]]
     widths: dict[Path, int] = {}
     for one in plays:
         widths |= {path: max(width, widths.get(path, 0)) for path, width in one.widths().items()}
+    layers = [*dict.fromkeys(path[:1] for path in widths)]
     playings = [only(agents, {}) for agents in some] + [ONCE] * bool(again)
+    playings += [only(agents, {}, layers[-1]) for agents in some if len(layers) > 1]
     if len(set(widths.values())) > 1:
         playings += [only(agents, widths) for agents in (None, *some)]
     if any(ask.need is not None for ask in asks):
         playings.append(LATE)
+    if any(any(one.lanes) for one in plays):
+        playings.append(BRANCHED)
     return [*playings, SOLE] if any(one.soles for one in plays) else playings
 
 

@@ -73,7 +73,8 @@ class StepView:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class View:
-    """A run as a person sees it. `answer` grows while the final step streams and is the reply's text in the end."""
+    """A run as a person sees it. `answer` grows while the final step streams and is the reply's text in the end; `answers` is of
+    what kind the mixture's answers are compared as."""
 
     run: str = ""
     mixture: str = ""
@@ -89,6 +90,7 @@ class View:
     cost: float | None = None
     degraded: bool = False
     problem: str = ""
+    answers: str = "auto"
 
 
 def fold(view: View, event: Event) -> View:
@@ -108,7 +110,15 @@ def _folded(view: View, events: Iterable[Event]) -> View:
         fact = event.fact
         match fact:
             case RunStarted():
-                run = _fields(View(event.run, fact.mixture, conversation=fact.conversation, started=event.time))
+                run = _fields(
+                    View(
+                        event.run,
+                        fact.mixture,
+                        conversation=fact.conversation,
+                        started=event.time,
+                        answers=fact.answers,
+                    )
+                )
             case StepStarted():
                 steps[event.span] = StepView(event.span, fact.label, fact.calls, fact.final, parent=event.parent)
             case StepFinished():

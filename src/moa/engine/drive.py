@@ -56,8 +56,8 @@ async def _carry_out(
 ) -> object:
     now = asyncio.get_running_loop().time()
     if deadline is not None and deadline - now < LEAST_SECONDS:
+        left = _unasked(rules)
         if rules.extra:
-            left = _unasked(rules)
             return enough(rules, 0, (TimedOut("no time is left for it"),)) or left
         raise DeadlinePassed(f"the deadline passed before step {rules.label!r} could start")
     closes = None if deadline is None else now + share(deadline - now, rules.steps)
@@ -199,8 +199,7 @@ def _unasked(rules: Ask | Fork[Any]) -> Outcomes | tuple[None, ...]:
     """What a step comes to that is not begun."""
     if isinstance(rules, Ask):
         return Outcomes(map(Late, rules.calls))
-    for flow in rules.flows:
-        flow.close()
+    rules.close()
     return (None,) * len(rules.flows)
 
 

@@ -24,7 +24,8 @@ from moa.engine.recorder import Recorder
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all".
+    """What a run is started with. `deadline` is in seconds from its start; `deltas` is "none", "final" or "all"; `answers` is
+    of what kind its answers are.
 
     What is known of a model: `price`, `context` and `nearly_all`, as in `Run`; so is `nonce`.
     """
@@ -43,6 +44,7 @@ class Order:
     tenant: str = ""
     run: str = ""
     nonce: Callable[[Call], str] | None = None
+    answers: str = "auto"
 
 
 async def run(order: Order) -> Reply:
@@ -65,7 +67,7 @@ async def run(order: Order) -> Reply:
         mixture=order.mixture,
         nonce=order.nonce,
     )
-    state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline, order.tenant))
+    state.recorder.emit(RunStarted(order.mixture, order.conversation, order.deadline, order.tenant, order.answers))
     outcome: Reply | BaseException
     try:
         async with state.tasks:

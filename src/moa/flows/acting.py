@@ -64,8 +64,8 @@ def _acting(
 
 def _see_it_may_answer(step: Ask | Fork[Any], form: Form) -> None:
     if step.instead and form != PLAIN:
-        for flow in step.flows if isinstance(step, Fork) else ():
-            flow.close()
+        if isinstance(step, Fork):
+            step.close()
         raise CallError("it is not asked: an answer in the form that the caller asks for is of the call that acts")
 
 

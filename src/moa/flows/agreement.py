@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from moa.core.agents import Agent
 from moa.core.errors import ConfigError
@@ -55,12 +55,12 @@ def agreement(said: Sequence[Said], kind: Kind = "auto") -> Agreement:
     return Agreement(same, _most(heads) / len(heads) if len(heads) > 1 else None)
 
 
-def agreement_of(view: View, kind: Kind = "auto") -> Agreement | None:
+def agreement_of(view: View) -> Agreement | None:
     """How far the agents agreed that answered the question of a run themselves, before anybody read another: those of its first
     layer, in all groups of a tree, all batches of a vote, and in mixtures that stand in the layer; where the first to be asked did
     not agree, those of the mixture behind them. None where there are no two of them to compare."""
     panel = _panel(view)
-    return agreement(panel, kind) if len(panel) > 1 else None
+    return agreement(panel, cast("Kind", view.answers)) if len(panel) > 1 else None
 
 
 def _panel(view: View) -> list[CallView]:

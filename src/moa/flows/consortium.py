@@ -46,7 +46,7 @@ async def consortium(
             references = await ask_members(members, conversation, believed, REFINE if references else "", step)
         except CallError as error:
             failure = error
-        believed = distinct(trusted(references, trust))
+        believed = distinct(await trusted(references, trust))
         if references and measured(believed, kind) >= confidence:
             return await combine(conversation, references)
     if not references:

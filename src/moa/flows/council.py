@@ -42,8 +42,8 @@ def council(members: Sequence[Agent], chairman: Member) -> Combine:
     return combine
 
 
-def seated(judges: Sequence[Agent], proposers: Sequence[Member]) -> None:
-    """See that some judge will have two answers of others to rank.
+def seated(judges: Sequence[Agent], proposers: Sequence[Member], *, distrusted: int = 0) -> None:
+    """See that some judge will have two answers of others to rank. So many members are `distrusted`, and none of the proposers.
 
     Raises:
         ConfigError: none will.
@@ -54,6 +54,12 @@ def seated(judges: Sequence[Agent], proposers: Sequence[Member]) -> None:
         own = names.count(judge.name)
         if len(names) - (min(own, 1) if samples else own) > 1:
             return
+    if distrusted:
+        raise ConfigError(
+            f"weights: they give {distrusted} of {distrusted + len(names)} members no weight, and a council of {len(names)} ranks "
+            "nothing, since nobody ranks its own answer, and one answer has no rank; name more members, or `judges` that are none "
+            "of them"
+        )
     raise ConfigError(
         f"proposers: a council of {len(names)} ranks nothing, since nobody ranks its own answer, and one answer has no rank; take "
         'three or more, two and `judges` that are none of them, or combine = "synthesise"'

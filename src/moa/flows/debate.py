@@ -50,7 +50,7 @@ async def debate(
                 break
             continue
         said |= {place: one for place, one in zip(places, outcomes, strict=True) if isinstance(one, Reply)}
-        believed = trusted(tuple(said[place] for place in sorted(said)), trust)
+        believed = await trusted(tuple(said[place] for place in sorted(said)), trust)
         if len(said) < 2 or unanimous(believed, kind):
             break
         calls = {

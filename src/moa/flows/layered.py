@@ -11,7 +11,7 @@ from moa.core.prompts import REFINE
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.medoid import similarity
 from moa.flows.members import Member, ask_members
-from moa.flows.sift import distinct, doubts, same_answer, trusted
+from moa.flows.sift import distinct, doubts, last, same_answer, trusted
 from moa.flows.weigh import Weights
 
 ALIKE = 0.95
@@ -38,6 +38,7 @@ async def layered(
     copies a layer is shown one, and nothing of agents that `trust` gives no weight; the reply says so in its notes (`sift.py`).
     """
     references: Replies = ()
+    heard: list[Replies] = []
     copies = 0
     notes: dict[str, None] = {}
     failure = CallError("there are no proposers")
@@ -45,7 +46,7 @@ async def layered(
         step = {"keep": rules.get("need") is not None and n < len(layers)} | rules
         step |= {"label": f"layer {n}", "steps": len(layers) + 2 - n}
         step |= {"until": until} if until is not None and n == len(layers) else {}
-        believed = trusted(references, trust)
+        believed = await trusted(references, trust)
         shown = distinct(believed)
         copies += len(believed) - len(shown)
         notes |= dict.fromkeys(doubts(references, trust))
@@ -57,10 +58,11 @@ async def layered(
         older = tuple(one for one in references if not repeats(one, replies)) if residual else ()
         settled = residual and bool(references) and all(repeats(one, references) for one in replies)
         references = (*replies, *older)
+        heard.append(references)
         if settled:
             break
     if references:
-        reply = await combine(conversation, references)
+        reply = await combine(conversation, await last(heard, trust))
         told = (*notes, f"sifted: {copies} copies are shown to no other layer") if copies else notes
         return reply.noted(*(note for note in told if note not in reply.notes))
     return await alone(conversation, combine, failure)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from moa.core.agents import Agent
-from moa.core.flow import Combine
+from moa.core.flow import Choose, Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import answer_of, stated
 from moa.flows.medoid import bag_of, cosine
@@ -39,7 +39,7 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
     """The same way to combine, of what is left of the proposals; who is left out is named in the reply's notes."""
 
     async def combined(conversation: Conversation, references: Replies) -> Reply:
-        notes, whole = [*doubts(references, trust)], trusted(references, trust)
+        notes, whole = [*doubts(references, trust)], await trusted(references, trust)
         kept = distinct(whole)
         if len(kept) < len(whole):
             notes.append(f"sifted: {len(whole) - len(kept)} copies count once")
@@ -59,18 +59,37 @@ def stays(reply: Reply) -> bool:
     return len(reply.text) < LONG
 
 
-def trusted(references: Replies, trust: Weights | None) -> Replies:
-    """The references of agents whose word is worth something; all of them, where nobody's is."""
-    return (
-        references if trust is None else tuple(one for one in references if trust.weight(one.agent) > 0) or references
-    )
+async def trusted(references: Replies, trust: Weights | None) -> Replies:
+    """The references of agents whose word is worth something; all of them, where nobody's is. A plan takes the others in their
+    place where these are more: they are read where all fail who are trusted."""
+    kept, others = _parted(references, trust)
+    if not others:
+        return kept
+    ways = sorted((kept, others), key=len)
+    return ways[await Choose(ways.index(kept), ("", ""), rising=True)]
+
+
+async def last(heard: Sequence[Replies], trust: Weights | None) -> Replies:
+    """The references of the last layer that was heard, none where there is none. A plan takes those of the layer of which most may
+    be read, where not all are trusted: those behind it may fail."""
+    if not any(_parted(one, trust)[1] for one in heard):
+        return heard[-1] if heard else ()
+    ways = sorted(heard, key=lambda one: max(map(len, _parted(one, trust))))
+    return ways[await Choose(ways.index(heard[-1]), ("",) * len(ways), rising=True)]
 
 
 def doubts(references: Replies, trust: Weights | None) -> tuple[str, ...]:
     """The note that says whose references are not `trusted`; none where all are."""
-    kept = trusted(references, trust)
-    gone = dict.fromkeys(one.agent or "one proposal" for one in references if one not in kept)
+    gone = dict.fromkeys(one.agent or "one proposal" for one in _parted(references, trust)[1])
     return (f"sifted: {', '.join(gone)} is not trusted",) if gone else ()
+
+
+def _parted(references: Replies, trust: Weights | None) -> tuple[Replies, Replies]:
+    """Those that are read, and the others."""
+    if trust is None:
+        return references, ()
+    worth = tuple([one for one in references if trust.weight(one.agent) > 0])
+    return (worth, tuple([one for one in references if trust.weight(one.agent) <= 0])) if worth else (references, ())
 
 
 def worth_asking(members: Sequence[Member], trust: Weights | None) -> list[Member]:

@@ -47,7 +47,7 @@ async def sparse(
         except CallError as error:
             failure = error
             continue
-        references, notes = trusted(said, trust), notes | dict.fromkeys(doubts(said, trust))
+        references, notes = await trusted(said, trust), notes | dict.fromkeys(doubts(said, trust))
         if len(references) > keep:
             whole, references = references, distinct(references)
             copies += len(whole) - len(references)

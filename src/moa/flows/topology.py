@@ -145,13 +145,18 @@ def topology(
     for name, number in (("need", need), ("least", least)):
         if number is not None and (not isinstance(number, int) or not 1 <= number <= fewest):
             raise ConfigError(f"{name}: {number!r} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
+    if need is not None and need < least and grace == 0:
+        raise ConfigError(
+            f"need: a layer that closes at {need} of {least} replies has too few; take {least} or more, or a grace"
+        )
     if window is not None and (not isinstance(window, int) or window < 2 or how != "synthesise"):
         raise ConfigError(f'window: {window!r} is no number of references from 2 up, read by combine = "synthesise"')
     if how == "council" and not judging.judges:
         peers = worth_asking(layers[0], judging.trust) or layers[0]
         judging = replace(judging, judges=tuple(member for member in peers if isinstance(member, Agent)))
     if how == "council" and (judges := judges_of(judging, aggregator)):
-        seated(judges, layers[-1])
+        read = worth_asking(layers[-1], judging.trust) or layers[-1]
+        seated(judges, read, distrusted=len(layers[-1]) - len(read))
     plain = layout == Layout() and not judging.anchor and not judging.sift and not judging.leave_one_out
     agents = [member for member in layers[0] if isinstance(member, Agent)]
     if how == "vote" and layers == [agents] and need is None and least == 1 and plain:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from moa.config.flows import behind_gate, kind_of
+from moa.config.flows import behind_gate
 from moa.core.errors import StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
@@ -199,7 +199,7 @@ def _of(state: State, asked: Asked, mixture: Mixture) -> Asked:
             param="moa.proposals",
             code="invalid_value",
         )
-    return replace(asked, kind=kind_of(config, mixture.name), gated=gated)
+    return replace(asked, gated=gated)
 
 
 def _check_allowed(state: State, key: Key, asked: Asked) -> None:

@@ -18,7 +18,6 @@ from moa.core.types import PLAIN, Conversation, Form, Image, Part, Reply, Sampli
 from moa.core.values import quickly_made
 from moa.core.view import CallView, View, folded
 from moa.flows.agreement import agreement_of
-from moa.flows.answers import Kind
 from moa.flows.modes import Mode
 from moa.server.refusals import Rejection
 from moa.server.seen import seen
@@ -91,8 +90,6 @@ class Asked:
     options: Options = Options()
     echo: Mapping[str, Any] = field(default_factory=dict)
     """What the protocol gives back as it came."""
-    kind: Kind = "auto"
-    """Of what kind the answers of its mixture are."""
     gated: bool = False
     """Whether what its models say may leave only as the answer."""
 
@@ -295,7 +292,7 @@ def metadata(view: View, asked: Asked) -> dict[str, Any]:
         "agents": [_agent(call) for call in view.calls],
         "notes": list(view.notes),
     }
-    if agreed := agreement_of(view, asked.kind):
+    if agreed := agreement_of(view):
         told["agreement"] = asdict(agreed)
     if asked.options.proposals and not asked.gated:
         told["proposals"] = [
