@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import MappingProxyType
 
 import pytest
 
 from moa.core import errors
-from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, Refused, TimedOut, Unreachable
+from moa.core.errors import (
+    BadReply,
+    BadRequest,
+    ConfigError,
+    Cut,
+    Overloaded,
+    ProviderError,
+    Refused,
+    TimedOut,
+    Unreachable,
+)
 from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
 from moa.core.types import (
@@ -31,7 +39,7 @@ from moa.core.types import (
 from moa.providers._http import Aiohttp
 from moa.providers.hosts import HOSTS, Host, custom
 from moa.providers.remote import Remote
-from providers.upstream import STREAM_HEAD, events, http, piece, said, upstream
+from providers.upstream import STREAM_HEAD, Pieces, events, http, piece, said, told, upstream
 
 KEY = "sk-test-canary-7f3a"
 
@@ -181,7 +189,23 @@ def test_a_streamed_answer_gives_the_same_and_each_piece_as_it_comes():
         usage,
     )
     assert (reply.text, reply.reasoning, reply.finish, reply.usage) == ("Paris", "hm", "stop", Usage(3, 2))
-    assert facts == [Delta("hm", "reasoning", final=True), Delta("Pa", final=True), Delta("ris", final=True)]
+    assert told(facts) == [Delta("hm", "reasoning", final=True), Delta("Paris", final=True)]
+
+
+def test_what_comes_in_one_piece_is_told_at_once_and_before_the_failure_behind_it():
+    spoken = [events(piece(content=word)) for word in ("Pa", "ris", " is")]
+
+    async def fed(*pieces):
+        facts = []
+        with pytest.raises(Overloaded):
+            await Remote(custom("host", "http://x/v1"), Pieces(*pieces)).send(
+                asked(), Scope(facts.append, want_deltas=True)
+            )
+        return facts
+
+    failed = events({"error": {"message": "no more", "code": 503}})
+    assert asyncio.run(fed(spoken[0], spoken[1], spoken[2] + failed)) == [Delta("Pa"), Delta("ris"), Delta(" is")]
+    assert asyncio.run(fed(b"".join(spoken) + failed)) == [Delta("Paris is")]
 
 
 def test_tool_calls_come_in_fragments_and_are_put_together():
@@ -380,7 +404,7 @@ def test_a_cut_stream_is_an_error_not_an_end():
     assert isinstance(error, Cut)
     assert error.partial == "The capital is"
     assert error.retryable
-    assert len(facts) == 2
+    assert told(facts) == [Delta("The capital is", final=True)]
 
 
 def test_a_stream_that_said_why_it_stopped_needs_no_done():
@@ -828,37 +852,12 @@ RECORDED = (
 )
 
 
-class Pieces:
-    """A Transport whose answer comes in exactly these pieces; TCP would join some of them."""
-
-    status = 200
-    headers = MappingProxyType({"content-type": "text/event-stream"})
-
-    def __init__(self, *pieces: bytes) -> None:
-        self._pieces = [piece for piece in pieces if piece]
-
-    @asynccontextmanager
-    async def request(self, method, url, headers, body=b"", *, again=True):
-        yield self
-
-    async def read(self, limit):
-        return b"".join(self._pieces)
-
-    async def piece(self):
-        return self._pieces.pop(0) if self._pieces else b""
-
-    async def drain(self):
-        pass
-
-    async def aclose(self):
-        pass
-
-
 def test_a_stream_gives_the_same_reply_wherever_it_is_cut_into_pieces():
     async def fed(*pieces):
         facts = []
         scope = Scope(facts.append, want_deltas=True)
-        return await Remote(custom("host", "http://x/v1"), Pieces(*pieces)).send(asked(), scope), facts
+        reply = await Remote(custom("host", "http://x/v1"), Pieces(*pieces)).send(asked(), scope)
+        return reply, told(facts)
 
     async def main():
         whole, facts = await fed(RECORDED)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ from moa.providers._http import Aiohttp
 from moa.providers.anthropic import Messages
 from moa.providers.hosts import HOSTS, Host, custom
 from moa.providers.remote import Remote
-from providers.upstream import STREAM_HEAD, http, upstream
+from providers.upstream import STREAM_HEAD, Pieces, http, told, upstream
 
 KEY = "sk-test-canary-7f3a"
 SCHEMA = '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}'
@@ -291,34 +290,6 @@ WIRES = (CHAT, RESPONSES, MESSAGES, GEMINI)
 every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 
 
-class Pieces:
-    """A Transport whose one answer is a stream in these pieces."""
-
-    status = 200
-    headers = MappingProxyType({"content-type": "text/event-stream"})
-
-    def __init__(self, *pieces: bytes) -> None:
-        self._pieces = [piece for piece in pieces if piece]
-
-    def request(self, method, url, headers, body=b"", *, again=True):
-        return self
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *exc):
-        pass
-
-    async def piece(self):
-        return self._pieces.pop(0) if self._pieces else b""
-
-    async def drain(self):
-        pass
-
-    async def aclose(self):
-        pass
-
-
 def sent(
     wire: Wire, *answers: bytes, request: Request | None = None, want_deltas: bool = False
 ) -> tuple[Any, Any, list[Any]]:
@@ -344,7 +315,7 @@ def fed(wire: Wire, *pieces: bytes) -> tuple[Reply, list[Any]]:
     """The reply to a stream in these pieces, and what was emitted."""
     facts: list[Any] = []
     provider = Remote(replace(custom("host", "http://x/v1"), wire=wire.name), Pieces(*pieces))
-    return asyncio.run(provider.send(asked(), Scope(facts.append, want_deltas=True))), facts
+    return asyncio.run(provider.send(asked(), Scope(facts.append, want_deltas=True))), told(facts)
 
 
 @every_wire

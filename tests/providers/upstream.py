@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
+
+from moa.core.events import Delta, Fact, joined
 
 Answer = bytes | Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -92,3 +95,41 @@ def events(*chunks: dict[str, Any] | str) -> bytes:
 def piece(finish: str | None = None, **delta: Any) -> dict[str, Any]:
     """One chunk."""
     return {"id": "x", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+class Pieces:
+    """A Transport whose answer comes in exactly these pieces; TCP would join some of them."""
+
+    status = 200
+    headers = MappingProxyType({"content-type": "text/event-stream"})
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = [piece for piece in pieces if piece]
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, again: bool = True
+    ) -> AsyncIterator[Pieces]:
+        yield self
+
+    async def read(self, limit: int) -> bytes:
+        return b"".join(self._pieces)
+
+    async def piece(self) -> bytes:
+        return self._pieces.pop(0) if self._pieces else b""
+
+    async def drain(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
+def told(facts: Iterable[Fact]) -> list[Fact]:
+    """What was emitted, with neighbouring pieces of one thing as one: what comes at the same time is told at once."""
+    kept: list[Fact] = []
+    for fact in facts:
+        last = kept[-1] if kept else None
+        both = joined(last, fact) if isinstance(last, Delta) and isinstance(fact, Delta) else None
+        kept[-1:] = [last, fact] if both is None and last is not None else [both or fact]
+    return kept

@@ -94,6 +94,14 @@ class Delta:
     name: str = ""
 
 
+def joined(one: Delta, two: Delta) -> Delta | None:
+    """Two pieces, the second right behind the first, as one; None where they are of different things, or a tool call begins."""
+    same = (one.what, one.attempt, one.index, one.final) == (two.what, two.attempt, two.index, two.final)
+    if not same or two.id:
+        return None
+    return Delta(one.text + two.text, one.what, one.attempt, one.final, one.index, one.id, one.name)
+
+
 def deltas_of(reply: Reply, attempt: int = 1, *, final: bool = False) -> tuple[Delta, ...]:
     """A whole reply as deltas: for an answer that was known before it was asked for."""
     tools = (

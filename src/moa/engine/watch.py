@@ -9,7 +9,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from moa.core.errors import ConfigError, MoaError
-from moa.core.events import TERMINAL, Delta, Event, Fact, Failure, Noted, RunFailed, RunFinished, RunStarted, deltas_of
+from moa.core.events import (
+    TERMINAL,
+    Delta,
+    Event,
+    Fact,
+    Failure,
+    Noted,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    deltas_of,
+    joined,
+)
 from moa.core.flow import Flow
 from moa.core.money import Account
 from moa.core.ports import Provider, Sink
@@ -147,8 +159,8 @@ class Watching:
                 self._task.cancel("who watched it read too slowly")
             self._unread += len(event.fact.text)
             behind = len(self._events) > BEHIND
-            if self._events and (joined := _joined(self._events[-1], event, behind)) is not None:
-                self._events[-1] = joined
+            if self._events and (both := _joined(self._events[-1], event, behind)) is not None:
+                self._events[-1] = both
                 return
         self._events.append(event)
         self._wake.set()
@@ -191,8 +203,8 @@ def _joined(last: Event, event: Event, behind: bool) -> Event | None:
         return None
     if (two.final and not behind) or len(one.text) >= PIECE:
         return None
-    same = (one.what, one.attempt, one.index, one.final) == (two.what, two.attempt, two.index, two.final)
-    return replace(event, fact=replace(one, text=one.text + two.text)) if same and not two.id else None
+    both = joined(one, two)
+    return None if both is None else replace(event, fact=both)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from moa.core.errors import BadReply, BadRequest, ConfigError, ProviderError, TimedOut
-from moa.core.events import Noted
+from moa.core.events import Delta, Noted, joined
 from moa.core.ports import Scope
 from moa.core.tokens import completed, estimated_usage
 from moa.core.types import Conversation, Reply, Request
@@ -148,13 +148,29 @@ async def _streamed(response: Response, reading: Reading, scope: Scope, max_toke
         size += len(piece)
         if size > LIMIT:
             raise BadReply(f"the stream is longer than {LIMIT} bytes")
-        for event in events.feed(piece):
-            for delta in reading.event(event):
-                said += len(delta.text)
+        deltas: list[Delta] = []
+        try:
+            for event in events.feed(piece):
+                for delta in reading.event(event):
+                    said += len(delta.text)
+                    _add(delta, deltas)
+                if said > most:
+                    raise BadReply(f"the stream goes on far beyond max_tokens = {max_tokens}")
+                if reading.ended:
+                    break
+        finally:
+            for delta in deltas:
                 scope.emit(delta) if scope.want_deltas else scope.heard(delta)
-            if said > most:
-                raise BadReply(f"the stream goes on far beyond max_tokens = {max_tokens}")
-            if reading.ended:
-                await response.drain()
-                return reading.reply(ended=True)
+        if reading.ended:
+            await response.drain()
+            return reading.reply(ended=True)
     return reading.reply(ended=False)
+
+
+def _add(delta: Delta, deltas: list[Delta]) -> None:
+    """Put a piece behind others that came at the same time; what was said in one breath is told in one."""
+    both = joined(deltas[-1], delta) if deltas else None
+    if both is None:
+        deltas.append(delta)
+    else:
+        deltas[-1] = both
