@@ -109,6 +109,8 @@ WHAT = "a chat completion"
 class Answer:
     """A completion under way; see Reading. The first choice is the answer, further ones become its `others`."""
 
+    __slots__ = ("_first", "_further", "_scope", "ended")
+
     def __init__(self, scope: Scope, model: str) -> None:
         self.ended = False
         self._scope = scope

@@ -30,6 +30,23 @@ def likely(token: str | None, logprob: float | None, others: Iterable[tuple[str 
 class Saying:
     """Collects text, reasoning, refusal, tool calls, finish, usage and cost, as the wires hand them in."""
 
+    __slots__ = (
+        "_figures",
+        "_reasoning",
+        "_refusal",
+        "_scope",
+        "_slots",
+        "_text",
+        "_told",
+        "_tools",
+        "cost",
+        "finish",
+        "logprobs",
+        "model",
+        "notes",
+        "usage",
+    )
+
     def __init__(self, scope: Scope, model: str) -> None:
         self._scope = scope
         self.model = model
@@ -39,7 +56,7 @@ class Saying:
         self.logprobs: list[Logprob] = []
         self.notes: list[str] = []
         self._figures: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._told: list[str] = []
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
@@ -120,7 +137,7 @@ class Saying:
 
     def _alarm(self, words: str) -> None:
         if words not in self._told:
-            self._told.add(words)
+            self._told.append(words)
             self._scope.emit(Noted("usage", words))
 
     def refused(self, why: str) -> Refused:
