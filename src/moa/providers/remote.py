@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -34,6 +35,7 @@ LIMIT = 32 << 20
 """Most bytes of one answer."""
 MOST_OF_A_FAILURE = 1 << 20
 """Most bytes that are read of what a host says when it fails."""
+_TIMED = nullcontext()  # in place of a deadline, where whoever sends keeps it
 PAST = 16
 """Characters per token of `max_tokens` after which a stream is cut: no text has so long tokens, so its host does not count."""
 
@@ -59,42 +61,31 @@ class Remote:
     async def send(self, request: Request, scope: Scope) -> Reply:
         """See Provider. Streamed only where deltas are wanted."""
         model = model_of(request)
-        host = self._learnt.get(model, self.host)
-        reading = WIRES[host.wire].reading(scope, model)
+        host, stream = self._learnt.get(model, self.host), scope.want_deltas
+        wire = WIRES[host.wire]
+        reading: Reading | None = None
         try:
-            if scope.timed:
-                reply = await self._exchange(request, scope, host, model, reading)
-            else:
-                async with asyncio.timeout_at(scope.deadline):
-                    reply = await self._exchange(request, scope, host, model, reading)
+            content = msgspec.json.encode(wire.body(request, host, stream=stream))
+            url = f"{self.host.base_url}/{wire.path(model, stream=stream)}"
+            async with (
+                _TIMED if scope.timed else asyncio.timeout_at(scope.deadline),
+                self.transport.request("POST", url, self._headers, content, again=scope.attempt == 1) as response,
+            ):
+                reading = wire.reading(scope, model)
+                reply = await _received(response, reading, scope, request.call.sampling.max_tokens)
         except UnicodeEncodeError as error:
             raise self._own(BadRequest(f"the text is no valid Unicode: {error.reason}"), model) from error
         except TimeoutError:
             late = TimedOut("no whole answer before the deadline")
-            raise self._own(late, model, reading.text) from None
+            raise self._own(late, model, reading.text if reading else "") from None
         except ProviderError as error:
-            self._own(error, model, reading.text, request.messages)
+            self._own(error, model, reading.text if reading else "", request.messages)
             if request.call.sampling.max_tokens is not None and (name := renamed(error, host)):
                 error.mended = self._learns(model, host, name, scope)
             raise
         if reply.usage.estimated:
             return replace(reply, usage=completed(reply.usage, estimated_usage(request.messages, reply)))
         return reply
-
-    async def _exchange(self, request: Request, scope: Scope, host: Host, model: str, reading: Reading) -> Reply:
-        """Send it, and read what comes."""
-        wire, stream, max_tokens = WIRES[host.wire], scope.want_deltas, request.call.sampling.max_tokens
-        content = msgspec.json.encode(wire.body(request, host, stream=stream))
-        url = f"{self.host.base_url}/{wire.path(model, stream=stream)}"
-        async with self.transport.request("POST", url, self._headers, content, again=scope.attempt == 1) as response:
-            if response.status != 200:
-                raise failed(response.status, response.headers, await response.readable(MOST_OF_A_FAILURE))
-            if "text/event-stream" in response.headers.get("content-type", "").lower():
-                return await _streamed(response, reading, scope, max_tokens)
-            for delta in reading.whole(await response.read(LIMIT)):
-                if stream:  # asked to stream, this host sent it whole
-                    scope.emit(delta)
-            return reading.reply(ended=True)
 
     async def models(self, seconds: float = 5.0) -> tuple[str, ...]:
         """The names of the models the host offers, sorted.
@@ -139,6 +130,17 @@ class Remote:
         )
         error.args, error.request_id, error.param = (words,), number, param or None
         return error
+
+
+async def _received(response: Response, reading: Reading, scope: Scope, max_tokens: int | None) -> Reply:
+    if response.status != 200:
+        raise failed(response.status, response.headers, await response.readable(MOST_OF_A_FAILURE))
+    if "text/event-stream" in response.headers.get("content-type", "").lower():
+        return await _streamed(response, reading, scope, max_tokens)
+    for delta in reading.whole(await response.read(LIMIT)):
+        if scope.want_deltas:  # asked to stream, this host sent it whole
+            scope.emit(delta)
+    return reading.reply(ended=True)
 
 
 async def _streamed(response: Response, reading: Reading, scope: Scope, max_tokens: int | None) -> Reply:
