@@ -120,6 +120,27 @@ def test_no_auth_is_for_this_machine_only(tmp_path: Path) -> None:
     assert refused.returncode == 2
 
 
+GARBAGE = """
+import gc
+from moa.cli.serve import _loaded
+from moa.core.errors import ConfigError
+try:
+    _loaded(None, "127.0.0.1", False, (), ())
+except ConfigError:
+    print(gc.isenabled(), gc.get_freeze_count() > 0)
+_loaded(None, "127.0.0.1", True, (), ())
+print(gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+
+
+def test_garbage_is_looked_for_once_all_is_loaded_and_also_where_it_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", GARBAGE]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment(tmp_path), timeout=60, check=False
+    )
+    assert done.stdout.split("\n")[:2] == ["True False", "True True"]
+
+
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = moa(tmp_path, "serve", "--no-auth", "--port", str(taken.getsockname()[1]))

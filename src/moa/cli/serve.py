@@ -13,7 +13,10 @@ from moa.cli.output import Screen
 from moa.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from moa.core.ports import Sink
+    from moa.server.app import App
     from moa.server.door import Rules
 
 TRACES_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -33,27 +36,42 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the mixtures as models: OpenAI's chat completions and responses, Anthropic's messages."""
-    gc.disable()  # until it is ready: looking again and again through what is being loaded takes a tenth of the start
-    try:
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise ConfigError("`moa serve` needs more packages: pip install 'mixture-of-agents[server]'") from error
-    from moa.config.build import Rig
-    from moa.config.find import load_here
-    from moa.server.app import App
-    from moa.server.catalogue import Catalogue
+    app = _loaded(config, host, no_auth, tuple(allow_host or ()), tuple(allow_origin or ()))
     from moa.server.serving import run
 
-    _log()
-    loaded = load_here(file=config)
-    rules = _rules(loaded.spec.store, host, no_auth, tuple(allow_host or ()), tuple(allow_origin or ()))
-    app = App(Catalogue(Rig(loaded), _sinks()), rules)
     run(
         app,
         host,
         port,
         ready=lambda address: Screen().say(f"moa serves {', '.join(app.state.catalogue.ids)} at {address}/v1"),
     )
+
+
+def _loaded(config: Path | None, host: str, no_auth: bool, hosts: tuple[str, ...], origins: tuple[str, ...]) -> App:
+    """The application, and all it needs. What is loaded stays: nobody looks through it for garbage, now (it takes a tenth of the
+    start) or later.
+
+    Raises:
+        ConfigError: a package is missing, or the configuration is wrong.
+    """
+    gc.disable()
+    try:
+        try:
+            import uvicorn  # noqa: F401
+        except ImportError as error:
+            raise ConfigError("`moa serve` needs more packages: pip install 'mixture-of-agents[server]'") from error
+        from moa.config.build import Rig
+        from moa.config.find import load_here
+        from moa.server.app import App
+        from moa.server.catalogue import Catalogue
+
+        _log()
+        loaded = load_here(file=config)
+        app = App(Catalogue(Rig(loaded), _sinks()), _rules(loaded.spec.store, host, no_auth, hosts, origins))
+        gc.freeze()
+        return app
+    finally:
+        gc.enable()
 
 
 def _sinks() -> tuple[Sink, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import signal
@@ -45,8 +44,6 @@ class Serving(uvicorn.Server):
         """Say where it can be asked. What the first answer needs is loaded meanwhile, in a thread: whether it is ready can be asked
         at once."""
         await asyncio.to_thread(self._app.state.catalogue.load)
-        gc.freeze()  # what is loaded stays: nobody need look through it again for what has become garbage
-        gc.enable()
         for server in self.servers:
             host, port = server.sockets[0].getsockname()[:2]
             self._ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
