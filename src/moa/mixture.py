@@ -97,8 +97,7 @@ class Mixture:
         _see_names(everyone)
         inner = [one for one in everyone if isinstance(one, Mixture)]
         own = {host: provider for one in inner for host, provider in one._own.items()} | dict(providers or {})
-        self._set(name, flow, deadline, max_cost, keep, own, sinks)
-        self._answers: Kind | None = answers
+        self._set(name, flow, deadline, max_cost, keep, own, sinks, answers)
 
     @classmethod
     def from_config(
@@ -165,10 +164,11 @@ class Mixture:
         keep: bool,
         own: dict[str, Provider],
         sinks: Sequence[Sink],
+        answers: Kind | None = None,
     ) -> None:
         self.name, self.deadline, self.max_cost = name, deadline, max_cost
         self._flow, self._keep, self._own, self._sinks = flow, keep, own, tuple(sinks)
-        self._answers = None
+        self._answers = answers
         self._made: Rig | None = None
         self._making = threading.Lock()
         self._as_told: Callable[[Told], MakeFlow] | None = None

@@ -149,7 +149,7 @@ def _turns(message: Message) -> Iterator[Json]:
             yield {"role": "tool", "tool_call_id": part.id, "content": part.content}
         else:
             rest.append(part)
-    if rest or not message.parts:
+    if rest:
         yield _turn(message, rest)
 
 
