@@ -60,7 +60,9 @@ def test_every_pair_is_shown_in_both_orders() -> None:
 def test_a_judge_that_always_takes_the_first_decides_nothing() -> None:
     played = play(rank([JUDGE])(QUESTION, CITIES), lambda call: "Best: Response 1")
     assert played.answer.text == CITIES[0].text  # all are equal, and the first came first
-    assert played.answer.notes == ("rank: the judges prefer none, or go by the place; this is the first one",)
+    assert played.answer.notes == (
+        "rank: the judges prefer none, or go by the place; this is the one most like the rest",
+    )
 
 
 @pytest.mark.parametrize("count", ["copeland", "borda"])
@@ -83,7 +85,7 @@ def test_a_ranking_that_does_not_know_the_best_says_so() -> None:
 
     forth, back = (play(rank([JUDGE])(QUESTION, order), verdict).answer for order in (CITIES, CITIES[::-1]))
     assert forth.text != back.text
-    equal = "rank: 2 proposals are equal; this is the first of them"
+    equal = "rank: 2 proposals are equal; this is the one most like the rest"
     assert forth.notes == back.notes == (equal, "rank: in 2 of 6 pairs a judge says otherwise in the other order")
 
 

@@ -9,7 +9,7 @@ from moa.core.errors import CallError, NotEnoughReplies
 from moa.core.flow import Combine, Outcomes, play
 from moa.core.prompts import REFINE, SELECT, SYNTHESISE, display_order
 from moa.core.types import Call, Conversation, Late, Reply, user
-from moa.flows.combine import picked, select, synthesise
+from moa.flows.combine import place_picked, select, synthesise
 from moa.flows.fusion import fusion
 from moa.flows.layered import layered
 from moa.flows.rank import rank
@@ -144,6 +144,44 @@ def test_select_returns_the_picked_reference_word_for_word() -> None:
     assert not played.asked[-1].final
 
 
+PLACES = replies("It is Oslo, on the fjord", "Paris, I think, on the Seine", "It is Paris, on the river Seine", "Rome")
+OTHERWISE = "select: the judge picks another one in the other order; this is the one more like the rest"
+
+
+def test_a_judge_who_selects_sees_all_in_both_orders() -> None:
+    calls = play(select(D)(QUESTION, PLACES), ["Best: Response 1", "Best: Response 4"]).asked[0].calls
+    first, second = ([call.references[place] for place in display_order(call)] for call in calls)
+    assert first == second[::-1]
+    assert sorted(map(id, first)) == sorted(map(id, PLACES))
+
+
+def test_a_judge_who_selects_by_the_place_is_told_of_and_takes_what_most_say() -> None:
+    """Whatever stands first, and whatever stands last: of the two the one stands that is more like the others."""
+    for wanted in ("Best: Response 1", "Best: Response 4"):
+        played = play(select(D)(QUESTION, PLACES), [wanted, wanted])
+        first, *_, last = (played.asked[0].calls[0].references[at] for at in display_order(played.asked[0].calls[0]))
+        assert played.answer.text == max(
+            first.text, last.text, key=["Rome", *(PLACES[at].text for at in (1, 0, 2))].index
+        )
+        assert played.answer.notes == (OTHERWISE,)
+    votes = replies("Answer: 5", "Answer: 4", "So: Answer: 4")
+    one, two = play(select(D, "number")(QUESTION, votes), ["Answer: 5", "Answer: 4"]).answer, votes[1]
+    assert (one.text.removeprefix("So: "), one.notes) == (two.text, (OTHERWISE,))
+
+
+def test_a_judge_who_selects_the_same_answer_in_both_orders_is_no_doubt() -> None:
+    votes = replies("Answer: 5", "Answer: 4", "So: Answer: 4")
+    assert play(select(D, "number")(QUESTION, votes), ["Answer: 5", "Answer: 5"]).answer == votes[0]
+    shown = play(select(D)(QUESTION, votes), ["Answer: 4", "I take Answer: 4"]).answer
+    assert (shown.text[-1], shown.notes) == ("4", ())
+
+
+@pytest.mark.parametrize("other", [DEAD, "I cannot say."])
+def test_a_judge_who_selects_in_one_order_only_is_told_of(other: object) -> None:
+    played = play(select(D)(QUESTION, PLACES), [other, "Answer: Rome"])
+    assert (played.answer.text, played.answer.notes) == ("Rome", ("select: the judge could be read in one order only",))
+
+
 CHOICES = replies("I think (B) since x", "Sure it is (C)", "Hmm... (C) then")
 
 
@@ -159,19 +197,19 @@ def test_where_the_judge_picks_none_the_answer_that_most_give_of_that_kind_stand
 
 
 def test_a_verdict_that_states_an_answer_of_the_kind_picks_who_gives_it() -> None:
-    assert picked("Mostly sound. Answer: C", CHOICES, "choice") == CHOICES[1]
-    assert picked("I weighed (B) and (C).", CHOICES, "choice") is None
+    assert place_picked("Mostly sound. Answer: C", CHOICES, "choice") == 1
+    assert place_picked("I weighed (B) and (C).", CHOICES, "choice") is None
     numbers = replies("it is 2", "it makes 7")
-    assert picked("Answer: 7.0", numbers, "number") == numbers[1]
-    assert picked("Answer: I take response 2", numbers, "number") is None
-    assert picked("Of 7 steps one is wrong", numbers, "number") is None
+    assert place_picked("Answer: 7.0", numbers, "number") == 1
+    assert place_picked("Answer: I take response 2", numbers, "number") is None
+    assert place_picked("Of 7 steps one is wrong", numbers, "number") is None
 
 
 def test_a_judge_may_repeat_an_answer_instead_of_naming_a_response() -> None:
     shown = replies("so: Answer: 5", "so: Answer: 4")
-    assert picked("I think\nAnswer: 4", shown) == shown[1]
-    assert picked("**Best:** response 1", shown) == shown[0]
-    assert picked("Best: Response 7", shown) is None
+    assert place_picked("I think\nAnswer: 4", shown) == 1
+    assert place_picked("**Best:** response 1", shown) == 0
+    assert place_picked("Best: Response 7", shown) is None
 
 
 def test_a_judge_that_picks_nothing_or_fails_leaves_it_to_the_vote_and_it_is_noted() -> None:

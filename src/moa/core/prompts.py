@@ -174,6 +174,11 @@ def display_order(call: Call) -> tuple[int, ...]:
     return _shuffled(content, len(call.references))
 
 
+def as_given(call: Call) -> Call:
+    """The same call, its references shown in the order given."""
+    return replace(call, manner=replace(call.manner, shuffled=False))
+
+
 @lru_cache(maxsize=64)
 def _shuffled(content: str, count: int) -> tuple[int, ...]:
     """The places from 0 to `count` - 1 in the order that this content gives them: for all calls of a step the same."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Flow
-from moa.core.prompts import SELECT, SYNTHESISE, display_order
+from moa.core.prompts import SELECT, SYNTHESISE, as_given, display_order
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import Kind, answer_of, stated
+from moa.flows.medoid import closeness
 from moa.flows.members import Member, ask_member
 from moa.flows.vote import plurality
 
@@ -50,31 +53,45 @@ def _aggregate(aggregator: Member, conversation: Conversation, references: Repli
 def select(judge: Agent, kind: Kind = "auto") -> Combine:
     """The judge picks one reference, which is the answer word for word (select beats synthesise in arXiv 2603.20324).
 
-    It may name a response ("Best: Response 2") or repeat one's answer. Where it does neither, or fails, the answer that most
-    references give stands in, and the reply says so in its notes.
+    It is asked twice at once, the references in one order and in the other, since judges go by the place (arXiv 2306.05685). Where
+    the two it picks give different answers, the one stands whose answer more references give, then the one that is more like all
+    the others. Where it picks none, or fails, the answer that most references give stands in. The reply says so in its notes.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
         if len(references) == 1:
             return references[0]
         call = judge.call(conversation, references, task=SELECT, role="judge")
+        order = display_order(call)
+        orders = (order, order[::-1]) if references else (order,)
+        calls = tuple(as_given(replace(call, references=tuple(references[place] for place in one))) for one in orders)
         try:
-            verdict = (await Ask((call,), final=not references, label="select", steps=1)).replies[0]
+            outcomes = await Ask(calls, final=not references, label="select", steps=1)
         except CallError as error:
             return instead(references, error, kind)
         if not references:
-            return verdict
-        shown = tuple(references[index] for index in display_order(call))
-        most = plurality(references, kind)
-        return picked(verdict.text, shown, kind) or most.noted("fallback: the judge picked no response")
+            return outcomes.replies[0]
+        places = [
+            place_picked(outcome.text, call.references, kind) if isinstance(outcome, Reply) else None
+            for outcome, call in zip(outcomes, calls, strict=True)
+        ]
+        return _agreed(
+            [order[place] for order, place in zip(orders, places, strict=True) if place is not None], references, kind
+        )
 
     return combine
 
 
-def picked(verdict: str, shown: Replies, kind: Kind = "auto") -> Reply | None:
-    """The reference a verdict picks, of those shown in this order; None where it picks none."""
-    number = place_picked(verdict, shown, kind)
-    return None if number is None else shown[number]
+def _agreed(picks: Sequence[int], references: Replies, kind: Kind) -> Reply:
+    """What a judge picks who was asked in two orders: the place, among the references, of each one that it picked."""
+    if not picks:
+        return plurality(references, kind).noted("fallback: the judge picked no response")
+    notes = []
+    if len(picks) == 1:
+        notes = ["select: the judge could be read in one order only"]
+    elif len({answer_of(references[place].text, kind) or place for place in picks}) > 1:
+        notes = ["select: the judge picks another one in the other order; this is the one more like the rest"]
+    return references[likest(picks, references, kind)].noted(*notes)
 
 
 def place_picked(verdict: str, shown: Replies, kind: Kind = "auto") -> int | None:
@@ -91,6 +108,15 @@ def place_picked(verdict: str, shown: Replies, kind: Kind = "auto") -> int | Non
 
 
 _NAMED = re.compile(r"(?i)\bresponse\W*\d+")
+
+
+def likest(places: Sequence[int], references: Replies, kind: Kind = "auto") -> int:
+    """Of some places that of the reference whose answer most give, then of the one that is most like all the others."""
+    if len(places) == 1:
+        return places[0]
+    answers = [answer_of(one.text, kind) for one in references]
+    like = closeness([reference.text for reference in references])
+    return max(places, key=lambda place: (answers.count(answers[place] or ""), like[place]))
 
 
 def instead(references: Replies, error: CallError, kind: Kind = "auto") -> Reply:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from moa.core.agents import Agent
 from moa.core.errors import CallError, ConfigError
 from moa.core.flow import Ask, Combine
-from moa.core.prompts import CHAIR, RANK, SYNTHESISE
+from moa.core.prompts import CHAIR, RANK, SYNTHESISE, as_given
 from moa.core.types import Call, Conversation, Replies, Reply
 from moa.flows.combine import instead
 from moa.flows.members import Member, ask_member, numbered
-from moa.flows.rank import as_given, borda, ranking_of
+from moa.flows.rank import borda, ranking_of
 
 
 def council(members: Sequence[Agent], chairman: Member) -> Combine:

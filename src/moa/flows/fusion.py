@@ -10,12 +10,11 @@ import json
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine
-from moa.core.prompts import ANALYSE, FUSE, SYNTHESISE
+from moa.core.prompts import ANALYSE, FUSE, SYNTHESISE, as_given
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import Kind, answer_of
 from moa.flows.combine import instead
 from moa.flows.members import ask_member
-from moa.flows.rank import as_given
 
 PARTS = ("consensus", "contradictions", "partial_coverage", "unique_insights", "blind_spots")
 """What an analysis has, each of them; JSON that lacks one is none."""

@@ -10,13 +10,12 @@ from typing import Literal, TypeAlias
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Choose, Combine, Outcomes, held, mapped
-from moa.core.prompts import SELECT
+from moa.core.prompts import SELECT, as_given
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.answers import Kind, answer_of
 from moa.flows.check import Verifier, checked
 from moa.flows.combine import place_picked
 from moa.flows.medoid import central
-from moa.flows.rank import as_given
 from moa.flows.vote import leaders, plurality
 
 Verdict: TypeAlias = Literal["one", "other", "place", "unread"]

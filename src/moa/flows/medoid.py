@@ -31,9 +31,14 @@ def medoid() -> Combine:
 
 def central(texts: Sequence[str]) -> int:
     """Which text is most like the others; the first of equals."""
+    close = closeness(texts)
+    return close.index(max(close))
+
+
+def closeness(texts: Sequence[str]) -> list[float]:
+    """How much each text is like the others: the sum of its similarities to them."""
     bags = [bag_of(text) for text in texts]
-    closeness = [sum(cosine(one, two) for two in bags if two is not one) for one in bags]
-    return closeness.index(max(closeness))
+    return [sum(cosine(one, two) for two in bags if two is not one) for one in bags]
 
 
 def similarity(one: str, two: str) -> float:

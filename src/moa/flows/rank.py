@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import combinations
 from typing import Literal, TypeAlias
 
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, Outcomes
-from moa.core.prompts import RANK, SELECT, display_order
+from moa.core.prompts import RANK, SELECT, as_given, display_order
 from moa.core.types import Call, Conversation, Replies, Reply
 from moa.flows.answers import Kind, answer_of
-from moa.flows.combine import instead, place_picked
+from moa.flows.combine import instead, likest, place_picked
 from moa.flows.members import ask_member
 
 Way: TypeAlias = Literal["pairwise", "listwise"]
@@ -30,8 +29,8 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
 
     "pairwise" asks every judge about each pair in both orders: n (n - 1) short calls at once. "copeland" counts the pairs that one
     wins over both orders and all judges together, "borda" every single verdict. "listwise" asks each judge once for the whole order
-    and counts by Borda. Equals are taken in the order they came. The reply's notes say where the best are equal, and in how many
-    pairs a judge went by the place: it says otherwise once the two have changed theirs.
+    and counts by Borda. Of equals the one is taken whose answer most give, then the one most like all the others. The reply's notes
+    say where the best are equal, and in how many pairs a judge went by the place: it says otherwise once the two have changed theirs.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:
@@ -53,7 +52,10 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
         else:
             ballots = [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)]
             points = borda(ballots, len(references))
-        return references[points.index(max(points))].noted(*_doubts(references, points, turned, len(calls) // 2, kind))
+        best = [place for place, own in enumerate(points) if own == max(points)]
+        return references[likest(best, references, kind)].noted(
+            *_doubts(references, points, turned, len(calls) // 2, kind)
+        )
 
     return combine
 
@@ -71,11 +73,6 @@ def _pairwise(
 
 def _listwise(judges: Sequence[Agent], conversation: Conversation, references: Replies) -> tuple[Call, ...]:
     return tuple(judge.call(conversation, references, task=RANK, role="judge") for judge in judges)
-
-
-def as_given(call: Call) -> Call:
-    """The same call, its references shown in the order given."""
-    return replace(call, manner=replace(call.manner, shuffled=False))
 
 
 def _answered(outcomes: Outcomes, calls: tuple[Call, ...]) -> list[tuple[Reply, Call]]:
@@ -118,8 +115,8 @@ def _doubts(references: Replies, points: Sequence[float], turned: int, of: int, 
     best = [one for one, own in zip(references, points, strict=True) if own == max(points)]
     undecided = len({answer_of(one.text, kind) for one in best}) > 1
     if undecided and len(best) == len(references):
-        return ["rank: the judges prefer none, or go by the place; this is the first one"]
-    equals = [f"rank: {len(best)} proposals are equal; this is the first of them"] if undecided else []
+        return ["rank: the judges prefer none, or go by the place; this is the one most like the rest"]
+    equals = [f"rank: {len(best)} proposals are equal; this is the one most like the rest"] if undecided else []
     return equals + ([f"rank: in {turned} of {of} pairs a judge says otherwise in the other order"] if turned else [])
 
 

@@ -9,10 +9,9 @@ from dataclasses import replace
 from moa.core.agents import Agent
 from moa.core.errors import CallError
 from moa.core.flow import Ask, Combine, mapped
-from moa.core.prompts import CRITIQUE, REVISE
+from moa.core.prompts import CRITIQUE, REVISE, as_given
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.members import Member, ask_member
-from moa.flows.rank import as_given
 
 
 async def refine(
