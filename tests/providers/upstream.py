@@ -129,7 +129,9 @@ def told(facts: Iterable[Fact]) -> list[Fact]:
     """What was emitted, with neighbouring pieces of one thing as one: what comes at the same time is told at once."""
     kept: list[Fact] = []
     for fact in facts:
-        last = kept[-1] if kept else None
-        both = joined(last, fact) if isinstance(last, Delta) and isinstance(fact, Delta) else None
-        kept[-1:] = [last, fact] if both is None and last is not None else [both or fact]
+        pieces = [one for one in (*kept[-1:], fact) if isinstance(one, Delta)]
+        if len(pieces) == 2 and len(both := joined(pieces)) == 1:
+            kept[-1] = both[0]
+        else:
+            kept.append(fact)
     return kept

@@ -6,6 +6,7 @@ numbers a step or a call, `parent` the span it stands in (0 is the run itself); 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -94,12 +95,28 @@ class Delta:
     name: str = ""
 
 
-def joined(one: Delta, two: Delta) -> Delta | None:
-    """Two pieces, the second right behind the first, as one; None where they are of different things, or a tool call begins."""
-    same = (one.what, one.attempt, one.index, one.final) == (two.what, two.attempt, two.index, two.final)
-    if not same or two.id:
-        return None
-    return Delta(one.text + two.text, one.what, one.attempt, one.final, one.index, one.id, one.name)
+def joined(deltas: Iterable[Delta]) -> list[Delta]:
+    """The same pieces, those right behind one another as one, but for those of different things and where a tool call begins."""
+    groups: list[list[Delta]] = []
+    for delta in deltas:
+        one = groups[-1][0] if groups else delta
+        same = (
+            one.what == delta.what
+            and one.attempt == delta.attempt
+            and one.index == delta.index
+            and one.final == delta.final
+        )
+        if groups and same and not delta.id:
+            groups[-1].append(delta)
+        else:
+            groups.append([delta])
+    return [group[0] if len(group) == 1 else _whole(group) for group in groups]
+
+
+def _whole(pieces: Sequence[Delta]) -> Delta:
+    first = pieces[0]
+    text = "".join([one.text for one in pieces])
+    return Delta(text, first.what, first.attempt, first.final, first.index, first.id, first.name)
 
 
 def deltas_of(reply: Reply, attempt: int = 1, *, final: bool = False) -> tuple[Delta, ...]:

@@ -203,8 +203,8 @@ def _joined(last: Event, event: Event, behind: bool) -> Event | None:
         return None
     if (two.final and not behind) or len(one.text) >= PIECE:
         return None
-    both = joined(one, two)
-    return None if both is None else replace(event, fact=both)
+    both = joined((one, two))
+    return replace(event, fact=both[0]) if len(both) == 1 else None
 
 
 @asynccontextmanager

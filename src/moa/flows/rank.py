@@ -29,8 +29,8 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
 
     "pairwise" asks every judge about each pair in both orders: n (n - 1) short calls at once. "copeland" counts the pairs that one
     wins over both orders and all judges together, "borda" every single verdict. "listwise" asks each judge once for the whole order
-    and counts by Borda. Of equals the one is taken whose answer most give, then the one most like all the others. The reply's notes
-    say where the best are equal, and in how many pairs a judge went by the place: it says otherwise once the two have changed theirs.
+    and counts by Borda. Of equals the one is taken whose answer most give, then the one most like all the others. The notes say
+    where the best are equal, and in how many pairs a judge went by the place: it says otherwise once the two have changed theirs.
     """
 
     async def combine(conversation: Conversation, references: Replies) -> Reply:

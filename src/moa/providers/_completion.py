@@ -132,12 +132,15 @@ class Answer:
 
     def event(self, event: ServerEvent) -> list[Delta]:
         """See Reading."""
-        if event.data.strip() == b"[DONE]":
+        if event.data[:1] != b"{" and event.data.strip() == b"[DONE]":
             self.ended = True
             return []
         if event.name == "error" and (failure := failed_event(event)) is not None:
             raise failure
         completion = decoded(_DECODER, event.data, WHAT)
+        if (text := _more_text(completion)) is not None:
+            self._first.model = completion.model or self._first.model
+            return [self._first.said(text)] if text else []
         if completion.choices is None and completion.usage is None and (failure := failed_event(event)) is not None:
             raise failure
         return self.add(completion)
@@ -169,6 +172,19 @@ class Answer:
     def reply(self, *, ended: bool) -> Reply:
         """See Reading."""
         return several(self._first, self._further, self._scope, ended=ended)
+
+
+def _more_text(completion: Completion) -> str | None:
+    """The text of a chunk that holds nothing but more of the first answer's text, as nearly all do; None of any other."""
+    choices = completion.choices
+    if choices is None or len(choices) != 1 or completion.usage is not None or completion.error is not None:
+        return None
+    choice, said = choices[0], choices[0].delta
+    if said is None or choice.index or choice.finish_reason or choice.logprobs or choice.message or choice.error:
+        return None
+    if said.content.__class__ is not str or said.reasoning_content or said.reasoning or said.refusal or said.tool_calls:
+        return None
+    return said.content
 
 
 def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:

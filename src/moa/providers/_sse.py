@@ -41,7 +41,12 @@ class EventStream:
         """
         if self._after_cr:
             piece = piece.removeprefix(b"\n")
-        events: list[ServerEvent] = []
+        events, piece = self._plain(piece)
+        if b"\n" not in piece and b"\r" not in piece:  # the beginning of a line, or more of it
+            self._rest += piece
+            self._check(len(self._rest))
+            self._after_cr = False
+            return events
         for line in piece.splitlines(keepends=True):
             ended = line.endswith((b"\n", b"\r"))
             if self._rest or not ended:
@@ -56,6 +61,21 @@ class EventStream:
                 events.append(event)
         self._after_cr = piece.endswith(b"\r")
         return events
+
+    def _plain(self, piece: bytes) -> tuple[list[ServerEvent], bytes]:
+        """The events that `piece` completes, where each of them is one line of data, as in nearly all streams; and what is left."""
+        end = piece.rfind(b"\n\n") + 2
+        if end < 2 or self._data or self._name or b"\r" in piece:
+            return [], piece
+        whole = bytes(self._rest) + piece[:end]
+        if whole[:6] != b"data: " or whole.count(b"\n") != 2 * whole.count(b"\n\ndata: ") + 2:
+            return [], piece
+        lines = whole[6:-2].split(b"\n\ndata: ")
+        if max(map(len, lines)) >= self._limit:
+            return [], piece
+        self._rest.clear()
+        self._first = False
+        return [ServerEvent("", line) for line in lines], piece[end:]
 
     def _line(self, line: bytes) -> ServerEvent | None:
         if self._first:

@@ -155,24 +155,15 @@ async def _streamed(response: Response, reading: Reading, scope: Scope, max_toke
             for event in events.feed(piece):
                 for delta in reading.event(event):
                     said += len(delta.text)
-                    _add(delta, deltas)
+                    deltas.append(delta)
                 if said > most:
                     raise BadReply(f"the stream goes on far beyond max_tokens = {max_tokens}")
                 if reading.ended:
                     break
         finally:
-            for delta in deltas:
+            for delta in joined(deltas):
                 scope.emit(delta) if scope.want_deltas else scope.heard(delta)
         if reading.ended:
             await response.drain()
             return reading.reply(ended=True)
     return reading.reply(ended=False)
-
-
-def _add(delta: Delta, deltas: list[Delta]) -> None:
-    """Put a piece behind others that came at the same time; what was said in one breath is told in one."""
-    both = joined(deltas[-1], delta) if deltas else None
-    if both is None:
-        deltas.append(delta)
-    else:
-        deltas[-1] = both
