@@ -54,12 +54,17 @@ samples = 4
 aggregator = "single"
 deadline = 60.0
 
+[mixtures.two]
+layers = [{six}, {six}]
+aggregator = "single"
+deadline = 60.0
+
 [store]
 path = "{folder}/runs.db"
 """
 CONNECTIONS = (16, 64, 1000)
-CALLS = 5
-"""Of one answer of the mixture."""
+LAYER, CALLS = 6, 13
+"""Agents in each of the two layers of L2's mixture, and calls of one of its answers."""
 LITELLM = Kind("litellm-proxy", "", ("litellm[proxy]",))
 OPTILLM = Kind("optillm", "", ("optillm", "torch==2.13.0"))
 
@@ -96,7 +101,7 @@ def command_of(gateway: Gateway, served: Upstream, folder: Path) -> tuple[list[s
         return [sys.executable, str(HERE / "peers" / "bare_gateway.py"), url, MODEL, str(gateway.port)], own
     if gateway.name == "moa":
         file = folder / "moa.toml"
-        file.write_text(MOA_TOML.format(url=url, model=MODEL, folder=folder), encoding="utf-8")
+        file.write_text(MOA_TOML.format(url=url, model=MODEL, folder=folder, six=["single"] * LAYER), encoding="utf-8")
         command = [sys.executable, "-m", "moa", "serve", "--port", str(gateway.port), "--config", str(file)]
         return command, own | {"MOA_API_KEYS": "k"}
     if gateway.name == "litellm":
@@ -217,19 +222,29 @@ def measure(gateway: Gateway, served: Upstream, args: argparse.Namespace) -> Non
     """One round of one gateway."""
     with started(gateway, served) as pid:
         gateway.idle = megabytes(pid)
-        for what, model in (("pass", gateway.single), ("mixture", gateway.mixture)):
+        ours, many = gateway.name == "moa", CONNECTIONS if gateway.name in ("bare", "moa") else CONNECTIONS[:2]
+        asked = [("pass", gateway.single, many), ("mixture", gateway.mixture, many)]
+        for what, model, loads in [*asked, ("two", "moa/two", (64,))] if ours else asked:
             if model is None:
                 continue
-            load(gateway, model, 16, min(1.0, args.seconds))
-            for connections in CONNECTIONS if gateway.name in ("bare", "moa") else CONNECTIONS[:2]:
+            load(gateway, model, loads[0], min(1.0, args.seconds))
+            for connections in loads:
                 seen = load(gateway, model, connections, args.seconds)
                 if seen["bad"] or seen["broken"]:
                     raise Broken(f"{gateway.name}: {seen['bad']} errors and {seen['broken']} broken connections")
                 gateway.seen.setdefault(f"{what}.{connections}", []).append(seen)
-        if gateway.name == "moa" and gateway.mixture:
+        if ours and gateway.mixture:
+            gateway.seen.setdefault("client.64", []).append({"rate": bare_client(served, 64, args.seconds)})
             pieces = [first_pieces(gateway, served, gateway.mixture) for _ in range(5)]
             for name, waits in zip(("first_byte", "first_delta"), zip(*pieces, strict=True), strict=True):
                 gateway.seen.setdefault(name, []).append({"rate": statistics.median(waits)})
+
+
+def bare_client(served: Upstream, at_once: int, seconds: float) -> float:
+    """Calls a second of a bare aiohttp client on the server's CPU, which has nothing else to do meanwhile."""
+    words = [sys.executable, str(HERE / "peers" / "bare_client.py"), served.base_url, MODEL, str(at_once), str(seconds)]
+    with pinned(1):
+        return float(subprocess.run(words, capture_output=True, check=True, timeout=seconds + 60).stdout)
 
 
 def scaled(gateway: Gateway, what: str) -> float | None:
@@ -258,8 +273,9 @@ def where(served: Upstream, model: str, seconds: float) -> dict[str, float]:
 
 
 def figures(gateways: dict[str, Gateway], peers: Sequence[str]) -> list[Figure]:
-    """The bars of S3 to S6, and of G16 (each server has one core)."""
+    """The bars of S3 to S6, of G16 (each server has one core) and of L2."""
     moa, bare = gateways["moa"], gateways["bare"]
+    calls, floor = CALLS * (moa.rate("two.64") or 0.0), moa.rate("client.64")
 
     def ratio(what: str, other: Gateway | None) -> float | None:
         ours, theirs = moa.rate(what), other.rate(what) if other else None
@@ -275,7 +291,8 @@ def figures(gateways: dict[str, Gateway], peers: Sequence[str]) -> list[Figure]:
         Figure("S9.mixtures_at_1000_of_64", scaled(moa, "mixture"), 0.9, ">="),
         Figure("S9.pass_through_at_1000_of_64", scaled(moa, "pass"), 0.9, ">=", due=False),
         Figure("L1.added.p50.ms", added(moa, bare), 3.0),
-        Figure("G16.L2.upstream_calls_per_second_per_core", CALLS * (moa.rate("mixture.64") or 0.0), 350, ">="),
+        Figure("G16.L2.upstream_calls_per_second_per_core", calls, 350, ">="),
+        Figure("L2.calls_of_bare_client", floor and calls / floor, 0.35, ">="),
         Figure("S3.mixtures_per_second", moa.rate("mixture.64"), 2000, ">=", due=False),
         Figure("S4.pass_through_per_second", moa.rate("pass.64"), 15_000, ">=", due=False),
     ]
