@@ -224,7 +224,7 @@ def measure(gateway: Gateway, served: Upstream, args: argparse.Namespace) -> Non
         gateway.idle = megabytes(pid)
         ours, many = gateway.name == "moa", CONNECTIONS if gateway.name in ("bare", "moa") else CONNECTIONS[:2]
         asked = [("pass", gateway.single, many), ("mixture", gateway.mixture, many)]
-        for what, model, loads in [*asked, ("two", "moa/two", (64,))] if ours else asked:
+        for what, model, loads in [("two", "moa/two", (64,)), *asked] if ours else asked:
             if model is None:
                 continue
             seconds = max(3.0, args.seconds) if what == "two" else args.seconds  # 64 of these come all at once
