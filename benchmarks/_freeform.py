@@ -233,7 +233,7 @@ def free_form(args: argparse.Namespace) -> Iterator[Figure]:
             yield Figure(f"{name}.absent.loss.points", absent, 3.0, due=False)
             yield Figure(f"{name}.bare.loss.points", max(lost[kind, False] for kind in KINDS), 3.0, due=False)
             worst = max(lost[kind, True] for kind in KINDS)
-            yield Figure(f"{name}.gate.loss.points", worst, 3.0, due=False)
+            yield Figure(f"{name}.gate.loss.points", worst, 3.0, due=way == "medoid" and not args.quick)
             yield Figure(f"{name}.gate.loss_beside_absent.points", worst - absent, 3.0, due=due)
             yield Figure(f"G9.free_form.{judge}.{way}.gate.loss.points", base - calm, 1.0, due=not args.quick)
 
