@@ -17,7 +17,7 @@ from moa.flows.council import council
 from moa.flows.fusion import fusion
 from moa.flows.guard import anchored
 from moa.flows.medoid import central, medoid, similarity
-from moa.flows.rank import Count, borda, rank, ranking_of
+from moa.flows.rank import Count, Way, borda, rank, ranking_of
 from moa.flows.topology import Judging, topology
 
 QUESTION: Conversation = (user("Which city?"),)
@@ -63,6 +63,18 @@ def test_a_judge_that_always_takes_the_first_decides_nothing() -> None:
     assert played.answer.notes == (
         "rank: the judges prefer none, or go by the place; this is the one most like the rest",
     )
+
+
+@pytest.mark.parametrize(("way", "verdict"), [("pairwise", "Best: Response 1"), ("listwise", "I cannot say.")])
+def test_of_equals_a_ranking_takes_what_most_say_then_what_is_most_like_the_rest(way: Way, verdict: str) -> None:
+    votes = tuple(map(Reply, ("Answer: 5", "Answer: 4", "So: Answer: 4.0")))
+    assert play(rank([JUDGE], way, kind="number")(QUESTION, votes), lambda call: verdict).answer.text.endswith(
+        ("4", "4.0")
+    )
+    texts = tuple(
+        map(Reply, ("Rome", "It is Paris, on the Seine", "I say: it is Paris, on the river Seine", "It is Oslo"))
+    )
+    assert play(rank([JUDGE], way)(QUESTION, texts), lambda call: verdict).answer.text == texts[1].text
 
 
 @pytest.mark.parametrize("count", ["copeland", "borda"])

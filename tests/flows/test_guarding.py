@@ -8,7 +8,7 @@ from moa.core.agents import Agent
 from moa.core.flow import play
 from moa.core.types import Call, Reply, user
 from moa.flows.best_of import matching
-from moa.flows.guard import best_of_all
+from moa.flows.combine import commonest
 from moa.flows.topology import Judging, topology
 from moa.flows.weigh import Weights
 
@@ -70,7 +70,7 @@ OPEN = (
 
 def test_of_open_texts_the_anchor_is_the_one_most_like_the_others_wherever_it_stands() -> None:
     for order in (OPEN, OPEN[::-1]):
-        assert best_of_all(tuple(map(Reply, order))).text in OPEN[1:3]
+        assert commonest(tuple(map(Reply, order))).text in OPEN[1:3]
     made = topology([PANEL[:4]], AGG, "synthesise", judging=Judging((JUDGE,), anchor=True))
     asked = play(made(QUESTION), [*OPEN, "Rayleigh did it.", "Best: 1", "Best: 2"]).asked
     assert asked[-1].calls[0].references[0].text in OPEN[1:3]
@@ -78,9 +78,9 @@ def test_of_open_texts_the_anchor_is_the_one_most_like_the_others_wherever_it_st
 
 def test_where_two_agree_the_anchor_is_what_most_say_however_like_the_others_are() -> None:
     said = ("Four it is.\nAnswer: 4", "The sum of two and two: 5", "The sum of two and two: 6", "Answer: 4")
-    assert best_of_all(tuple(map(Reply, said))).text == said[0]
+    assert commonest(tuple(map(Reply, said))).text == said[0]
 
 
 def test_who_gives_no_answer_of_the_kind_is_not_the_anchor() -> None:
     said = ("I do not know what that is.", "What that is I do not know.", "7")
-    assert best_of_all(tuple(map(Reply, said)), "number").text == "7"
+    assert commonest(tuple(map(Reply, said)), "number").text == "7"

@@ -63,6 +63,7 @@ WORDS = st.sampled_from(
 
 @given(st.lists(WORDS, max_size=40).map(b"".join), st.lists(st.integers(0, 200), max_size=12))
 @example(b"\xef\xbb\xbfdata: a\n\n", [1])
+@example(b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [9])
 def test_any_bytes_cut_anywhere_give_what_the_standard_says(data, cuts):
     """F15."""
     places = sorted({cut % (len(data) + 1) for cut in cuts})
@@ -79,6 +80,14 @@ def test_an_event_that_is_not_closed_by_a_blank_line_is_none():
 def test_a_line_or_an_event_without_end_is_refused(endless):
     with pytest.raises(BadReply, match="1000 bytes"):
         fed([endless] * 200, limit=1000)
+
+
+def test_an_event_that_is_too_long_is_refused_also_where_it_comes_whole():
+    data = b"data: ok\n\ndata: " + b"x" * 1000 + b"\n\n"
+    for pieces in ([data], [data[:500], data[500:]]):
+        with pytest.raises(BadReply, match="1000 bytes"):
+            fed(pieces, limit=1000)
+    assert len(fed([b"data: " + b"x" * 999 + b"\n\n"], limit=1000)[0].data) == 999
 
 
 def test_a_long_line_in_tiny_pieces_is_read_in_one_pass():

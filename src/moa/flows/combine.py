@@ -61,23 +61,21 @@ def select(judge: Agent, kind: Kind = "auto") -> Combine:
     async def combine(conversation: Conversation, references: Replies) -> Reply:
         if len(references) == 1:
             return references[0]
-        call = judge.call(conversation, references, task=SELECT, role="judge")
-        order = display_order(call)
+        asked = judge.call(conversation, references, task=SELECT, role="judge")
+        order = display_order(asked)
         orders = (order, order[::-1]) if references else (order,)
-        calls = tuple(as_given(replace(call, references=tuple(references[place] for place in one))) for one in orders)
+        calls = tuple(as_given(replace(asked, references=tuple(references[at] for at in places))) for places in orders)
         try:
             outcomes = await Ask(calls, final=not references, label="select", steps=1)
         except CallError as error:
             return instead(references, error, kind)
         if not references:
             return outcomes.replies[0]
-        places = [
-            place_picked(outcome.text, call.references, kind) if isinstance(outcome, Reply) else None
-            for outcome, call in zip(outcomes, calls, strict=True)
-        ]
-        return _agreed(
-            [order[place] for order, place in zip(orders, places, strict=True) if place is not None], references, kind
-        )
+        picks = []
+        for places, call, outcome in zip(orders, calls, outcomes, strict=True):
+            place = place_picked(outcome.text, call.references, kind) if isinstance(outcome, Reply) else None
+            picks += [] if place is None else [places[place]]
+        return _agreed(picks, references, kind)
 
     return combine
 
@@ -91,7 +89,7 @@ def _agreed(picks: Sequence[int], references: Replies, kind: Kind) -> Reply:
         notes = ["select: the judge could be read in one order only"]
     elif len({answer_of(references[place].text, kind) or place for place in picks}) > 1:
         notes = ["select: the judge picks another one in the other order; this is the one more like the rest"]
-    return references[likest(picks, references, kind)].noted(*notes)
+    return commonest(references, kind, picks).noted(*notes)
 
 
 def place_picked(verdict: str, shown: Replies, kind: Kind = "auto") -> int | None:
@@ -110,13 +108,17 @@ def place_picked(verdict: str, shown: Replies, kind: Kind = "auto") -> int | Non
 _NAMED = re.compile(r"(?i)\bresponse\W*\d+")
 
 
-def likest(places: Sequence[int], references: Replies, kind: Kind = "auto") -> int:
-    """Of some places that of the reference whose answer most give, then of the one that is most like all the others."""
-    if len(places) == 1:
-        return places[0]
+def commonest(references: Replies, kind: Kind = "auto", among: Sequence[int] | None = None) -> Reply:
+    """The reference whose answer most give; of equals, as where all are open text, the one that is most like all the others.
+    `among`: of those in these places alone."""
     answers = [answer_of(one.text, kind) for one in references]
-    like = closeness([reference.text for reference in references])
-    return max(places, key=lambda place: (answers.count(answers[place] or ""), like[place]))
+    places = range(len(references)) if among is None else among
+    given = {place: answers.count(answers[place]) if answers[place] is not None else 0 for place in places}
+    best = [place for place in places if given[place] == max(given.values())]
+    if len(best) > 1:
+        like = closeness([one.text for one in references])
+        best.sort(key=like.__getitem__, reverse=True)
+    return references[best[0]]
 
 
 def instead(references: Replies, error: CallError, kind: Kind = "auto") -> Reply:

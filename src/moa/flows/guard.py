@@ -12,11 +12,9 @@ from moa.core.errors import CallError
 from moa.core.flow import Ask, Choose, Combine, Outcomes, held, mapped
 from moa.core.prompts import SELECT, as_given
 from moa.core.types import Conversation, Replies, Reply
-from moa.flows.answers import Kind, answer_of
+from moa.flows.answers import Kind
 from moa.flows.check import Verifier, checked
-from moa.flows.combine import place_picked
-from moa.flows.medoid import central
-from moa.flows.vote import leaders, plurality
+from moa.flows.combine import commonest, place_picked
 
 Verdict: TypeAlias = Literal["one", "other", "place", "unread"]
 _SAYS: dict[Verdict, str] = {
@@ -36,7 +34,7 @@ def anchored(
     old: str = "the best proposal",
     new: str = "the synthesis",
 ) -> Combine:
-    """The same way to combine, its answer held against an anchor: the best of the proposals (`best_of_all`); with a verifier, of
+    """The same way to combine, its answer held against an anchor: the best of the proposals (`commonest`); with a verifier, of
     those that pass it.
 
     A synthesis that fails the verifier where a proposal passes is replaced by the anchor, and so is one to which the judge prefers
@@ -55,7 +53,7 @@ def anchored(
             formed = formed or outcomes.formed
             return outcomes
 
-        reply, anchor = await mapped(combine(conversation, references), held, heard), best_of_all(references, kind)
+        reply, anchor = await mapped(combine(conversation, references), held, heard), commonest(references, kind)
         if formed:
             return reply
         problems: tuple[str, ...] = ()
@@ -64,7 +62,7 @@ def anchored(
             scores, problems = checked(verifier, [reply.text, *(one.text for one in references)])
             passing = tuple(one for one, score in zip(references, scores[1:], strict=True) if score > 0)
             failed = scores[0] <= 0
-            anchor = best_of_all(passing, kind) if passing else reply  # what fails is not held against what passes
+            anchor = commonest(passing, kind) if passing else reply  # what fails is not held against what passes
         asks = judge is not None and not failed and reply.text != anchor.text
         if judge is None or not await Choose(int(asks), _WAYS, rising=True):
             return (_instead(reply, passing, kind, old, new) if failed else reply).noted(*problems)
@@ -75,19 +73,10 @@ def anchored(
     return guarded
 
 
-def best_of_all(references: Replies, kind: Kind = "auto") -> Reply:
-    """The proposal whose answer most give, the first of equals. Where no two give the same, as with open text, the medoid: the one
-    that is most like all the others."""
-    if leaders(references, kind)[0] > 1:
-        return plurality(references, kind)
-    answering = [one for one in references if answer_of(one.text, kind) is not None] or references
-    return answering[central([one.text for one in answering])]
-
-
 def _instead(failed: Reply, passing: Replies, kind: Kind, old: str, new: str) -> Reply:
     """What stands where the synthesis has failed the verifier."""
     if passing:
-        return best_of_all(passing, kind).noted(f"guard: {old} passes the verifier, {new} does not")
+        return commonest(passing, kind).noted(f"guard: {old} passes the verifier, {new} does not")
     return failed.noted(f"guard: neither {new} nor {old} passes the verifier, so {new} stands")
 
 

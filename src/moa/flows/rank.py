@@ -17,7 +17,7 @@ from moa.core.flow import Ask, Combine, Outcomes
 from moa.core.prompts import RANK, SELECT, as_given, display_order
 from moa.core.types import Call, Conversation, Replies, Reply
 from moa.flows.answers import Kind, answer_of
-from moa.flows.combine import instead, likest, place_picked
+from moa.flows.combine import commonest, instead, place_picked
 from moa.flows.members import ask_member
 
 Way: TypeAlias = Literal["pairwise", "listwise"]
@@ -53,9 +53,8 @@ def rank(judges: Sequence[Agent], way: Way = "pairwise", count: Count = "copelan
             ballots = [ranking_of(outcome.text, call) for outcome, call in _answered(outcomes, calls)]
             points = borda(ballots, len(references))
         best = [place for place, own in enumerate(points) if own == max(points)]
-        return references[likest(best, references, kind)].noted(
-            *_doubts(references, points, turned, len(calls) // 2, kind)
-        )
+        doubts = _doubts(references, points, turned, len(calls) // 2, kind)
+        return commonest(references, kind, best).noted(*doubts)
 
     return combine
 

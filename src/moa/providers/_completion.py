@@ -132,15 +132,12 @@ class Answer:
 
     def event(self, event: ServerEvent) -> list[Delta]:
         """See Reading."""
-        if event.data[:1] != b"{" and event.data.strip() == b"[DONE]":
+        if event.data.strip() == b"[DONE]":
             self.ended = True
             return []
         if event.name == "error" and (failure := failed_event(event)) is not None:
             raise failure
         completion = decoded(_DECODER, event.data, WHAT)
-        if (text := _more_text(completion)) is not None:
-            self._first.model = completion.model or self._first.model
-            return [self._first.said(text)] if text else []
         if completion.choices is None and completion.usage is None and (failure := failed_event(event)) is not None:
             raise failure
         return self.add(completion)
@@ -174,19 +171,6 @@ class Answer:
         return several(self._first, self._further, self._scope, ended=ended)
 
 
-def _more_text(completion: Completion) -> str | None:
-    """The text of a chunk that holds nothing but more of the first answer's text, as nearly all do; None of any other."""
-    choices = completion.choices
-    if choices is None or len(choices) != 1 or completion.usage is not None or completion.error is not None:
-        return None
-    choice, said = choices[0], choices[0].delta
-    if said is None or choice.index or choice.finish_reason or choice.logprobs or choice.message or choice.error:
-        return None
-    if said.content.__class__ is not str or said.reasoning_content or said.reasoning or said.refusal or said.tool_calls:
-        return None
-    return said.content
-
-
 def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
     if choice.finish_reason:
         saying.finish = FINISHES.get(choice.finish_reason.lower())
@@ -209,7 +193,9 @@ def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
         deltas.append(saying.said(text))
     if said.refusal:
         saying.declined(said.refusal)
-    for place, tool in enumerate(said.tool_calls or (), saying.tools):
+    if not said.tool_calls:
+        return deltas
+    for place, tool in enumerate(said.tool_calls, saying.tools):
         function = tool.function or _Function()
         index = tool.index if choice.message is None else place  # each is whole, whatever its number and id
         deltas.append(saying.tool(index, tool.id or "", function.name or "", function.arguments))
