@@ -183,11 +183,25 @@ def ask(gateway: Gateway, model: str) -> dict[str, Any]:
 
 def load(gateway: Gateway, model: str, connections: int, seconds: float) -> dict[str, float]:
     """What a load on it shows."""
-    words = [sys.executable, str(HERE / "_load.py"), str(gateway.port), str(connections), str(seconds)]
-    with pinned(0):
-        done = subprocess.run(words, input=body_of(model), capture_output=True, check=False, timeout=seconds + 60)
+    return told("_load.py", gateway.port, connections, seconds, cpu=0, body=body_of(model))
+
+
+def bare_client(served: Upstream, at_once: int, seconds: float) -> float:
+    """Calls a second of a bare aiohttp client on the server's CPU, which has nothing else to do meanwhile."""
+    return told("peers/bare_client.py", served.base_url, MODEL, at_once, seconds, cpu=1)
+
+
+def told(script: str, *words: Any, cpu: int, body: bytes = b"") -> Any:
+    """The JSON that a script beside this one prints, run on that CPU.
+
+    Raises:
+        Broken: it failed.
+    """
+    command = [sys.executable, str(HERE / script), *map(str, words)]
+    with pinned(cpu):
+        done = subprocess.run(command, input=body, capture_output=True, check=False, timeout=float(words[-1]) + 60)
     if done.returncode:
-        raise Broken(f"{gateway.name}: the load failed: {done.stderr.decode()[-200:]}")
+        raise Broken(f"{script} failed: {done.stderr.decode()[-200:]}")
     return json.loads(done.stdout)
 
 
@@ -218,34 +232,35 @@ def first_pieces(gateway: Gateway, served: Upstream, model: str) -> tuple[float,
     return waited, came - served.stats()["first_token"]
 
 
+def loaded(gateway: Gateway, what: str, model: str, loads: Sequence[int], seconds: float) -> None:
+    """See what loads of so many connections show, after one that warms it up.
+
+    Raises:
+        Broken: not all was answered.
+    """
+    load(gateway, model, loads[0], min(1.0, seconds))
+    for connections in loads:
+        seen = load(gateway, model, connections, seconds)
+        if seen["bad"] or seen["broken"]:
+            raise Broken(f"{gateway.name}: {seen['bad']} errors and {seen['broken']} broken connections")
+        gateway.seen.setdefault(f"{what}.{connections}", []).append(seen)
+
+
 def measure(gateway: Gateway, served: Upstream, args: argparse.Namespace) -> None:
     """One round of one gateway."""
     with started(gateway, served) as pid:
         gateway.idle = megabytes(pid)
-        ours, many = gateway.name == "moa", CONNECTIONS if gateway.name in ("bare", "moa") else CONNECTIONS[:2]
-        asked = [("pass", gateway.single, many), ("mixture", gateway.mixture, many)]
-        for what, model, loads in [("two", "moa/two", (64,)), *asked] if ours else asked:
-            if model is None:
-                continue
-            seconds = max(3.0, args.seconds) if what == "two" else args.seconds  # 64 of these come all at once
-            load(gateway, model, loads[0], min(1.0, seconds))
-            for connections in loads:
-                seen = load(gateway, model, connections, seconds)
-                if seen["bad"] or seen["broken"]:
-                    raise Broken(f"{gateway.name}: {seen['bad']} errors and {seen['broken']} broken connections")
-                gateway.seen.setdefault(f"{what}.{connections}", []).append(seen)
-        if ours and gateway.mixture:
+        if gateway.name == "moa":  # first, since a thousand connections leave much to clear away
+            loaded(gateway, "two", "moa/two", (64,), max(3.0, args.seconds))  # 64 of these end all at once
+        many = CONNECTIONS if gateway.name in ("bare", "moa") else CONNECTIONS[:2]
+        for what, model in (("pass", gateway.single), ("mixture", gateway.mixture)):
+            if model is not None:
+                loaded(gateway, what, model, many, args.seconds)
+        if gateway.name == "moa" and gateway.mixture:
             gateway.seen.setdefault("client.64", []).append({"rate": bare_client(served, 64, args.seconds)})
             pieces = [first_pieces(gateway, served, gateway.mixture) for _ in range(5)]
             for name, waits in zip(("first_byte", "first_delta"), zip(*pieces, strict=True), strict=True):
                 gateway.seen.setdefault(name, []).append({"rate": statistics.median(waits)})
-
-
-def bare_client(served: Upstream, at_once: int, seconds: float) -> float:
-    """Calls a second of a bare aiohttp client on the server's CPU, which has nothing else to do meanwhile."""
-    words = [sys.executable, str(HERE / "peers" / "bare_client.py"), served.base_url, MODEL, str(at_once), str(seconds)]
-    with pinned(1):
-        return float(subprocess.run(words, capture_output=True, check=True, timeout=seconds + 60).stdout)
 
 
 def scaled(gateway: Gateway, what: str) -> float | None:

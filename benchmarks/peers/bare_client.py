@@ -12,6 +12,8 @@ import time
 
 import aiohttp
 
+if len(sys.argv) != 5:
+    raise SystemExit("four words are needed: UPSTREAM_URL MODEL AT_ONCE SECONDS")
 URL, MODEL, AT_ONCE, SECONDS = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 WARM_UP = 0.5
 
