@@ -38,7 +38,9 @@ BARS = {
     "S1.added_latency": {"bare": 1.6, "langgraph": 1 / 3, "openai": 1 / 8},
     "S2.cpu": {"bare": 1.6, "langgraph": 1 / 6, "openai": 1 / 12, "litellm": 1 / 30},
 }
-"""At most so many times a contender's figure must moa's be; due unstreamed, shown streamed too."""
+"""At most so many times a contender's figure must moa's be. Beside `bare` that is due of both halves; beside the peers of the
+streamed one, on which these bars were set (30 ms for five calls of the openai SDK: four at 2 ms, and a stream at 20), and the
+other is shown."""
 
 HEDGED = 0.05
 """Part of its calls that moa may send twice, where one is slow."""
@@ -203,7 +205,7 @@ def _figures(results: Results, cases: Iterable[Case], peers: Sequence[str]) -> I
             for name, target in bars.items():
                 if name == BARE.name or name in peers:
                     value = results.ratio(what, name, case)
-                    yield Figure(f"{what}.{case.name}.ratio_to_{name}", value, target, due=not case.streamed)
+                    yield Figure(f"{what}.{case.name}.ratio_to_{name}", value, target, due=case.streamed or name == BARE.name)
 
 
 def _details(results: Results, contenders: Sequence[Contender], args: argparse.Namespace) -> dict[str, Any]:
