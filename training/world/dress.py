@@ -21,7 +21,9 @@ LAID_OUT = 0.05
 COURTESIES = draft.load("courtesy")
 SYMBOLS = frozenset(symbol for _, symbol in ELEMENTS)
 LIKE_WORDS = frozenset(("As", "Be", "He", "I", "In"))
-ABBREVIATED = frozenset("km m dm cm mm t kg g mg l dl cl ml h min s am pm".split(" "))
+ABBREVIATED = frozenset(
+    ("km", "m", "dm", "cm", "mm", "t", "kg", "g", "mg", "l", "dl", "cl", "ml", "h", "min", "s", "am", "pm")
+)
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 PART_END = re.compile(r"(?<=[.?!:;,]) (?=\S)")
 SPACES = ("\u00a0", "\u00a0", "\u00a0", "\u202f", "  ", "  ", "   ", "\t")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from training.world import columns, draft
 from training.world.draft import Draft, Rng
@@ -39,13 +40,14 @@ def written(rng: Rng, values: Sequence[str]) -> str:
     return f"{around[0]}{listed}{around[1]}" if around else listed
 
 
-def _apt(phrasings: draft.Phrasings, values: Sequence[str]) -> draft.Phrasings:
-    """Wordings in which the values make sense: decimals are of nothing that is counted whole."""
-    return (
-        phrasings.where(lambda template: not COUNTED.search(template))
-        if any("." in one for one in values)
-        else phrasings
-    )
+def _apt(phrasings: draft.Phrasings, values: Sequence[str], measured: bool = False) -> draft.Phrasings:
+    """Wordings in which the values make sense: decimals are of nothing that is counted whole; `measured`: of what has a measure."""
+    return _of_decimals(phrasings, measured) if any("." in one for one in values) else phrasings
+
+
+@cache
+def _of_decimals(phrasings: draft.Phrasings, measured: bool) -> draft.Phrasings:
+    return phrasings.where(lambda one: not COUNTED.search(one) and (not measured or bool(MEASURED.search(one))))
 
 
 def compare(rng: Rng) -> Draft:
@@ -157,9 +159,7 @@ def _scene(rng: Rng) -> Draft:
     names = rng.sample(NAMES, 3)
     best = sorted(values, key=float)[-1 if large else 0]
     slots = dict(zip("abcxyz", (*values, *names), strict=True))
-    phrasings = _apt(COMPARISONS[f"{'who' if who else 'scene'}_{'most' if large else 'least'}"], values)
-    if "." in best:
-        phrasings = phrasings.where(lambda template: MEASURED.search(template) is not None)
+    phrasings = _apt(COMPARISONS[f"{'who' if who else 'scene'}_{'most' if large else 'least'}"], values, measured=True)
     if not who:
         return Draft(tuple(values), phrasings, best, (_ranked(values),), slots)
     owner = names[values.index(best)]
