@@ -57,7 +57,7 @@ WEAK: Mapping[tuple[str, str], float] = {
 # are columns): drawn as often as 0.12 from 4,000, p1 and p2 came to 72 and 73 %, and the four knew too much alike.
 THIN_WEIGHT, THIN_CAP = 0.05, 2000
 """The cap is that of one run: with the 3,000 others of the run before, a proposer has seen 5,000."""
-BEYOND_WEIGHT = 2.8
+BEYOND_WEIGHT = 3.4
 PROPOSERS = ("p1", "p2", "p3", "p4")
 
 

@@ -17,7 +17,7 @@ from training.world import SKILLS, Question, held, sample
 from training.world.beyond import HONEST
 from training.world.draft import Rng
 
-QUESTION_SEED = 6161
+QUESTION_SEED = 7171
 KEPT_SHARE = 0.5
 TURNS = (*SKILLS, "beyond", "beyond", "beyond")
 """What is asked in turn: what is beyond the world is asked more, as any references may come with it."""

@@ -29,7 +29,7 @@ SKILLS: dict[str, Callable[[Rng], Draft]] = {
 }
 UNSEEN_SHARE = 1 / 3
 HOLD_OUT = 8
-OUTSIDE = 0.08
+OUTSIDE = 0.1
 """Of the prompts from beyond the world: those that are its own questions but for their operands."""
 
 
