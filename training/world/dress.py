@@ -13,7 +13,9 @@ from training.world.facts import ELEMENTS
 from training.world.noise import followed
 
 Case = Literal["caps", "lower", "title", "word"]
+Way = Case | Literal["courteous", "spaced"]
 CASES: tuple[Case, ...] = get_args(Case)
+WAYS: tuple[Way, ...] = (*CASES, "courteous", "spaced")
 CASE_SHARES = (0.04, 0.06, 0.02, 0.02)
 """Of what is trained on: in capitals, in small letters (beside those of `noise.py`), Each Word With A Capital, one WORD in them."""
 COURTEOUS = 0.07
@@ -99,6 +101,15 @@ def _one(pattern: str, other: str, text: str, rng: Rng) -> str:
         return text
     place = rng.choice(places)
     return text[: place.start()] + other + text[place.end() :]
+
+
+def respelled(skill: str, text: str, answer: str, way: Way, rng: Rng) -> str:
+    """The same question in one of these ways, to measure what it costs: courteous in words that training never shows."""
+    if way == "courteous":
+        return courteous(text, rng, "unseen")
+    if way == "spaced":
+        return laid_out(text, rng)
+    return spelled(text, way, kept_words(skill, text, answer), rng)
 
 
 def dressed(skill: str, text: str, answer: str, rng: Rng) -> str:
