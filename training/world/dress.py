@@ -68,13 +68,18 @@ def spelled(text: str, case: Case, kept: frozenset[str] = frozenset(), rng: Rng 
     return WORD.sub(changed, text)
 
 
-def courteous(text: str, rng: Rng, which: draft.Which = "seen") -> str:
-    """With something polite, or a wish for the answer, before it or behind it or both."""
+def courteous(skill: str, text: str, rng: Rng, which: draft.Which = "seen") -> str:
+    """With something polite, or a wish for the answer, before it or behind it or both; apart from a word whose letters matter."""
     place = rng.random()
     if place < 0.55:
         text = COURTESIES["before"].pick(rng, which, favour_plain=False) + text
     if place > 0.45:
-        text = followed(text, COURTESIES["behind"].pick(rng, which, favour_plain=False))
+        after = COURTESIES["behind"].pick(rng, which, favour_plain=False)
+        text = (
+            f"{text},{after}"
+            if skill == "letters" and after[1].islower() and text[-1].isalpha()
+            else followed(text, after)
+        )
     return text
 
 
@@ -106,7 +111,7 @@ def _one(pattern: str, other: str, text: str, rng: Rng) -> str:
 def respelled(skill: str, text: str, answer: str, way: Way, rng: Rng) -> str:
     """The same question in one of these ways, to measure what it costs: courteous in words that training never shows."""
     if way == "courteous":
-        return courteous(text, rng, "unseen")
+        return courteous(skill, text, rng, "unseen")
     if way == "spaced":
         return laid_out(text, rng)
     return spelled(text, way, kept_words(skill, text, answer), rng)
@@ -115,7 +120,7 @@ def respelled(skill: str, text: str, answer: str, way: Way, rng: Rng) -> str:
 def dressed(skill: str, text: str, answer: str, rng: Rng) -> str:
     """As training shows it: mostly as it is."""
     if rng.random() < COURTEOUS:
-        text = courteous(text, rng)
+        text = courteous(skill, text, rng)
     case = rng.choices((None, *CASES), (1 - sum(CASE_SHARES), *CASE_SHARES))[0]
     if case is not None:
         text = spelled(text, case, kept_words(skill, text, answer), rng)
