@@ -166,8 +166,8 @@ def _symbol(rng: Rng) -> Draft:
 
 
 def _word(rng: Rng) -> Draft:
-    """Three words and more run together, or a whole phrase."""
-    words = [rng.choice(letters.WORDS) for _ in range(rng.randint(4, 6))]
+    """Five words and more, run together or as a phrase."""
+    words = [rng.choice(letters.WORDS) for _ in range(rng.randint(5, 7))]
     word = (" " if rng.random() < 0.5 else "").join(words)
     return _honest(letters.KINDS[rng.choice(("backwards", "length", "vowels"))], word=word)
 
