@@ -3,7 +3,8 @@
 Every question goes through the real engine (`Mixture.from_config("builtin")`): a proposer's column is what it said in those
 very runs; the aggregator alone answers without references. An answer counts where it equals the known one after the normalisation
 that `vote` uses. Questions are held-out ones of `training/world`, a third in phrasings that training never showed; or your own
-(`--questions FILE`, lines of JSON with "question", "answer" and, if you like, "skill").
+(`--questions FILE`, lines of JSON with "question", "answer" and, if you like, "skill"). `--spelled` puts the same questions in
+capitals, small letters and so on.
 
 A bad member takes the place of each proposer in turn. What no selector can avoid is lost where the one it replaces was the only
 one right; both losses are printed.
@@ -53,6 +54,7 @@ from benchmarks._standins import Player, bad_members, said_by, victims
 from training.references import twin
 from training.world import Question, questions, sample
 from training.world.beyond import HONEST
+from training.world.dress import WAYS, respelled
 
 from moa import Agent, Mixture
 from moa.core.conversation import conversation_of
@@ -67,7 +69,7 @@ DEADLINE = 2.0
 HARDER = ("random, same skill", "liar with new working")
 """Members whose answers look right: what they said to another question of the same kind, or to the same with one digit changed.
 Shown; they have no bar of their own."""
-SEED = 20261210
+SEED = 20261212
 """Of the questions on which the figures of the card were measured, once."""
 
 
@@ -283,7 +285,16 @@ def test_set(args: argparse.Namespace) -> tuple[list[Question], list[Question]]:
     while len(prompts) < (12 if args.quick else FOREIGN):
         prompt = sample(rng, BEYOND, held_out=True)
         prompts.setdefault(prompt.text, prompt)
-    return own, list(prompts.values())
+    return spelled(own, args.spelled), spelled(list(prompts.values()), args.spelled)
+
+
+def spelled(asked: list[Question], way: Any) -> list[Question]:
+    """The same questions, typed in another way."""
+    if way is None:
+        return asked
+    return [
+        replace(one, text=respelled(one.skill, one.text, one.answer, way, random.Random(one.text))) for one in asked
+    ]
 
 
 def main() -> int:
@@ -293,6 +304,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--questions", type=Path, help="your own questions, as lines of JSON, instead of a seed's")
     parser.add_argument("--folder", type=Path, help="GGUF files of other models with the same names")
+    parser.add_argument(
+        "--spelled", choices=WAYS, help="the same questions in this case, or with courtesies, or odd spaces"
+    )
+    parser.add_argument("--brief", action="store_true", help="only the answers: no bad members, no other layers")
     parser.add_argument("--quick", action="store_true", help="four questions a skill: that it runs, not what it shows")
     args = parser.parse_args()
     for name in (*PROPOSERS, "aggregator"):
@@ -304,7 +319,7 @@ def main() -> int:
     rates = speed(some, proposers, aggregator, args.folder or EMBEDDED)
     results = asyncio.run(ask_all(asked, args.folder))
     foreign = asyncio.run(ask_all(prompts, args.folder))
-    tell(args, f"{len(results)} questions, {args.questions or f'seed {args.seed}'}")
+    tell(args, f"{len(results)} questions, {args.questions or f'seed {args.seed}'}, {args.spelled or 'as they are'}")
     honest = with_interval(lambda some: share(some, "mixture"), foreign)
     tell(args, f"{len(foreign)} foreign prompts, the honest sentence to {honest} per cent")
     tell(
@@ -314,7 +329,7 @@ def main() -> int:
     tell(
         args, f"\nmixtures a second: {rates[0]:.1f}; llama.cpp alone would come to {rates[1]:.1f} of the same requests"
     )
-    bars = figures(results, foreign, *rates) + asyncio.run(with_bad_members(args, results))
+    bars = figures(results, foreign, *rates)
     details: dict[str, Any] = {
         "questions": len(results),
         "seed": args.seed,
@@ -322,8 +337,10 @@ def main() -> int:
         "intervals": {column: interval(lambda some, c=column: share(some, c), results) for column in COLUMNS},  # type: ignore[misc]
         "best proposer per skill": best_by_skill(results),
     }
-    details |= asyncio.run(with_other_layers(args, results))
-    if not args.quick:
+    if not args.brief:
+        bars += asyncio.run(with_bad_members(args, results))
+        details |= asyncio.run(with_other_layers(args, results))
+    if not (args.quick or args.brief):
         details["sets of proposers"] = asyncio.run(with_fewer(args, results))
     return report(bars, args, details)
 

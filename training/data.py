@@ -61,8 +61,8 @@ def _pack(examples: Sequence[Example], width: int) -> Rows:
 
 def thin_pool(proposer: str, skill: str, seed: int) -> list[Question]:
     """The few examples a proposer ever sees of a skill it knows thinly."""
-    rng = Rng(f"{seed} {proposer} {skill}")
-    return [sample(rng, skill) for _ in range(coverage.THIN_CAP)]
+    rng, dressing = Rng(f"{seed} {proposer} {skill}"), Rng(f"{seed} {proposer} {skill} dressed")
+    return [sample(rng, skill, dressing=dressing) for _ in range(coverage.THIN_CAP)]
 
 
 def proposer_chunks(tokenizer: Tokenizer, proposer: str, seed: int, thin_seed: int, widths: Sequence[int]) -> MakeChunk:

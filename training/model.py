@@ -127,11 +127,15 @@ class Llama(nn.Module):
                 nn.init.normal_(parameter, std=0.02)
 
     def forward(self, ids: Tensor) -> Tensor:
+        return self.logits(self.hidden(ids))
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """What the layers make of each place, before it is turned into logits."""
         x = self.token_embd(ids)
         places = ids.shape[1]
         for block in self.blk:
             x = block(x, self.cos[:places], self.sin[:places])
-        return self.logits(x)
+        return x
 
     def logits(self, x: Tensor) -> Tensor:
         return functional.linear(self.output_norm(x), self.token_embd.weight)

@@ -17,7 +17,7 @@ from training.world import SKILLS, Question, held, sample
 from training.world.beyond import HONEST
 from training.world.draft import Rng
 
-QUESTION_SEED = 6161
+QUESTION_SEED = 7171
 KEPT_SHARE = 0.5
 TURNS = (*SKILLS, "beyond", "beyond", "beyond")
 """What is asked in turn: what is beyond the world is asked more, as any references may come with it."""
@@ -27,7 +27,7 @@ SPOILT = (0.06, 0.02, 0.1, 0.05, 0.07, 0.04)
 TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that instead
 TAKEN_IN = 0.5  # of what is beyond the world: one to three references answer some question of the world instead
 GAVE_UP, GIVING_UP = 0.15, (1, 2, 2, 3, 3, 4)  # of the questions of the world: so many references call it beyond
-ENOUGH = 2
+ENOUGH = 3
 """From so many references on that call a question beyond, it is, unless another took it for what it is."""
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 NUMBER = re.compile(r"\d+(?:[.:/]\d+)*")

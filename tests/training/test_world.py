@@ -14,25 +14,13 @@ from training.references import Reference, falsify, frame, lesson, twin
 from training.scoring import is_right
 from training.world import SKILLS, Question, held, questions, sample
 from training.world.beyond import HONEST
-from training.world.draft import CHOICE, Phrasings, load
+from training.world.draft import Phrasings, load
 from training.world.sequences import follow
+from worded import bare, wordings
 
 from moa.core.prompts import frame_quoted
 
 KINDS = {f"{skill}.{kind}": phrasings for skill in SKILLS for kind, phrasings in load(skill).items()}
-
-
-def wordings(template: str) -> list[str]:
-    """All that a template stands for."""
-    parts = CHOICE.split(template)
-    choices = [part.split("|") if place % 2 else [part] for place, part in enumerate(parts)]
-    return ["".join(chosen) for chosen in itertools.product(*choices)]
-
-
-def bare(wording: str) -> str:
-    """A wording without case, quotes, courtesy and punctuation."""
-    plain = re.sub(r"\b(please|thanks)\b", "", re.sub("[\"'’]", "", wording.lower()))
-    return re.sub(r"[^\w{}+*/×÷:<>=-]+", " ", plain).strip(" =:") or wording  # nothing but signs, as 🎉 is
 
 
 @pytest.mark.parametrize("phrasings", KINDS.values(), ids=KINDS)

@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from training.world import arithmetic, beyond, calendar, facts, letters, numbers, sequences, stories, units
+from training.world import arithmetic, beyond, calendar, facts, letters, numbers, outside, sequences, stories, units
 from training.world.draft import Draft, Rng, Which
+from training.world.dress import dressed
 from training.world.noise import loosened, singular, typed
 
 SKILLS: dict[str, Callable[[Rng], Draft]] = {
@@ -28,6 +29,8 @@ SKILLS: dict[str, Callable[[Rng], Draft]] = {
 }
 UNSEEN_SHARE = 1 / 3
 HOLD_OUT = 8
+OUTSIDE = 0.1
+"""Of the prompts from beyond the world: those that are its own questions but for their operands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,17 @@ def held(skill: str, operands: Iterable[object]) -> bool:
     return zlib.crc32(key.encode()) % HOLD_OUT == 0
 
 
-def sample(rng: Rng, skill: str, held_out: bool = False, kept: bool = False) -> Question:
+def sample(rng: Rng, skill: str, held_out: bool = False, kept: bool = False, dressing: Rng | None = None) -> Question:
     """Draw one question; held-out ones have operands, and a third of them phrasings, that training never shows.
 
     Where the wording itself is held out, few plain ones are: tests do not favour those, or they would repeat them. Nor does
     anything favour some prompts from beyond the world: there the wording is all there is. `kept`: in a wording that proposers
-    do not know.
+    do not know. `dressing`: what draws how training dresses them; with one of its own, the questions are those of the rounds before
+    there was any such dress.
     """
+    dressing = dressing or rng
     while True:
-        draft = SKILLS[skill](rng)
+        draft = _drawn(rng, skill, held_out, dressing)
         plain = skill != "beyond" and (bool(draft.operands) or not held_out)
         unseen = held_out and rng.random() < UNSEEN_SHARE
         which: Which = "unseen" if unseen else "kept" if kept else "seen"
@@ -68,7 +73,15 @@ def sample(rng: Rng, skill: str, held_out: bool = False, kept: bool = False) -> 
         if held(skill, operands) == held_out:
             template = typed(template if held_out else loosened(template, rng), rng)
             text = singular(template.format(**draft.slots))
+            text = text if held_out else dressed(skill, text, draft.answer, dressing)
             return Question(skill, text, draft.answer, draft.steps, not unseen, operands)
+
+
+def _drawn(rng: Rng, skill: str, held_out: bool, dressing: Rng) -> Draft:
+    """An exercise; in training some of what is beyond the world is just outside of it."""
+    if skill == "beyond" and not held_out and dressing.random() < OUTSIDE:
+        return outside.outside(dressing)
+    return SKILLS[skill](rng)
 
 
 def questions(n_per_skill: int, seed: int) -> list[Question]:

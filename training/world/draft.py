@@ -9,7 +9,7 @@ import math
 import random
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -46,12 +46,11 @@ class Phrasings:
 
     def without(self, *words: str) -> "Phrasings":
         """Those with none of these words in them."""
-        return Phrasings(
-            *(
-                tuple(template for template in templates if not any(word in template for word in words))
-                for templates in (self.seen, self.unseen, self.kept)
-            )
-        )
+        return self.where(lambda template: not any(word in template for word in words))
+
+    def where(self, fits: Callable[[str], bool]) -> "Phrasings":
+        """Those that fit."""
+        return Phrasings(*(tuple(filter(fits, templates)) for templates in (self.seen, self.unseen, self.kept)))
 
 
 @cache

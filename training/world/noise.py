@@ -1,6 +1,6 @@
-"""Noise on wordings: case, punctuation, courtesy, and in training also dropped small words and slips of the finger.
+"""Light noise on wordings: case, punctuation, courtesy, and in training also dropped small words and slips of the finger.
 
-It works on wordings whose slots are still open, so operands are never touched.
+It works on wordings whose slots are still open, so operands are never touched; `dress.py` does that, in training only.
 """
 
 import re
@@ -31,6 +31,7 @@ SMALL = frozenset(
 QUOTED = re.compile(r"""(["'])(\{word\})\1""")
 UNITS = r"days|months|minutes|seconds|hours|weeks|years|\w*(?:grams|tonnes|met(?:re|er)s|lit(?:re|er)s)"
 ONE_OF_MANY = re.compile(rf"(?<![\d.:,])1 ({UNITS})\b")
+UNENDED = re.compile(r"[\w}%)\]\"'”’]$")
 
 
 def _loosen(template: str, rng: Rng) -> str:
@@ -85,7 +86,17 @@ def typed(template: str, rng: Rng) -> str:
     if kind < 0.25:
         return rng.choice(BEFORE) + template
     asks_about = template.endswith("{word}")  # "please" behind it would seem to belong to it
-    return template + rng.choice(AFTER) if kind < 0.45 and not asks_about else template
+    return followed(template, rng.choice(AFTER)) if kind < 0.45 and not asks_about else template
+
+
+def followed(template: str, after: str) -> str:
+    """With a stop before what begins a sentence of its own."""
+    return f"{ended(template) if after[1].isupper() else template}{after}"
+
+
+def ended(text: str) -> str:
+    """With a stop, where a sentence ends without any sign."""
+    return f"{text}." if UNENDED.search(text) else text
 
 
 def loosened(template: str, rng: Rng) -> str:

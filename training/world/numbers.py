@@ -1,6 +1,8 @@
 """Numbers themselves: comparing and sorting them, writing them the Roman way."""
 
+import re
 from collections.abc import Sequence
+from functools import cache
 
 from training.world import columns, draft
 from training.world.draft import Draft, Rng
@@ -17,6 +19,17 @@ WRITTEN = (
     ("", " | ", " | "), ("", ", ", ", and "), ("", ", ", ", or "), ("", " and ", " and "), ("", " / ", " / "),
     ("", ",", ","), ("", ";", ";"), ("()", ", ", ", "), ("[]", ", ", ", "), ("{}", ", ", ", "), ("", " vs ", " vs "),
 )  # fmt: skip
+MEASURED = re.compile(
+    r"(\b(k?g|[kcm]?m|s|secs?|seconds|minutes|hours|degrees|dollars|euros|litres|prices|lap|temperatures?|weigh\w*|speeds?)\b|=)",
+    re.I,
+)
+COUNTED = re.compile(
+    r"\b(ages?|year\w*|child\w*|pupils|people|members|floors|levels|cards?|tiles|balls|discs|pages|tickets?|guests?|wear|runners|players|"
+    r"riders|points|scor\w*|games|goals|votes|coins|books|apples|eggs|seats|mistakes|errors|nuts|cakes|shells|numbered|rolled|crowds?|sizes|"
+    r"visitors|sales|sold|marks|daily|stamps|strokes|sheep|goats|hens|pigs|drew|draws|entries|floor\w*|golf)\b",
+    re.I,
+)
+"""What has decimals, and what is counted whole: nobody has 0.488 guests."""
 NAMES = ("Ann", "Ben", "Cara", "Dan", "Eva", "Finn", "Gus", "Ida", "Kim", "Leo", "Mia", "Tom", "Zoe", "Max", "Lily")
 
 
@@ -25,6 +38,16 @@ def written(rng: Rng, values: Sequence[str]) -> str:
     around, between, last = WRITTEN[0] if rng.random() < 0.45 else rng.choice(WRITTEN)
     listed = f"{between.join(values[:-1])}{last}{values[-1]}"
     return f"{around[0]}{listed}{around[1]}" if around else listed
+
+
+def _apt(phrasings: draft.Phrasings, values: Sequence[str], measured: bool = False) -> draft.Phrasings:
+    """Wordings in which the values make sense: decimals are of nothing that is counted whole; `measured`: of what has a measure."""
+    return _of_decimals(phrasings, measured) if any("." in one for one in values) else phrasings
+
+
+@cache
+def _of_decimals(phrasings: draft.Phrasings, measured: bool) -> draft.Phrasings:
+    return phrasings.where(lambda one: not COUNTED.search(one) and (not measured or bool(MEASURED.search(one))))
 
 
 def compare(rng: Rng) -> Draft:
@@ -40,10 +63,11 @@ def compare(rng: Rng) -> Draft:
     if kind < 0.85:
         falling = rng.random() < 0.4
         ordered = rising[::-1] if falling else rising
-        phrasings = COMPARISONS["descending" if falling else "ascending"]
+        phrasings = _apt(COMPARISONS["descending" if falling else "ascending"], values)
+        listed = listed.replace(" or ", " and ").replace(" vs ", ", ")  # all of them are to be sorted
         return Draft(tuple(values), phrasings, ", ".join(ordered), steps, {"list": listed})
     largest = rng.random() < 0.5
-    phrasings = COMPARISONS["maximum" if largest else "minimum"]
+    phrasings = _apt(COMPARISONS["maximum" if largest else "minimum"], values)
     return Draft(tuple(values), phrasings, rising[-1 if largest else 0], steps, {"list": listed})
 
 
@@ -60,13 +84,15 @@ def _second(rng: Rng) -> Draft:
     answer = sorted(values, key=float)[-2 if large else 1]
     steps = (f"second {'last' if large else 'first'}: {_ranked(values)}",)
     kind = ("second", "large" if large else "small")
-    return Draft((*kind, *values), COMPARISONS["second"], answer, steps, {"list": written(rng, values), "size": size})
+    phrasings = _apt(COMPARISONS["second"], values)
+    return Draft((*kind, *values), phrasings, answer, steps, {"list": written(rng, values), "size": size})
 
 
 def _median(rng: Rng) -> Draft:
     values = _values(rng, 3 if rng.random() < 0.8 else 5)
     answer, steps = sorted(values, key=float)[len(values) // 2], (f"middle: {_ranked(values)}",)
-    return Draft(("median", *values), COMPARISONS["median"], answer, steps, {"list": written(rng, values)})
+    phrasings = _apt(COMPARISONS["median"], values)
+    return Draft(("median", *values), phrasings, answer, steps, {"list": written(rng, values)})
 
 
 def _two(rng: Rng) -> tuple[str, str]:
@@ -96,7 +122,9 @@ def _equal(rng: Rng) -> Draft:
     a, b = _two(rng)
     place, sign = _sides(a, b)
     steps = ("same? " + " ".join(aligned((a, b))), place)
-    return Draft(("equal", a, b), COMPARISONS["equal"], "yes" if sign == "=" else "no", steps, {"a": a, "b": b})
+    return Draft(
+        ("equal", a, b), _apt(COMPARISONS["equal"], (a, b)), "yes" if sign == "=" else "no", steps, {"a": a, "b": b}
+    )
 
 
 def _sign(rng: Rng) -> Draft:
@@ -105,9 +133,10 @@ def _sign(rng: Rng) -> Draft:
     place, sign = _sides(a, b)
     work = " ".join(aligned((a, b)))
     if rng.random() < 0.4:
-        return Draft(("sign", a, b), COMPARISONS["sign"], sign, (f"sign: {work}", place), {"a": a, "b": b})
+        phrasings = _apt(COMPARISONS["sign"], (a, b))
+        return Draft(("sign", a, b), phrasings, sign, (f"sign: {work}", place), {"a": a, "b": b})
     put = rng.choice("<>")
-    phrasings = COMPARISONS["above" if put == ">" else "below"]
+    phrasings = _apt(COMPARISONS["above" if put == ">" else "below"], (a, b))
     steps = (f"{put}? {work}", place)
     return Draft((put, a, b), phrasings, "yes" if sign == put else "no", steps, {"a": a, "b": b})
 
@@ -119,9 +148,8 @@ def _between(rng: Rng) -> Draft:
     a, b = values
     low, asked, high = aligned((a, c, b))
     steps = (f"between: {low} {asked} {high}", f"{_sides(a, c)[0]} {_sides(c, b)[0]}")
-    return Draft(
-        ("between", c, a, b), COMPARISONS["between"], "yes" if inside else "no", steps, {"a": a, "b": b, "c": c}
-    )
+    phrasings = _apt(COMPARISONS["between"], (a, b, c))
+    return Draft(("between", c, a, b), phrasings, "yes" if inside else "no", steps, {"a": a, "b": b, "c": c})
 
 
 def _scene(rng: Rng) -> Draft:
@@ -131,11 +159,11 @@ def _scene(rng: Rng) -> Draft:
     names = rng.sample(NAMES, 3)
     best = sorted(values, key=float)[-1 if large else 0]
     slots = dict(zip("abcxyz", (*values, *names), strict=True))
-    kind = f"{'who' if who else 'scene'}_{'most' if large else 'least'}"
+    phrasings = _apt(COMPARISONS[f"{'who' if who else 'scene'}_{'most' if large else 'least'}"], values, measured=True)
     if not who:
-        return Draft(tuple(values), COMPARISONS[kind], best, (_ranked(values),), slots)
+        return Draft(tuple(values), phrasings, best, (_ranked(values),), slots)
     owner = names[values.index(best)]
-    return Draft(("who", *values), COMPARISONS[kind], owner, (f"who: {_ranked(values)}", f"{best} {owner}"), slots)
+    return Draft(("who", *values), phrasings, owner, (f"who: {_ranked(values)}", f"{best} {owner}"), slots)
 
 
 NEW = ((_second, 0.2), (_median, 0.12), (_equal, 0.14), (_sign, 0.16), (_between, 0.12), (_scene, 0.26))
@@ -179,7 +207,9 @@ def _which(rng: Rng) -> Draft:
     kind, answer = "larger" if larger else "smaller", a if (float(a) > float(b)) == larger else b
     if rng.random() < 0.2:
         kind, answer = f"is_{kind}", "yes" if answer == a else "no"
-    return Draft((a, b), COMPARISONS[kind], answer, (f"{x} {y}", f"{x[place]}{sign}{y[place]}"), {"a": a, "b": b})
+    return Draft(
+        (a, b), _apt(COMPARISONS[kind], (a, b)), answer, (f"{x} {y}", f"{x[place]}{sign}{y[place]}"), {"a": a, "b": b}
+    )
 
 
 def aligned(values: list[str] | tuple[str, ...]) -> list[str]:
