@@ -205,7 +205,9 @@ def _figures(results: Results, cases: Iterable[Case], peers: Sequence[str]) -> I
             for name, target in bars.items():
                 if name == BARE.name or name in peers:
                     value = results.ratio(what, name, case)
-                    yield Figure(f"{what}.{case.name}.ratio_to_{name}", value, target, due=case.streamed or name == BARE.name)
+                    yield Figure(
+                        f"{what}.{case.name}.ratio_to_{name}", value, target, due=case.streamed or name == BARE.name
+                    )
 
 
 def _details(results: Results, contenders: Sequence[Contender], args: argparse.Namespace) -> dict[str, Any]:

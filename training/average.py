@@ -1,7 +1,7 @@
-"""The mean of several checkpoints' weights: `python -m training.average a b c --name d --work FOLDER` makes d.pt of a.pt, b.pt, c.pt.
+"""The mean of several checkpoints' weights: `python -m training.average a b --name c --work FOLDER` makes c.pt of a.pt and b.pt.
 
-Runs that follow one another end in one valley of the loss, and its middle answers what is new better than its rim ("Averaging Weights
-Leads to Wider Optima", Izmailov et al., https://arxiv.org/abs/1803.05407).
+Runs that follow one another end in one valley of the loss, and its middle answers what is new better than its rim ("Averaging
+Weights Leads to Wider Optima", Izmailov et al., https://arxiv.org/abs/1803.05407).
 """
 
 import argparse
