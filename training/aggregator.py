@@ -22,6 +22,7 @@ from training.export import EMBEDDED
 from training.files import write_text
 from training.llama import Member
 from training.references import (
+    ENOUGH,
     TURNS,
     Part,
     Spoiler,
@@ -70,8 +71,9 @@ def ask_on(member: Member, texts: Sequence[str], path: Path, temperature: float 
     return replies
 
 
-def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int, beyond: int = 1) -> MakeChunk:
-    """Chunks of questions with their references, spoilt anew each time one comes round; what is beyond the world comes so often."""
+def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int, beyond: int = 1, enough: int = ENOUGH) -> MakeChunk:
+    """Chunks of questions with their references, spoilt anew each time one comes round; what is beyond the world comes so often.
+    `enough` is that of a lesson."""
     asked = load_asked(work)
     trust, spoiler = measure_trust(asked), Spoiler(asked)
     drawn = asked + [one for one in asked if one.question.answer == HONEST] * (beyond - 1)
@@ -82,7 +84,7 @@ def aggregator_chunks(tokenizer: Tokenizer, work: Path, seed: int, beyond: int =
         for one in rng.sample(drawn, min(CHUNK_EXAMPLES, len(drawn))):
             shown = spoiler.show(one, rng)
             text = frame(one.question.text, [reference.text for reference in shown])
-            reply, weights = reply_to_learn(tokenizer, one.question, lesson(one.question, shown, trust))
+            reply, weights = reply_to_learn(tokenizer, one.question, lesson(one.question, shown, trust, enough))
             examples.append((prompt_ids(tokenizer, text), reply, weights))
         return pack(examples, WIDTHS)
 
@@ -100,12 +102,12 @@ def reply_to_learn(tokenizer: Tokenizer, question: Question, parts: Sequence[Par
     return [*ids, END], [*weights, 1]
 
 
-def train(work: Path, start: str | None, plan: Plan, name: str, beyond: int, rank: int) -> None:
+def train(work: Path, start: str | None, plan: Plan, name: str, beyond: int, enough: int, rank: int) -> None:
     """Train from a proposer's weights, which already know the tokens, or from chance; one worker of perhaps several."""
     torch.manual_seed(plan.seed)
     tokenizer = tokenizers.load(work / "tokenizer.json")
     model = models.load(work / f"{start}.pt").train() if start else models.Llama(models.Shape())
-    Run(model, plan, aggregator_chunks(tokenizer, work, plan.seed, beyond), work / f"{name}.pt").go()
+    Run(model, plan, aggregator_chunks(tokenizer, work, plan.seed, beyond, enough), work / f"{name}.pt").go()
 
 
 def main() -> None:
@@ -120,6 +122,9 @@ def main() -> None:
     training.add_argument("--seed", type=int, default=5)
     training.add_argument("--rate", type=float, default=1.0, help="share of the usual learning rates")
     training.add_argument("--beyond", type=int, default=1, help="how often what is beyond the world comes")
+    training.add_argument(
+        "--enough", type=int, default=ENOUGH, help="how many that call a question beyond are believed"
+    )
     training.add_argument("--workers", type=int, default=1, help="processes that share the run")
     training.add_argument("--name", default="aggregator", help="name of the checkpoint")
     for step in (sampling, training):
@@ -131,7 +136,7 @@ def main() -> None:
         sample_proposer(args.folder, args.work, args.model, args.count)
     else:
         plan = Plan(args.minutes * 60, args.seed, muon_rate=0.015 * args.rate, adam_rate=2e-3 * args.rate)
-        together(partial(train, args.work, args.start, plan, args.name, args.beyond), args.workers)
+        together(partial(train, args.work, args.start, plan, args.name, args.beyond, args.enough), args.workers)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="name of the checkpoint to make")
     parser.add_argument("--work", type=Path, required=True, help="folder of the checkpoints")
     args = parser.parse_args()
+    for name in args.checkpoints:
+        if not (args.work / f"{name}.pt").is_file():
+            parser.error(f"there is no {name}.pt in {args.work}; train it first, or name another")
     mean = average([model.load(args.work / f"{name}.pt") for name in args.checkpoints])
     model.save(mean, args.work / f"{args.name}.pt")
 

@@ -37,8 +37,8 @@ WEIGHTS: Mapping[str, float] = {
     "story": 2.6,
     "facts": 1.6,
 }
-# So many times as often where the sixth round left a dense skill well below 90 % (multiply 84 and 83, compare 78 and 80, units 84
-# and 81, letters 78 and 74, facts 83, story 74 in p3 and 87 in p1), and a little seldomer where it came to 93 and 94.
+# So many times as often where the sixth round left one of these well below 90 % (multiply 84 and 83, compare 78 and 80, units 84
+# and 81, letters 78 and 74, facts 83, story 74 in p3), and a little seldomer where it came to 93 and 94.
 WEAK: Mapping[tuple[str, str], float] = {
     ("multiply", "p1"): 1.4,
     ("multiply", "p3"): 1.4,

@@ -28,7 +28,7 @@ TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that ins
 TAKEN_IN = 0.5  # of what is beyond the world: one to three references answer some question of the world instead
 GAVE_UP, GIVING_UP = 0.15, (1, 2, 2, 3, 3, 4)  # of the questions of the world: so many references call it beyond
 ENOUGH = 3
-"""From so many references on that call a question beyond, it is, unless another took it for what it is."""
+"""From so many references on that call a question beyond, it is, unless another took it for what it is (the default of a lesson)."""
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 NUMBER = re.compile(r"\d+(?:[.:/]\d+)*")
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
@@ -243,15 +243,15 @@ def tallied(question: Question, reference: Reference) -> str:
     return reference.answer if right or fits(question, reference.text) else "x"
 
 
-def lesson(question: Question, shown: Sequence[Reference], trust: Trust) -> list[Part]:
+def lesson(question: Question, shown: Sequence[Reference], trust: Trust, enough: int = ENOUGH) -> list[Part]:
     """The reply to learn: a tally of the answers, the number of the best right reference, and its answer.
 
     The tally holds what each working leads to, so that an answer which does not follow from it is set right, and "x" for
-    one that is about something else. Where none is right the number is 0 and the aggregator works by itself; but what ENOUGH of
+    one that is about something else. Where none is right the number is 0 and the aggregator works by itself; but what `enough` of
     them call beyond, and no other is about, is beyond.
     """
     tallies = [tallied(question, one) for one in shown]
-    gave_up = sum(one.text.strip() == HONEST for one in shown) >= ENOUGH and set(tallies) == {"x"}
+    gave_up = sum(one.text.strip() == HONEST for one in shown) >= enough and set(tallies) == {"x"}
     if question.answer == HONEST or gave_up:
         return [Part(HONEST[:4], CHOICE_WEIGHT), Part(HONEST[4:])]
     alone = [Part(f"{working(question, AGGREGATOR)}\n{MARK}"), Part("", worked_out=True)]

@@ -121,6 +121,15 @@ def test_a_lesson_names_the_best_right_reference_or_none() -> None:
     assert "->" not in lesson(question, [], trust)[0].text
 
 
+def test_what_enough_call_beyond_is_beyond_unless_one_is_about_the_question() -> None:
+    question = Question("add", "What is 1 + 1?", "2", ("1+1", "1+1=2"), True)
+    lost, about = Reference("p1", HONEST), Reference("p3", "Work: 1+1; 1+1=3\nAnswer: 3")
+    said = lambda shown, **more: "".join(part.text for part in lesson(question, shown, {"add": {}}, **more))  # noqa: E731
+    assert said([lost] * 3) == said([lost] * 2, enough=2) == HONEST
+    assert "-> 0" in said([lost] * 2)
+    assert "-> 0" in said([lost, about, lost, lost])
+
+
 def test_a_falsified_reply_is_not_the_same_and_keeps_its_working() -> None:
     rng = random.Random(1)
     for answer in ("432", "11:15", "0.4"):

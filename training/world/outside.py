@@ -45,7 +45,7 @@ STRANGE_UNITS = (
     ("megabytes", "kilobytes"), ("gigabytes", "megabytes"), ("terabytes", "gigabytes"), ("bytes", "bits"), ("bits", "bytes"),
     ("dollars", "euros"), ("euros", "dollars"), ("yen", "dollars"), ("pounds sterling", "euros"), ("rupees", "dollars"),
     ("dollars", "cents"), ("knots", "km/h"), ("km/h", "m/s"), ("miles per hour", "kilometres per hour"),
-    ("light years", "kilometres"),    ("acres", "hectares"), ("hectares", "square metres"), ("square metres", "square feet"),
+    ("light years", "kilometres"), ("acres", "hectares"), ("hectares", "square metres"), ("square metres", "square feet"),
     ("cubic metres", "litres"),
     ("joules", "calories"), ("calories", "joules"), ("kilowatts", "horsepower"), ("watts", "kilowatts"), ("bar", "pascals"),
     ("radians", "degrees"), ("degrees", "radians"), ("hertz", "kilohertz"), ("volts", "millivolts"), ("carats", "grams"),
