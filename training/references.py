@@ -28,7 +28,7 @@ TWIN_SHARE = 0.3  # of the questions with a twin: one reference answers that ins
 TAKEN_IN = 0.5  # of what is beyond the world: one to three references answer some question of the world instead
 GAVE_UP, GIVING_UP = 0.15, (1, 2, 2, 3, 3, 4)  # of the questions of the world: so many references call it beyond
 ENOUGH = 3
-"""From so many references on that call a question beyond, it is, unless another took it for what it is (the default of a lesson)."""
+"""From so many references on that call a question beyond, it is, unless another took it for what it is (the default)."""
 RECALLED = frozenset(("facts",))  # skills where no working leads to the answer
 NUMBER = re.compile(r"\d+(?:[.:/]\d+)*")
 STRANGERS = ("Answer: {}", "Answer: {}", "The answer is {}.", "{}", "I think it is {}.", "It must be this.\nAnswer: {}")
