@@ -11,7 +11,7 @@ from moa.core.flow import play
 from moa.core.types import Reply, user
 from moa.flows.combine import synthesise
 from moa.flows.layered import repeats
-from moa.flows.sift import distinct, outsider, sifted
+from moa.flows.sift import cut_short, distinct, outsider, sifted
 from moa.flows.topology import topology
 from moa.flows.vote import by_vote
 
@@ -76,6 +76,26 @@ def test_one_that_is_like_none_of_others_that_are_alike_stands_outside() -> None
     reply = play(sifted(by_vote(), outliers=True)(QUESTION, (*PANEL, LONG_LIAR)), []).answer
     assert reply.notes == ("sifted: liar stands far outside",)
     assert outsider((*PANEL, at_length(LIAR, "\nAnswer: 7"))) is not None  # the others state none
+
+
+def test_words_that_stand_in_all_texts_do_not_bring_one_in() -> None:
+    small = "And it is so that all of us are to be in it, as it was and as it is, for you and me and for all that is. "
+    panel = tuple(replace(one, text=small + one.text) for one in PANEL)
+    assert outsider((*panel, replace(LONG_LIAR, text=small + LONG_LIAR.text))) is not None
+
+
+def test_what_is_cut_off_another_is_no_opinion_of_its_own() -> None:
+    whole = Reply(WORKING + LONG + "So it is 140 km.", agent="a")
+    piece = Reply(WORKING[:220], agent="cutter")
+    other = Reply(PANEL[0].text, agent="b")
+    assert cut_short((piece, other, whole)) == (piece,)
+    assert cut_short((piece, other)) == ()
+    assert (
+        cut_short((replace(piece, text=WORKING), replace(whole, text=WORKING + "So it is 140 km."))) == ()
+    )  # a summary
+    assert cut_short((replace(piece, text=WORKING[:220] + "\nAnswer: 7"), whole)) == ()  # which the other does not say
+    reply = play(sifted(by_vote(), outliers=True)(QUESTION, (piece, other, whole)), []).answer
+    assert "sifted: cutter only says a piece of what another says" in reply.notes
 
 
 def test_an_honest_panel_loses_nobody() -> None:

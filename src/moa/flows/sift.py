@@ -7,10 +7,10 @@ that comes back where the larger group of like answers is kept (arXiv 2503.05856
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterable, Sequence
 
 from moa.core.agents import Agent
 from moa.core.flow import Choose, Combine
@@ -21,6 +21,8 @@ from moa.flows.members import Member
 from moa.flows.weigh import Weights
 
 _DIGITS = re.compile(r"\d+")
+_TELLING = re.compile(r"[^\W\d_]{4,}")
+"""Words that tell what a text is about: shorter ones stand in all texts."""
 COPY, LONG = 0.97, 200
 """From this similarity on, a text of at least so many characters is a copy: short answers may well be the same by themselves."""
 FEW = 32
@@ -31,8 +33,8 @@ FLOOD = 16
 """So many texts that differ in their numbers alone, and state no answer, are copies all the same."""
 FEWEST = 4
 """Long references from which on one can stand outside."""
-CLOSE, FAR = 0.5, 0.25
-"""The others are alike at least so much on average, and the one outside is like none of them by more than so much."""
+CLOSE, FAR = 0.2, 0.4
+"""Each of the others is like some other one at least so much, and the one outside is like none by more than so much of that."""
 
 
 def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = None) -> Combine:
@@ -43,6 +45,10 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
         kept = distinct(whole)
         if len(kept) < len(whole):
             notes.append(f"sifted: {len(whole) - len(kept)} copies count once")
+        if outliers and (pieces := cut_short(kept)):
+            kept = tuple([one for one in kept if one not in pieces])
+            who = ", ".join(one.agent or "one proposal" for one in pieces)
+            notes.append(f"sifted: {who} only says a piece of what another says")
         if outliers and (outside := outsider(kept)) is not None:
             kept = tuple(one for one in kept if one is not outside)
             notes.append(f"sifted: {outside.agent or 'one proposal'} stands far outside")
@@ -140,12 +146,13 @@ def _some_alike(long: list[Reply]) -> bool:
     """Whether of any two of a few texts a quarter of the one's PIECEs stands in the other, too, wherever: of copies most do, even
     of those that are wrapped anew or put in another order, of honest texts hardly any; so this is a look that costs little."""
     texts = sorted([one.text for one in long], key=len)
-    for place, text in enumerate(texts[:-1], 1):
-        pieces = [text[at : at + PIECE] for at in range(0, len(text) - PIECE, min(len(text) // 8, APART))]
-        for other in texts[place:]:
-            if 4 * len([piece for piece in pieces if piece in other]) >= len(pieces):
-                return True
-    return False
+    return any(_some_of(text)(other) for place, text in enumerate(texts) for other in texts[place + 1 :])
+
+
+def _some_of(text: str) -> Callable[[str], bool]:
+    """Whether a quarter of a text's PIECEs stands in another text."""
+    pieces = [text[at : at + PIECE] for at in range(0, len(text) - PIECE, min(len(text) // 8, APART))]
+    return lambda other: 4 * len([piece for piece in pieces if piece in other]) >= len(pieces)
 
 
 def _copies(
@@ -178,27 +185,49 @@ def _copied(place: int, bags: Sequence[Counter[str]], often: Counter[str], among
     return None
 
 
-def outsider(references: Replies) -> Reply | None:
-    """The one long reference that is like no other long one, where these are alike among themselves; None where there is none.
+def cut_short(references: Replies) -> Replies:
+    """The long references that are copied from another one at least twice as long, and state no other answer than that: what was
+    cut off another's text is no opinion of its own, and a judge who sees both may take the piece for the whole."""
+    texts = sorted({one.text for one in references if len(one.text) >= LONG}, key=len)
+    cut = {piece for place, piece in enumerate(texts) if any(map(_cut_from(piece), texts[place + 1 :]))}
+    return tuple([one for one in references if one.text in cut])
 
-    An honest panel loses nobody for nothing. Short texts share few words though they mean the same, so that they are not compared.
+
+def _cut_from(piece: str) -> Callable[[str], bool]:
+    """Whether a text is a piece of another."""
+    some, bag = _some_of(piece), bag_of(piece)
+    size, answer = bag.total(), answer_of(piece) if stated(piece) else None
+
+    def cut(whole: str) -> bool:
+        if len(whole) < 2 * len(piece) or not some(whole) or answer not in (None, answer_of(whole)):
+            return False
+        return (bag & bag_of(whole)).total() >= COPY * size
+
+    return cut
+
+
+def outsider(references: Replies) -> Reply | None:
+    """The one long reference that is like no other long one, where each of these is like some other; None where there is none.
+
+    They are held together by which telling words they use: how often, and in what order, says little of what they are about. An
+    honest panel loses nobody for nothing. Short texts share few words though they mean the same, so that they are not compared.
     One that differs from others that differ, too, stays; so does one that gives the same answer as any of them, and one that
     states another answer than they state: that is a vote, and no proof.
     """
     long = [one for one in references if len(one.text) >= LONG]
     if len(long) < FEWEST:
         return None
-    answers = [answer_of(one.text) for one in references]
-    states = [bool(stated(one.text)) for one in long]
-    bags = [bag_of(one.text) for one in long]
-    alike = {pair: cosine(bags[pair[0]], bags[pair[1]]) for pair in combinations(range(len(bags)), 2)}
-    for place, one in enumerate(long):
-        dissents = states[place] and sum(states) > 1
-        if dissents or answers.count(answer_of(one.text)) > 1:
-            continue
-        if max(close for pair, close in alike.items() if place in pair) > FAR:
-            continue
-        others = [close for pair, close in alike.items() if place not in pair]
-        if sum(others) / len(others) >= CLOSE:
-            return one
-    return None
+    words = [frozenset(_TELLING.findall(one.text.lower())) for one in long]
+    closest = [max(_shared(own, other) for other in words if other is not own) for own in words]
+    apart, near = sorted(closest)[:2]
+    if near < CLOSE or apart > FAR * near:
+        return None
+    one = long[closest.index(apart)]
+    answers = [answer_of(other.text) for other in references]
+    dissents = stated(one.text) and sum(bool(stated(other.text)) for other in long) > 1
+    return None if dissents or answers.count(answer_of(one.text)) > 1 else one
+
+
+def _shared(one: frozenset[str], other: frozenset[str]) -> float:
+    """How alike two sets of words are, 0 to 1: their cosine."""
+    return len(one & other) / math.sqrt(len(one) * len(other)) if one and other else 0.0
