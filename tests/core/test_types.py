@@ -76,7 +76,9 @@ def test_equal_calls_have_equal_keys_however_their_numbers_are_written() -> None
 def test_blank_replies_are_recognised() -> None:
     assert Reply("").blank
     assert Reply(" \n\t").blank
+    assert Reply(" \u200b\u2060\n\ufeff").blank  # which nobody sees
     assert not Reply("4").blank
+    assert not Reply("\u200b…").blank
     assert not Reply("", tool_calls=(ToolCall("1", "f", "{}"),)).blank
 
 

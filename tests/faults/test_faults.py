@@ -36,10 +36,12 @@ from moa.core.errors import (
 )
 from moa.core.events import CallHedged, CallRetried, Delta, Noted, RunFailed, RunFinished
 from moa.core.money import Account
-from moa.core.types import Usage
+from moa.core.ports import Scope
+from moa.core.types import Call, Request, Usage, user
 from moa.providers._failure import retry_after
-from moa.providers.fake import Script
+from moa.providers.fake import Fake, Script
 from moa.stores.purse import Purses
+from moa.wrap.timeout import Timeout
 
 FOUR = ["a", "b", "c", "d"]
 FINE = {name: Script(f"answer of {name}", delay=1.0) for name in (*FOUR, "agg")}
@@ -239,6 +241,24 @@ def test_f10_an_answer_that_stalls_is_cut_and_kept_as_partial_only() -> None:
     assert asked.seconds == pytest.approx(4.0)
     (call,) = [call for call in asked.view.calls if call.agent == "b"]
     assert (call.state, "the answer stopped for 3 s" in call.problem) == ("failed", True)
+
+
+def test_f10_a_local_server_is_hurried_as_far_as_somebody_says_so() -> None:
+    for limits, silences in (
+        ({}, (None, None)),
+        ({"between_tokens": 3.0}, (None, 3.0)),
+        ({"first_token": 5.0}, (5.0, None)),
+    ):
+        rig = Rigged(FINE, limits=limits).rig
+        assert (rig._shared_by("ollama").silences, rig._shared_by("openai").silences) == (
+            silences,
+            (limits.get("first_token", 60.0), limits.get("between_tokens", 30.0)),
+        )
+    stalls = Script("one two three four", interval=9.0)
+    timeout = Timeout(Fake({"a": stalls}), 120.0, None, 3.0)
+    call = Call("fake:a", (user("hi"),))
+    with pytest.raises(TimedOut, match="the answer stopped for 3 s"):
+        run(timeout.send(Request(call, call.conversation), Scope()))
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -24,6 +24,7 @@ from moa.core.events import Delta, Noted
 from moa.core.ports import Scope
 from moa.core.types import (
     Call,
+    Form,
     Image,
     Logprob,
     Message,
@@ -37,8 +38,11 @@ from moa.core.types import (
     user,
 )
 from moa.providers._http import Aiohttp
+from moa.providers.anthropic import Messages
 from moa.providers.hosts import HOSTS, Host, custom
+from moa.providers.openai import Chat
 from moa.providers.remote import Remote
+from moa.providers.responses import Responses
 from providers.upstream import STREAM_HEAD, Pieces, events, http, piece, said, told, upstream
 
 KEY = "sk-test-canary-7f3a"
@@ -922,3 +926,84 @@ def test_googles_way_to_ask_for_a_wait_is_understood(delay, seconds):
     detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     error, _ = sent(http(429, {"error": {"code": 429, "message": "quota", "details": [detail]}}))
     assert error.retry_after == seconds
+
+
+# --- hosts that are lax
+
+
+def lasting(*parts: bytes, head: bytes = STREAM_HEAD):
+    """An answer whose connection stays open behind it."""
+
+    async def answer(reader, writer):
+        writer.write(head + b"".join(parts))
+        await writer.drain()
+        with pytest.raises(asyncio.IncompleteReadError):
+            await reader.readexactly(1)  # until the client goes
+
+    return answer
+
+
+def test_an_answer_whose_host_says_why_it_stopped_is_whole_though_the_connection_stays_open(monkeypatch):
+    monkeypatch.setattr("moa.providers.remote.AFTERWARDS", 0.05)
+    facts = []
+    reply, _ = sent(lasting(events(piece(content="four"), piece("stop"))), scope=Scope(facts.append, want_deltas=True))
+    assert (reply.text, reply.finish, reply.usage.estimated) == ("four", "stop", True)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/octet-stream"])
+def test_a_stream_is_read_whatever_its_host_calls_it(kind):
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n".encode()
+    for parts in ([b": hello\n\n"], [b"event: x\n", b"\n"], []):
+        body = b"".join(parts) + events(piece(content="four"), piece("stop"), "[DONE]")
+        facts = []
+        reply, _ = sent(head + body, scope=Scope(facts.append, want_deltas=True))
+        assert (reply.text, [fact.text for fact in told(facts)]) == ("four", ["four"])
+
+
+def test_stream_options_are_not_sent_again_where_they_were_refused():
+    async def main():
+        transport, facts = Aiohttp(), []
+        answer = STREAM_HEAD + events(piece(content="ok"), piece("stop"), "[DONE]")
+        no = refused("Extra inputs are not permitted: stream_options")
+        async with upstream(no, answer) as server:
+            provider = Remote(custom("host", server.url), transport, KEY)
+            scope = Scope(facts.append, want_deltas=True)
+            with pytest.raises(BadRequest) as caught:
+                await provider.send(asked(), scope)
+            assert caught.value.mended
+            assert [(await provider.send(asked(), scope)).text for _ in range(2)] == ["ok", "ok"]
+            assert ["stream_options" in body for body in server.asked] == [True, False, False]
+        await transport.aclose()
+        return [fact.detail for fact in facts if isinstance(fact, Noted)]
+
+    assert asyncio.run(main()) == ["host:m:8b refuses stream_options: it is not sent to it again"]
+
+
+def test_fewer_answers_than_were_asked_for_are_noted():
+    call = Call("host:m", (user("hi"),), form=Form(choices=3))
+    reply, _ = sent(http(200, said("one")), request=Request(call, call.conversation))
+    assert reply.notes == ("m gave 2 answers fewer than it was asked for",)
+
+
+def test_an_answer_that_cannot_be_read_has_been_made_and_is_billed():
+    error, _ = sent(http(200, json.dumps(said("word " * 400))[:-40]))
+    assert isinstance(error, BadReply)
+    assert error.usage.output > 400
+    error, _ = sent(http(200, "<html>a page of somebody else</html>"))
+    assert error.usage is None
+
+
+def test_with_a_key_of_ones_own_the_maker_s_price_counts():
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "cost": 0.01, "is_byok": True}
+    body = said("ok") | {"usage": usage | {"cost_details": {"upstream_inference_cost": 0.5}}}
+    assert sent(http(200, body))[0].cost == pytest.approx(0.51)
+    assert sent(http(200, body | {"usage": body["usage"] | {"is_byok": False}}))[0].cost == pytest.approx(0.01)
+
+
+def test_a_signature_of_gemini_s_goes_to_no_other_wire():
+    made = ToolCall("call_0~c2lnbmVk" * 9, "see", "{}")
+    messages = (user("hi"), assistant(made), Message("tool", (ToolResult(made.id, "one"),)))
+    for wire in (Chat(), Responses(), Messages()):
+        body = json.dumps(wire.body(asked(*messages), Host("host", ""), stream=False))
+        assert "~" not in body
+        assert body.count("call_0_") == 2

@@ -75,6 +75,16 @@ def test_the_provider_s_own_figure_wins() -> None:
     assert paying.spent == pytest.approx(150.0)
 
 
+def test_it_is_told_where_a_call_costs_more_than_its_price_can_make() -> None:
+    facts: list[Any] = []
+    paying = Paying(200.0, Script("four words are here", cost=150.0))
+    reply = run(paying.budget.send(REQUEST, paying.scope.but(emit=facts.append)))
+    assert reply.cost == 150.0
+    assert [fact.detail for fact in facts if isinstance(fact, Noted)] == [
+        "fake:a cost $150.0000, and at its price $100.0000 at most: a limit may be passed; write its price under [prices]"
+    ]
+
+
 def test_calls_at_once_never_promise_more_than_there_is() -> None:
     async def main() -> int:
         results = await asyncio.gather(

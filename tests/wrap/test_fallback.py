@@ -16,18 +16,20 @@ from moa.core.ports import Scope
 from moa.core.profile import Profile
 from moa.core.prompts import render
 from moa.core.tokens import estimated_input
-from moa.core.types import Call, Reply, Request, ToolCall, user
+from moa.core.types import PLAIN, Call, Form, Reply, Request, Tool, ToolCall, user
 from moa.providers.fake import Fake, Script
 from moa.wrap.continued import Continued
 from moa.wrap.fallback import Fallback
 from moa.wrap.timeout import Timeout
 
 
-def sent(scripts: dict[str, Any], *fallbacks: str, **scope: Any) -> tuple[Any, list[Any], list[str]]:
+def sent(
+    scripts: dict[str, Any], *fallbacks: str, form: Form = PLAIN, **scope: Any
+) -> tuple[Any, list[Any], list[str]]:
     """What came of a call of fake:a, what was emitted, and which models were asked."""
     facts: list[Any] = []
     fake = Fake(scripts)
-    call = Call("fake:a", (user("hi"),), fallbacks=fallbacks)
+    call = Call("fake:a", (user("hi"),), fallbacks=fallbacks, form=form)
 
     async def main() -> Any:
         try:
@@ -93,6 +95,24 @@ def test_a_call_of_a_tool_that_was_not_offered_is_no_answer(streamed: bool) -> N
     assert (reply.text, asked) == ("Rome", ["fake:a", "fake:b"])
     assert [fact.text for fact in facts if isinstance(fact, Delta)] == ["Rome"] * streamed
     assert [fact.reason for fact in facts if isinstance(fact, Noted)] == ["tool", "fallback"]
+
+
+def test_a_call_of_a_tool_that_is_cut_off_is_no_answer() -> None:
+    form = Form(tools=(Tool("find", "{}"),))
+    for arguments, taken in (
+        ('{"a": ', False),
+        ('{"a": "b', False),
+        ("", True),
+        ('{"a": 1}', True),
+        ("{'a': 1}", True),
+    ):
+        cut = Script("", tool_calls=(ToolCall("c1", "find", arguments),))
+        _, facts, asked = sent({"a": cut, "b": "Rome"}, "fake:b", form=form)
+        assert asked == ["fake:a"] if taken else ["fake:a", "fake:b"]
+        if not taken:
+            assert "the arguments of the call of find are cut off" in next(
+                one.detail for one in facts if isinstance(one, Noted)
+            )
 
 
 def test_only_who_has_another_behind_it_may_be_left_early() -> None:

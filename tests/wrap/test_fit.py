@@ -11,7 +11,7 @@ import pytest
 from moa.core.errors import BadReply, BadRequest, ProviderError, TooLong
 from moa.core.events import Noted
 from moa.core.ports import Scope
-from moa.core.profile import ABLE, Profile, fitted, with_room
+from moa.core.profile import ABLE, Profile, fitted, too_long, with_room
 from moa.core.prompts import render
 from moa.core.tokens import estimated_request
 from moa.core.types import (
@@ -197,11 +197,12 @@ def test_references_that_do_not_fit_get_equal_shares_and_short_ones_give_the_res
     assert note == "2 of 3 references are cut to about 1834 tokens each: the context of fake:a is 4096"
 
 
-def test_nothing_is_left_of_references_where_there_is_no_room_but_it_is_said() -> None:
+def test_references_of_which_nothing_would_be_left_stay_whole_so_that_the_call_is_too_long_and_another_model_asked() -> (
+    None
+):
     call = Call("fake:a", (user("long " * 5000),), references=(Reply("x" * 1000),) * 3)
-    cut, note = with_room(call, 1024)
-    assert all("of 1000 characters are left out" in reference.text for reference in cut.references)
-    assert note.startswith("3 of 3 references are cut")
+    assert with_room(call, 1024) == (call, "")
+    assert "the context of fake:a is 1024" in too_long(Request(call, render(call, "n")), 1024)
 
 
 def test_the_tools_and_the_schema_of_a_call_take_their_part_of_the_room() -> None:

@@ -34,7 +34,7 @@ def affordable(flow: MakeFlow, conversation: Conversation, rig: Rig, max_cost: f
         if worst <= max_cost:
             return fitted
     raise BudgetExceeded(
-        f"{name} may cost ${worst:.4f} for this question even at {CAPS[-1][0]} tokens a call, more than ${max_cost:.4f}; "
+        f"{name} may cost ${worst:.4f} for this question even at {CAPS[-1][0]} tokens a call at most, more than ${max_cost:.4f}; "
         "allow more, or take a smaller mixture"
     )
 

@@ -151,8 +151,7 @@ class Rig:
     def _onion(self, host: str, timeout: float) -> Provider:
         limits, shared = self.config.spec.limits, self._shared_by(host)
         onion: Provider = Fit(self.wires.wire(host), self.profiles.__getitem__, self._learnt, self.sizes, self.context)
-        first, between = (limits.first_token, limits.between_tokens) if shared.hurried else (None, None)
-        onion = Timeout(onion, timeout, first, between, self.paces)
+        onion = Timeout(onion, timeout, *shared.silences, self.paces)
         onion = Turns(onion, shared.machine) if shared.machine else Limit(onion, shared.places)
         onion = Budget(onion, self.ledger, self.price, self.context)
         onion = Circuit(onion, self._gates, limits.failures, limits.rest)
@@ -173,14 +172,15 @@ class Rig:
             limits, own = self.config.spec.limits, self.config.spec.hosts.get(host)
             at_once = own.at_once if own and own.at_once else limits.at_once
             remote = not self.wires.is_free(host)
-            hurried = remote or "first_token" in limits.model_fields_set
+            first = limits.first_token if remote or "first_token" in limits.model_fields_set else None
+            between = limits.between_tokens if remote or "between_tokens" in limits.model_fields_set else None
             hedged = limits.hedges > 0 and (remote or "hedges" in limits.model_fields_set)
             self._shared[host] = _Shared(
                 Places(at_once),
                 _machine(host, own),
                 Allowance(limits.retries),
                 Allowance(limits.hedges, saved=0.0) if hedged else None,
-                hurried,
+                (first, between),
             )
         return self._shared[host]
 
@@ -193,7 +193,8 @@ class _Shared:
     machine: Machine | None
     retries: Allowance
     hedges: Allowance | None
-    hurried: bool
+    silences: tuple[float | None, float | None]
+    """Seconds before the first piece of an answer, and between two of them."""
 
 
 def _machine(host: str, own: Host | None) -> Machine | None:

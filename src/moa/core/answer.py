@@ -61,7 +61,8 @@ class Answer:
 
     @property
     def degraded(self) -> bool:
-        """Whether someone failed on the way; `notes` and `view.calls` say who and why."""
+        """Whether anything is noted: someone failed on the way, something was cut, left out or replaced, or is in doubt; `notes`
+        and `view.calls` say what and why."""
         return self.view.degraded
 
     @property

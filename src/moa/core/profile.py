@@ -123,6 +123,8 @@ ROOM_FOR_ANSWER = 1024
 """Tokens kept free for the answer where an agent sets no max_tokens."""
 FRAME = 64
 """Tokens that framing a reference takes at most, about."""
+LEAST_SHARE = 16
+"""Tokens of a reference below which it is no use to anybody."""
 CUT = "\n[… {dropped} of {all} characters are left out here …]\n"
 
 
@@ -133,6 +135,7 @@ def with_room(call: Call, context: int | None) -> tuple[Call, str]:
     its share leaves the rest of it to the others. Each is cut in its middle, where a mark stands: answers tend to begin with what
     they are about and end with what they come to.
     """
+    whole = call
     if context is None or not call.references:
         return call, ""
     taken = estimated_input(call.conversation) + estimated(call.manner.instructions) + estimated(call.task)
@@ -148,6 +151,8 @@ def with_room(call: Call, context: int | None) -> tuple[Call, str]:
             return call, f"its answer is held to {answer} tokens: the context of {call.model} is {context}"
     room -= answer
     share = _share(sizes, max(room, 0))
+    if share < LEAST_SHARE:  # nothing would be left of them: as it is the call may be refused, and another model asked
+        return whole, ""
     references = tuple(_cut(reference, size, share) for reference, size in zip(call.references, sizes, strict=True))
     count = sum(size > share for size in sizes)
     note = f"{count} of {len(sizes)} references are cut to about {share} tokens each: the context of {call.model} is {context}"

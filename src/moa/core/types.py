@@ -23,6 +23,7 @@ from moa.core.parts import ToolCall as ToolCall
 from moa.core.parts import ToolResult as ToolResult
 from moa.core.parts import name_of as name_of
 from moa.core.parts import named_part as named_part
+from moa.core.seen import seen
 from moa.core.values import quickly_made
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -181,8 +182,9 @@ class Reply:
 
     @property
     def blank(self) -> bool:
-        """True where there is neither text nor a tool call: such a reply is no proposal."""
-        return not self.tool_calls and not self.text.strip()
+        """True where there is neither a tool call nor text that anybody sees: such a reply is no proposal."""
+        text = self.text.strip()
+        return not self.tool_calls and not (text[:1].isalnum() or seen(text).strip())
 
     def billed(self, cost: float | None, agent: str, saw: tuple[str, ...] | None = None) -> Reply:
         """The same reply with what it cost, whose it is and what that saw (`replace` takes thrice as long; each call does this)."""

@@ -60,7 +60,7 @@ def no_answer(reply: Reply, call: Call, *, final: bool) -> CallError | None:
     """
     if call.manner.abstains and (silent := abstained(reply, call)) is not None:
         return silent
-    if reply.finish in ("stop", "tool_calls") and not reply.blank:
+    if reply.finish in ("stop", "tool_calls") and not reply.tool_calls and not reply.blank:
         return None
     problem = _problem(reply, final=final)
     if not problem:
@@ -77,6 +77,21 @@ def _problem(reply: Reply, *, final: bool) -> str:
         return "the answer broke off with an error"
     if reply.blank:
         return f"{'only reasoning, no' if reply.reasoning.strip() else 'an empty'} answer came back"
+    if reply.finish != "length" and (cut := next((one for one in reply.tool_calls if _is_cut(one.arguments)), None)):
+        return f"the arguments of the call of {cut.name} are cut off"
     if reply.finish == "length" and not final:
         return "the answer was cut at its token limit; raise max_tokens"
     return ""
+
+
+def _is_cut(arguments: str) -> bool:
+    """Whether a JSON text ends before its value does; one that is wrong in another way is whole, and so is none at all."""
+    if not arguments.strip():
+        return False
+    try:
+        json.loads(arguments)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(arguments.rstrip()) or error.msg.startswith("Unterminated string")
+    except (ValueError, RecursionError):  # numbers of thousands of digits, or nested too deeply
+        return False
+    return False

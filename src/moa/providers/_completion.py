@@ -122,6 +122,11 @@ class Answer:
         """See Reading."""
         return self._first.text
 
+    @property
+    def finished(self) -> bool:
+        """See Reading."""
+        return self._first.finish is not None
+
     def whole(self, body: bytes) -> list[Delta]:
         """See Reading."""
         completion = decoded(_DECODER, body, WHAT)
@@ -190,7 +195,7 @@ def _take(choice: _ChoicePiece, saying: Saying) -> list[Delta]:
     if thought := said.reasoning_content or said.reasoning or thought:
         deltas.append(saying.thought(thought))
     if text:
-        deltas.append(saying.said(text))
+        deltas += saying.aloud(text)
     if said.refusal:
         saying.declined(said.refusal)
     if not said.tool_calls:
@@ -218,8 +223,13 @@ def _thoughts(thinking: Any) -> str:
 
 def _count(saying: Saying, usage: Any) -> None:
     cached = figure(usage, "prompt_tokens_details", "cached_tokens")
+    spent = figure(usage, "cost")  # OpenRouter's, US dollars
+    if (
+        spent is not None and isinstance(usage, dict) and usage.get("is_byok") is True
+    ):  # with a key of one's own the model's maker is paid besides
+        spent += figure(usage, "cost_details", "upstream_inference_cost") or 0.0
     saying.count(
-        figure(usage, "cost"),  # OpenRouter's, US dollars
+        spent,
         sent=figure(usage, "prompt_tokens"),
         made=figure(usage, "completion_tokens"),
         cached=figure(usage, "prompt_cache_hit_tokens") if cached is None else cached,  # DeepSeek's name

@@ -14,6 +14,7 @@ from moa.core.growing import grow
 from moa.core.ports import Scope
 from moa.core.prices import sensible
 from moa.core.types import Finish, Logprob, Reply, ToolCall, Usage
+from moa.providers._aloud import Aloud
 from moa.providers._usage import counted
 
 LEAST = -9999.0
@@ -31,6 +32,7 @@ class Saying:
     """Collects text, reasoning, refusal, tool calls, finish, usage and cost, as the wires hand them in."""
 
     __slots__ = (
+        "_aloud",
         "_figures",
         "_reasoning",
         "_refusal",
@@ -55,6 +57,7 @@ class Saying:
         self.cost: float | None = None
         self.logprobs: list[Logprob] = []
         self.notes: list[str] = []
+        self._aloud: Aloud | None = Aloud()
         self._figures: dict[str, float] = {}
         self._told: list[str] = []
         self._text: list[str] = []
@@ -86,6 +89,15 @@ class Saying:
         """More of the text."""
         grow(self._text, text)
         return Delta(text, "text", self._scope.attempt, self._scope.final)
+
+    def aloud(self, text: str) -> list[Delta]:
+        """More of the text of a model that may think aloud."""
+        if self._aloud is None:
+            return [self.said(text)]
+        pieces = self._aloud.feed(text)
+        if self._aloud.over:
+            self._aloud = None
+        return [self.thought(piece) if thinks else self.said(piece) for thinks, piece in pieces]
 
     def thought(self, text: str) -> Delta:
         """More of the reasoning."""
@@ -155,6 +167,12 @@ class Saying:
             Cut: the host neither said why it stopped nor marked the end; carries the text so far.
             Refused: there is a refusal instead of text.
         """
+        if self._aloud is not None:
+            thinks, held = self._aloud.rest()
+            if held:
+                delta = self.thought(held) if thinks else self.said(held)
+                if self._scope.want_deltas:
+                    self._scope.emit(delta)
         if self.finish is None and not ended:
             raise Cut("the stream ended before the answer did", partial=self.text)
         text = self.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,8 @@ from moa.providers.hosts import Host
 
 Json: TypeAlias = dict[str, Any]
 T = TypeVar("T")
+SIGNED = "~"
+"""Between the id of a tool call and Gemini's signature of it, which that host wants back."""
 
 
 class Reading(Protocol):
@@ -26,6 +29,11 @@ class Reading(Protocol):
 
     ended: bool
     """Whether the host has marked the end: nothing that matters comes after."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the host has said why the answer ends: figures may come yet, and the mark of the end."""
+        ...
 
     @property
     def text(self) -> str:
@@ -102,6 +110,12 @@ def data_url(url: str) -> tuple[str, str] | None:
         return None
     head, _, data = url.removeprefix("data:").partition(",")
     return head.partition(";")[0] or "image/png", data
+
+
+def plain_id(call: str) -> str:
+    """The id of a tool call as a wire takes it that knows no signatures: some hosts take neither the sign nor the length."""
+    head, signed, signature = call.partition(SIGNED)
+    return f"{head}_{hashlib.sha256(signature.encode()).hexdigest()[:12]}" if signed else call
 
 
 def glimpse(data: bytes) -> str:

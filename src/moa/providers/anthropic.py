@@ -20,7 +20,7 @@ from moa.providers._failure import failed_inside
 from moa.providers._saying import Saying
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
-from moa.providers._wire import Json, data_url, decoded, model_of, parsed, settings
+from moa.providers._wire import Json, data_url, decoded, model_of, parsed, plain_id, settings
 from moa.providers.hosts import Host
 
 VERSION = "2023-06-01"
@@ -138,12 +138,12 @@ def _block(part: Text | Image | ToolCall | ToolResult) -> Json:
         case ToolCall(id, name, arguments):
             return {
                 "type": "tool_use",
-                "id": id,
+                "id": plain_id(id),
                 "name": name,
                 "input": parsed(arguments or "{}", f"the arguments of {name}"),
             }
         case ToolResult(id, content):
-            return {"type": "tool_result", "tool_use_id": id, "content": content}
+            return {"type": "tool_result", "tool_use_id": plain_id(id), "content": content}
         case Image(url):
             inside = data_url(url)
             if inside is None:
@@ -219,6 +219,11 @@ class Answer:
         self.ended = False
         self._saying = Saying(scope, model)
         self._usage: dict[str, float] = {}
+
+    @property
+    def finished(self) -> bool:
+        """See Reading."""
+        return self._saying.finish is not None
 
     @property
     def text(self) -> str:

@@ -78,6 +78,11 @@ class Numbers:
         self.text = ""
         self._model, self._usage = model, Usage(estimated=True)
 
+    @property
+    def finished(self) -> bool:
+        """See Reading."""
+        return self.ended
+
     def whole(self, body: bytes) -> list[Delta]:
         """See Reading."""
         found = decoded(_DECODER, body, WHAT)

@@ -32,10 +32,8 @@ from moa.providers._failure import failed_event, failed_inside
 from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
-from moa.providers._wire import Json, data_url, decoded, parsed, settings
+from moa.providers._wire import SIGNED, Json, data_url, decoded, parsed, settings
 from moa.providers.hosts import Host
-
-SIGNED = "~"
 
 FINISHES: Mapping[str, Finish] = {
     "STOP": "stop",
@@ -237,6 +235,11 @@ class Answer:
         self._scope = scope
         self._first = Saying(scope, model)
         self._further: dict[int, Saying] = {}
+
+    @property
+    def finished(self) -> bool:
+        """See Reading."""
+        return self._first.finish is not None
 
     @property
     def text(self) -> str:

@@ -28,7 +28,7 @@ from moa.core.types import (
     ToolResult,
 )
 from moa.providers._completion import Answer
-from moa.providers._wire import Json, model_of, parsed, settings
+from moa.providers._wire import Json, model_of, parsed, plain_id, settings
 from moa.providers.hosts import Host
 
 
@@ -86,6 +86,14 @@ def renamed(error: ProviderError, host: Host) -> str:
     if host.wire != "chat" or not refusal or name not in words:
         return ""
     return other if re.search(_REFUSED.format(name=name, other=other), words, re.IGNORECASE) else ""
+
+
+def uncounted(error: ProviderError) -> bool:
+    """Whether a model has refused to be asked for its usage in a stream."""
+    return isinstance(error, BadRequest) and bool(_USAGE.search(f"{error.args[0]} {error.param or ''}"))
+
+
+_USAGE = re.compile(r"\b(stream_options|include_usage)\b")
 
 
 @lru_cache(maxsize=64)
@@ -146,7 +154,7 @@ def _turns(message: Message) -> Iterator[Json]:
     rest = []
     for part in message.parts:
         if isinstance(part, ToolResult):
-            yield {"role": "tool", "tool_call_id": part.id, "content": part.content}
+            yield {"role": "tool", "tool_call_id": plain_id(part.id), "content": part.content}
         else:
             rest.append(part)
     if rest:
@@ -159,7 +167,7 @@ def _turn(message: Message, parts: list[Text | Image | ToolCall]) -> Json:
     turn: Json = {"role": message.role, "content": _content(said) if said or not calls else None}
     if calls:
         turn["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {"id": plain_id(call.id), "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in calls
         ]
     return turn

@@ -48,6 +48,7 @@ class Budget:
         """
         price = self.price(request.call.model)
         hold: Hold | None = None
+        worst = 0.0
         if scope.accounts:
             bounded = self._within(request)
             if price is None:
@@ -74,6 +75,8 @@ class Budget:
                 spent = sensible(cost(usage, price))
             entry = _entry(request, scope, usage, spent, ended)  # type: ignore[arg-type]
             self.ledger.settle(hold or Hold(scope.accounts), entry)
+            if hold is not None and spent is not None and spent > MORE * worst:
+                scope.emit(Noted("usage", f"{request.call.model} {_BEYOND.format(spent=spent, worst=worst)}"))
             if ended != "done" and (spent or usage != NOTHING):
                 scope.emit(Wasted(usage, spent))
         return reply.billed(spent, request.call.agent)
@@ -90,6 +93,11 @@ class Budget:
 
 
 NOTHING = Usage()
+MORE = 1.01
+"""So many times what was set aside for it a call may cost before that is told."""
+_BEYOND = (
+    "cost ${spent:.4f}, and at its price ${worst:.4f} at most: a limit may be passed; write its price under [prices]"
+)
 MARGIN = 64
 """Tokens by which an input may be longer than estimated."""
 LEAST_ANSWER = 256
