@@ -116,3 +116,14 @@ def test_a_member_who_has_no_answer_ranks_those_of_the_two_others() -> None:
     played = play(topology([four], AGG, "council", judging=TRUST)(QUESTION), said)
     assert [(call.agent, len(call.references)) for call in played.asked[1].calls] == [("b", 2)]
     assert played.answer.notes == (NOTE,)
+
+
+def test_who_is_worth_nothing_is_none_of_those_that_are_needed() -> None:
+    """Two quick liars do not close a layer that needs two."""
+    liars, honest = [Agent("x:liar", name="liar")] * 2, [Agent(f"x:{name}", name=name) for name in "ab"]
+    for how, layers in (("vote", [[*honest, *liars]]), ("synthesise", [[*honest, *liars]] * 2)):
+        made = topology(layers, AGG if how != "vote" else None, how, need=2, judging=TRUST)
+        found = play(made(QUESTION), lambda call: "5" if call.agent == "liar" else "4")
+        assert all(ask.need == 4 for ask in found.asked if ask.label.startswith("layer"))
+    made = topology([honest * 2], None, "medoid", need=2, judging=TRUST)
+    assert play(made(QUESTION), lambda call: "4").asked[0].need == 2

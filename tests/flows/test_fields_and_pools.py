@@ -10,9 +10,11 @@ import pytest
 from moa.core.errors import NotEnoughReplies
 from moa.core.flow import play
 from moa.core.types import Reply, user
+from moa.flows.answers import answer_of
 from moa.flows.chance import probability_of
 from moa.flows.fields import by_field, merged
 from moa.flows.pool import EDGE, Pool, logit, pool, sigmoid
+from moa.flows.vote import plurality
 
 QUESTION = (user("Fill in the form."),)
 
@@ -41,7 +43,6 @@ def test_who_lacks_a_field_abstains_there_and_counts_for_nothing() -> None:
     assert merged([{"image": 1}, {"labs": 2}, {"history": 3}]) == {"image": 1, "labs": 2, "history": 3}
     assert merged([{"x": "old"}, {"x": None}, {"x": None}]) == {"x": "old"}
     assert merged([{"x": None}, {"x": None}, {}]) == {"x": None}
-    assert merged([{"n": [1]}, {"n": [2]}, {"n": [2.0]}]) == {"n": [2]}
     assert merged([{"a": {"x": 1, "y": 2}}, {"a": {"x": 1, "y": 3}}, {"a": {"x": 5, "y": 3}}]) == {
         "a": {"x": 1, "y": 3}
     }
@@ -110,3 +111,34 @@ def test_pooling_answers_with_a_figure_and_names_who_abstained() -> None:
     assert (reply.text, reply.notes) == ("Answer: 0.75", ("abstained: image",))
     with pytest.raises(NotEnoughReplies):
         play(pool(Pool())(QUESTION, replies[1:2]), [])
+
+
+def test_who_is_no_object_is_left_out_and_that_is_said() -> None:
+    said = ('{"x": 1}', "It is two.", '{"x": ', '[{"x": 3}]')
+    reply = play(by_field()((user("Q?"),), tuple(map(Reply, said))), []).answer
+    assert (reply.text, reply.notes) == ('{"x": 1}', ("fields: 3 of 4 proposals are no JSON object",))
+
+
+def test_a_whole_number_of_json_is_the_same_with_a_point() -> None:
+    said = tuple(map(Reply, ('{"x": 9}', '{"x": [2]}', '{"x": [2.0]}')))
+    assert play(by_field()((user("Q?"),), said), []).answer.text == '{"x": [2]}'
+    assert plurality(said, "json") is said[1]
+    assert (
+        answer_of('{"x": 1e400, "y": -0.0, "z": 0.5, "big": 1e15}', "json")
+        == '{"big":1000000000000000.0,"x":Infinity,"y":0,"z":0.5}'
+    )
+
+
+def test_a_pool_says_why_it_has_nothing_to_pool() -> None:
+    with pytest.raises(NotEnoughReplies, match="nobody states a probability"):
+        play(pool(Pool())((user("Q?"),), (Reply("likely"), Reply("no"))), [])
+    with pytest.raises(NotEnoughReplies, match="who states one weighs nothing"):
+        play(pool(Pool(weights={"a": 0.0}))((user("Q?"),), (Reply("Answer: 0.5", agent="a"), Reply("no"))), [])
+
+
+def test_a_vote_in_which_nothing_can_be_counted_says_so() -> None:
+    reply = plurality((Reply("no"), Reply("dunno")), "number")
+    assert (reply.text, reply.notes) == (
+        "no",
+        ("vote: nobody gives an answer that could be counted; this is the first reply",),
+    )

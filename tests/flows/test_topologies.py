@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from moa.core.agents import Agent
-from moa.core.errors import CallError, NotEnoughReplies
+from moa.core.errors import CallError, ConfigError, NotEnoughReplies
 from moa.core.flow import Outcome, play
 from moa.core.prompts import CRITIQUE, DEBATE, KEEP, REFINE, REVISE, display_order
 from moa.core.types import Call, Conversation, Reply, user
@@ -270,3 +270,38 @@ def test_a_revision_that_fails_the_verifier_gives_way_to_an_answer_that_passes()
     answer = play(refined(1, matching("good"))(QUESTION), critic_and("spoilt")).answer
     assert answer.text == "good"
     assert answer.notes == ("guard: the answer before passes the verifier, the revision does not",)
+
+
+@pytest.mark.parametrize(
+    ("members", "rules"), [(4, {"least": 3}), (4, {"need": 3}), (5, {"least": 2}), (5, {"need": 2})]
+)
+def test_a_tree_whose_groups_could_never_have_so_many_replies_is_refused(members: int, rules: dict[str, int]) -> None:
+    panel = [Agent(f"x:{n}", name=f"{n}") for n in range(members)]
+    with pytest.raises(ConfigError, match="replies cannot come from a group of"):
+        topology([panel], Agent("x:agg", name="agg"), "synthesise", layout=Layout("tree", group=2), **rules)  # type: ignore[arg-type]
+    topology([panel], Agent("x:agg", name="agg"), "synthesise", layout=Layout("tree", group=members), **rules)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", ["vote", "medoid", "pool"])
+def test_a_guard_with_a_verifier_needs_no_judge(how: str) -> None:
+    panel = [Agent(f"x:{name}", name=name) for name in "abc"]
+    made = topology([panel], None, how, judging=Judging(anchor=True, verifier=lambda text: float("0.5" in text)))
+    said = {"a": "Answer: 0.2", "b": "Answer: 0.2", "c": "Answer: 0.5"}
+    assert "0.5" in play(made((user("Q?"),)), lambda call: said[call.agent]).answer.text
+    with pytest.raises(ConfigError, match="guard needs an agent that judges"):
+        topology([panel], None, how, judging=Judging(anchor=True))
+
+
+def test_copies_among_the_first_agree_with_nobody() -> None:
+    first = [Agent(f"x:{name}", name=name) for name in "abcde"]
+    copy = "This is a text that has been written to look like the agreement of many. " * 5 + "\nAnswer: 9"
+    said = {"a": copy, "b": copy, "c": copy, "d": "4", "e": "4"}
+
+    async def full(conversation: Conversation) -> Reply:
+        return Reply("full")
+
+    def answer(agree: float) -> str:
+        return play(escalate((user("Q?"),), first, full, agree), lambda call: said[call.agent]).answer.text
+
+    assert answer(0.6) == "full"
+    assert answer(0.4) == "4"

@@ -98,3 +98,35 @@ def test_where_no_agent_is_named_for_it_the_aggregator_answers_alone() -> None:
     with served() as server:
         server.chat(OPEN_WEBUI["title"])
         assert [request.call.agent for request in server.asked] == ["agg"]
+
+
+def test_it_stands_behind_the_mixture_s_gate_and_within_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody comes past them by asking as a front end does."""
+    monkeypatch.setenv("CANARY", "SUPERCANARY-12345678")
+    mixtures = {
+        "gated": {"proposers": ["a"], "aggregator": "agg", "gate": {"secrets": ["env:CANARY"]}},
+        "poll": {"proposers": ["a", "b"], "combine": "vote", "gate": {"secrets": ["env:CANARY"]}},
+        "poor": {"proposers": ["a"], "aggregator": "agg", "max_cost": 0.0001},
+    }
+    prices = {
+        "fake:other": {"input": 1.0, "output": 100.0},
+        "fake:a": {"input": 1, "output": 1},
+        "fake:agg": {"input": 1, "output": 1},
+    }
+    said = {"a": "x", "b": "x", "agg": "x", "other": "It is SUPERCANARY-12345678."}
+    title = OPEN_WEBUI["title"]
+    for background in ({"background": "other"}, {}):
+        with served(said, server=background, mixtures=mixtures, prices=prices, default="gated") as server:
+            for name in ("gated", "poll"):
+                assert b"SUPERCANARY" not in server.chat(title, model=f"moa/{name}").body
+            if background:
+                assert (
+                    server.chat(title, model="moa/gated").json["choices"][0]["message"]["content"] == "It is [removed]."
+                )
+                assert server.chat(title, model="moa/poor").status == 402
+
+
+def test_who_says_how_much_is_to_work_is_no_front_end(server: Served) -> None:
+    server.asked.clear()
+    server.chat(OPEN_WEBUI["title"], moa={"mode": "full"})
+    assert len(server.asked) == 4

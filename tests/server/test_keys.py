@@ -115,8 +115,17 @@ def test_a_key_for_some_mixtures_sees_no_others(server: Served, keys: Keys) -> N
     assert server.ask("POST", "/v1/chat/completions", chat("moa"), **bearer(secret)).status == 404
     assert server.ask("POST", "/v1/chat/completions", chat("moa/poll"), **bearer(secret)).status == 200
     assert server.ask("POST", "/v1/chat/completions", chat("a"), **bearer(secret)).status == 404
-    other = chat("moa/poll") | {"moa": {"proposers": ["other"]}}
-    assert server.ask("POST", "/v1/chat/completions", other, **bearer(secret)).status == 403
+    for changed in ({"proposers": ["other"]}, {"layers": 2}):
+        other = chat("moa/poll") | {"moa": changed}
+        assert server.ask("POST", "/v1/chat/completions", other, **bearer(secret)).status == 403
+    words = {
+        model: server.ask("POST", path, chat(model) | more, **bearer(secret))
+        .json["error"]["message"]
+        .replace(model, "X")
+        for model in ("moa/review", "moa/none")
+        for path, more in (("/v1/chat/completions", {}), ("/v1/messages/count_tokens", {}))
+    }
+    assert set(words.values()) == {"The model 'X' does not exist or you do not have access to it."}
 
 
 def chat(model: str = "moa/review") -> dict[str, Any]:
@@ -204,7 +213,7 @@ def test_a_secret_is_kept_as_a_digest_and_found_until_it_is_rotated_out(keys: Ke
 
 def test_names_of_keys_are_single(keys: Keys) -> None:
     keys.create("app")
-    with pytest.raises(ConfigError, match="already"):
+    with pytest.raises(ConfigError, match="take another name"):
         keys.create("app")
     with pytest.raises(ConfigError, match="no key"):
         keys.revoke("none")

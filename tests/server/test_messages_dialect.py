@@ -561,3 +561,13 @@ def test_the_sdk_raises_what_ends_a_stream() -> None:
         client.messages.stream(**asking) as stream,
     ):
         stream.until_done()
+
+
+def test_what_is_taken_and_not_used_is_named() -> None:
+    sent = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    asked = DIALECT.read(
+        sent
+        | {"top_k": 3, "metadata": {"user_id": "u"}, "service_tier": "auto", "cache_control": {"type": "ephemeral"}}
+    )
+    assert DIALECT.whole(asked, answered())["moa"]["ignored"] == ["top_k", "metadata", "service_tier"]
+    assert "ignored" not in DIALECT.whole(DIALECT.read(sent), answered())["moa"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -118,9 +119,9 @@ def _rules(store: object, host: str, no_auth: bool, hosts: tuple[str, ...], orig
     near = host in LOOPBACK
     if no_auth and not near:
         raise ConfigError(f"--no-auth lets in anybody who reaches {host}; with it, listen on 127.0.0.1")
-    if not no_auth and not literal and not keys.all():
+    if not no_auth and not literal and not any(key.state(time.time()) == "active" for key in keys.all()):
         raise ConfigError(
-            "there is no key yet: `moa keys create NAME` makes one (or MOA_API_KEYS=…, or --no-auth on this machine)"
+            "there is no active key: `moa keys create NAME` makes one (or MOA_API_KEYS=…, or --no-auth on this machine)"
         )
     names = (*LOOPBACK, host, *hosts) if near or hosts else ()
     return Rules(keys, literal, no_auth, names, origins)

@@ -33,6 +33,7 @@ class Intake:
         self._advise_on: Advise = spec.advise_on if spec else "turn"
         self._answers = kind_of(rig.config, name) if answers is None else answers
         self._checked = self._opened = False
+        self._models: tuple[tuple[str, str], ...] | None = None
 
     def order(
         self,
@@ -106,7 +107,11 @@ class Intake:
         if self._checked:
             return
         config = self._rig.config
-        for agent, model in plan(self._flow, conversation, lambda model: None, routes=True, fewest=False).models:
+        if (
+            self._models is None
+        ):  # kept where one cannot be called, too: a server asks that of all its mixtures, again and again
+            self._models = plan(self._flow, conversation, lambda model: None, routes=True, fewest=False).models
+        for agent, model in self._models:
             where = config.where(f"agents.{agent}.model") if agent in config.spec.agents else f"agent {agent}"
             self._rig.wires.check(model, where)
         self._checked = True

@@ -50,7 +50,9 @@ def _own(path: str) -> Verifier:
         found = getattr(importlib.import_module(module), name)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it does
         kind = "" if isinstance(error, ImportError | AttributeError | ValueError) else f"{type(error).__name__}: "
-        raise ConfigError(f'verify.function: {path!r} is no "package.module:function" ({kind}{error})') from None
+        lost = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
+        where = "; it is looked for where Python looks: install it, or name its folder in PYTHONPATH" if lost else ""
+        raise ConfigError(f'verify.function: {path!r} is no "package.module:function" ({kind}{error}{where})') from None
     if not callable(found):
         raise ConfigError(f"verify.function: {path!r} cannot be called")
     for one in (found, type(found).__call__, getattr(found, "func", None)):

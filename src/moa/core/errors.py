@@ -167,9 +167,10 @@ class OutOfCredit(ProviderError):
 
 
 class Refused(ProviderError):
-    """The model, or its provider's filter, declined to answer."""
+    """The model, or its provider's filter, declined to answer. `said`: in the model's own words, where it says so in some."""
 
     code = "refused"
+    said = ""
 
 
 class BadReply(ProviderError):

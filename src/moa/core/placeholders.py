@@ -80,8 +80,13 @@ def _saying(verdict: str, others: Placed, call: Call, place: Place) -> Outcome:
 
 def _one(call: Call, place: Place) -> Outcome:
     """Of those that propose at once only the first reply, and all say the same at length, which counts once."""
-    silent = not place.leading or (call.role == "proposer" and not place.first)
-    return _failing(call, place) if silent and call.role != "judge" else answering(call, 1, _AT_LENGTH)
+    return _one_each(call, place) if place.leading or call.role == "judge" else _failing(call, place)
+
+
+def _one_each(call: Call, place: Place) -> Outcome:
+    """The same in all branches, which so come to copies of one answer."""
+    silent = call.role == "proposer" and not place.first
+    return _failing(call, place) if silent else answering(call, 1, _AT_LENGTH)
 
 
 def _once() -> Placed:
@@ -148,8 +153,8 @@ ONCE = Playing(_once)
 """And where agents are asked more than once."""
 SOLE = Playing(lambda: _fewer(lambda call, place: place.sole))
 """And where there are sole proposers inside of something: a group, or a mixture in a layer."""
-BRANCHED = Playing(lambda: _fewer(lambda call, place: call.role == "proposer"))
-"""And where flows run beside each other: each may have nobody but who combines."""
+BRANCHED = (Playing(lambda: _fewer(lambda call, place: call.role == "proposer")), Playing(lambda: _one_each))
+"""And where flows run beside each other: each may have nobody but who combines, or all say the same."""
 LATE = Playing(_disagreeing, late=True)
 """And where a step may close early."""
 

@@ -138,7 +138,7 @@ def _further(plays: Sequence[Play]) -> list[Playing]:
     if any(ask.need is not None for ask in asks):
         playings.append(LATE)
     if any(any(one.lanes) for one in plays):
-        playings.append(BRANCHED)
+        playings += BRANCHED
     return [*playings, SOLE] if any(one.soles for one in plays) else playings
 
 

@@ -53,8 +53,9 @@ def abstained(reply: Reply, call: Call) -> Abstained | None:
     return None
 
 
-def no_answer(reply: Reply, call: Call, *, final: bool) -> CallError | None:
-    """Why a reply is no answer, as the error that its call then fails with; None where it is one.
+def no_answer(reply: Reply, call: Call, *, final: bool, without: str = "") -> CallError | None:
+    """Why a reply is no answer, as the error that its call then fails with; None where it is one. `without`: what
+    was left out of it, in words.
 
     An answer that is cut at its token limit is still the answer where it is the last word (`final`).
     """
@@ -65,6 +66,7 @@ def no_answer(reply: Reply, call: Call, *, final: bool) -> CallError | None:
     problem = _problem(reply, final=final)
     if not problem:
         return None
+    problem += f" ({without})" if without else ""
     provider, _, model = call.model.partition(":")
     kind = Refused if reply.finish == "content_filter" else BadReply
     return kind(problem, provider=provider, model=model, partial=reply.text)

@@ -169,14 +169,14 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
         raise broken(f"it returned {type(reply).__name__}, not a Reply", call)
     if not isinstance(reply.text, str):
         raise broken(f"it returned a Reply whose text is of type {type(reply.text).__name__}", call)
-    spent = reply.cost
+    spent, strange = reply.cost, ""
     if spent is None and (price := run.price(call.model)) is not None:
         spent = sensible(cost(reply.usage, price))
     if reply.tool_calls:
         reply, strange = offered(reply, call)
         if strange:
             run.emit(span, Noted("tool", strange))
-    if (problem := no_answer(reply, call, final=ask.acts)) is not None:
+    if (problem := no_answer(reply, call, final=ask.acts, without=strange)) is not None:
         run.emit(span, Wasted(reply.usage, spent))
         raise problem
     if span not in run.known or spent:  # what is kept was counted when it was bought

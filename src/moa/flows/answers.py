@@ -158,12 +158,18 @@ def _json(text: str, *, whole: bool = False) -> str | None:
     )
     for span in spans:
         try:
-            value = json.loads(span)
+            value = json.loads(span, parse_float=_float)
             if isinstance(value, dict | list):
                 return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         except (ValueError, RecursionError):  # no JSON, or nested too deeply to be an answer
             continue
     return None
+
+
+def _float(text: str) -> int | float:
+    """A number of JSON; a whole one is written without its point, as the same number elsewhere is."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value
 
 
 def _exact(text: str) -> str | None:

@@ -13,6 +13,7 @@ from moa.flows.agreement import comparable, confidence
 from moa.flows.answers import Kind, answer_of
 from moa.flows.check import Verifier, checked
 from moa.flows.members import Member, ask_members
+from moa.flows.sift import distinct
 from moa.flows.vote import plurality
 
 Full: TypeAlias = Callable[[Conversation], Flow[Reply]]
@@ -34,8 +35,8 @@ async def escalate(
     made one answer by `combine` (None: what most of them say).
 
     With a verifier an answer on which they agree must pass it, too; one that raises passes nothing, and the reply says so in its
-    notes. Who does not answer agrees with nobody. Where the caller asks for a form (tools, a schema …) the first are not asked: the
-    answer is of the call that acts, in the full mixture.
+    notes. Who does not answer agrees with nobody, and long copies count once. Where the caller asks for a form (tools, a schema …)
+    the first are not asked: the answer is of the call that acts, in the full mixture.
 
     Raises (from the flow):
         ConfigError: the first see different parts of the question, so that their agreement would be no confidence.
@@ -46,6 +47,7 @@ async def escalate(
     except CallError:
         replies = ()
     problems: tuple[str, ...] = ()
+    replies = distinct(replies)  # copies agree with nobody
     if replies and (len(first) == 1 or confidence(replies, kind) * len(replies) / len(first) >= agree):
         reply = await _of_those_that_agree(conversation, replies, kind, combine)
         scores, problems = ([float(len(first) > 1)], ()) if verifier is None else checked(verifier, [reply.text])

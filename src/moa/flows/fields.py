@@ -31,7 +31,9 @@ def by_field() -> Combine:
         objects = [found for one in references if isinstance(found := object_of(one.text), dict)]
         if not objects:
             return plurality(references, "json").noted("fallback: no proposal is a JSON object")
-        return Reply(_written(merged(objects)), model=references[0].model, agent="fields")
+        reply = Reply(_written(merged(objects)), model=references[0].model, agent="fields")
+        left = len(references) - len(objects)
+        return reply.noted(f"fields: {left} of {len(references)} proposals are no JSON object") if left else reply
 
     return combine
 
@@ -60,18 +62,6 @@ def _elected(values: list[Any]) -> Any:
     """The value given most often, the first of equals; objects are merged."""
     if all(isinstance(value, dict) for value in values):
         return merged(values)
-    written = [json.dumps(_plain(value), sort_keys=True) for value in values]
+    written = [json.dumps(value, sort_keys=True) for value in values]
     winner, _ = Counter(written).most_common(1)[0]
     return values[written.index(winner)]
-
-
-def _plain(value: Any) -> Any:
-    """The same value, its whole numbers written alike: 1.0 is 1."""
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case list():
-            return [_plain(one) for one in value]
-        case dict():
-            return {name: _plain(one) for name, one in value.items()}
-    return value

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from moa.core.errors import NotEnoughReplies
+from moa.core.errors import CallError, NotEnoughReplies
 from moa.core.flow import Combine
 from moa.core.types import Conversation, Replies, Reply
 from moa.flows.chance import probability_of
@@ -79,7 +79,12 @@ def pool(how: Pool) -> Combine:
         said = [(reference.agent, probability_of(reference.text)) for reference in references]
         figure = how.pooled(said)
         if figure is None:
-            raise NotEnoughReplies(0, 1, label="pool")
+            why = (
+                "nobody states a probability"
+                if all(one is None for _, one in said)
+                else "who states one weighs nothing"
+            )
+            raise NotEnoughReplies(0, 1, (CallError(why),) if references else (), label="pool")
         silent = [agent for agent, one in said if one is None]
         reply = Reply(f"Answer: {figure:.4g}", agent="pool")
         return reply.noted(f"abstained: {', '.join(silent)}") if silent else reply

@@ -39,7 +39,8 @@ async def sparse(
     notes: dict[str, None] = {}
     failure, stopped, copies = CallError("there are no proposers"), False, 0
     for n, layer in enumerate(layers, 1):
-        step = rules | {"label": f"layer {n}", "steps": len(layers) + 2 - n}
+        step = {"keep": rules.get("need") is not None and n < len(layers)} | rules
+        step |= {"label": f"layer {n}", "steps": len(layers) + 2 - n}
         shown = distinct(references)
         copies += len(references) - len(shown)
         try:

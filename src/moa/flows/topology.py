@@ -142,9 +142,12 @@ def topology(
     if not layers or not all(layers):
         raise ConfigError("layers: a mixture has at least one layer, and a layer at least one agent")
     fewest = min(map(len, layers))
+    if layout.shape == "tree":  # the rules hold within each group
+        fewest = len(layers[0]) % layout.group or min(layout.group, len(layers[0]))
+    of = "group" if layout.shape == "tree" else "layer"
     for name, number in (("need", need), ("least", least)):
         if number is not None and (not isinstance(number, int) or not 1 <= number <= fewest):
-            raise ConfigError(f"{name}: {number!r} replies cannot come from a layer of {fewest}; take 1 to {fewest}")
+            raise ConfigError(f"{name}: {number!r} replies cannot come from a {of} of {fewest}; take 1 to {fewest}")
     if need is not None and need < least and grace == 0:
         raise ConfigError(
             f"need: a layer that closes at {need} of {least} replies has too few; take {least} or more, or a grace"
@@ -167,7 +170,10 @@ def topology(
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
     if judging.anchor:
-        combine = anchored(combine, _judge(judging, aggregator, "guard"), judging.verifier, kind)
+        judge = (
+            None if judging.verifier and not judges_of(judging, aggregator) else _judge(judging, aggregator, "guard")
+        )
+        combine = anchored(combine, judge, judging.verifier, kind)
     # who reads all is not to be crowded out, nor is the middle to be where the copies are
     reads = how == "medoid" or not (callable(how) or how in ASK_NOBODY)
     trust = None if how == "vote" else judging.trust  # a vote weighs all
@@ -177,6 +183,9 @@ def topology(
         if layout.shape in ("tree", "refine"):
             raise ConfigError(f'leave_one_out: topology = "{layout.shape}" combines more than once; leave it out')
         combine = telling(combine, kind)
+    if need is not None and judging.trust is not None:  # who is worth nothing is none of those that are needed
+        idle = max(len(layer) - len(worth_asking(layer, judging.trust)) for layer in layers)
+        need = min(need + idle, fewest)
     rules: dict[str, Any] = {"need": need, "grace": grace, "least": least}
     alone = layout.shape == "layered" and not layout.residual and all(isinstance(one, Agent) for one in layers[-1])
     all_heard = need is not None or judging.anchor or judging.leave_one_out

@@ -44,12 +44,12 @@ def by_vote(kind: Kind = "auto") -> Combine:
 def plurality(replies: Replies, kind: Kind = "auto") -> Reply:
     """The first reply of those whose answer is given most often; between equals, the answer given first.
 
-    A reply without an answer of that kind has no vote; where none has one, the first reply is returned.
+    A reply without an answer of that kind has no vote; where none has one, the first reply is returned, with a note.
     """
     answers = [answer_of(reply.text, kind) for reply in replies]
     votes = Counter(answer for answer in answers if answer is not None)
     if not votes:
-        return replies[0]
+        return replies[0].noted("vote: nobody gives an answer that could be counted; this is the first reply")
     winner, _ = votes.most_common(1)[0]
     return replies[answers.index(winner)]
 

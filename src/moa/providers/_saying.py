@@ -152,9 +152,10 @@ class Saying:
             self._told.append(words)
             self._scope.emit(Noted("usage", words))
 
-    def refused(self, why: str) -> Refused:
-        """The error that a refusal is; it has cost what the host says."""
-        error = Refused(why)
+    def refused(self, why: str, said: str = "") -> Refused:
+        """The error that a refusal is, in the model's words where it has `said` any; it has cost what the host says."""
+        error = Refused(f"{why}: {said[:300]}" if said else why)
+        error.said = said
         error.usage, error.cost = self.usage, self.cost
         return error
 
@@ -179,7 +180,7 @@ class Saying:
         tools = tuple([ToolCall(held[0], held[1], held[2] or "{}") for held in self._tools])
         if not text.strip() and not tools:
             if self._refusal:
-                raise self.refused(f"the model declined: {''.join(self._refusal)[:300]}")
+                raise self.refused("the model declined", "".join(self._refusal))
             if self.finish == "content_filter":
                 raise self.refused("the host's filter withheld the answer")
         usual: Finish = "tool_calls" if tools else "stop"

@@ -69,7 +69,7 @@ class Fake:
             sum(len(message.text.split()) for message in request.messages), len(script.text.split())
         )
         return Reply(
-            script.text, model, finish="tool_calls" if script.tool_calls else script.finish,
+            script.text, model, finish="tool_calls" if script.tool_calls and script.finish == "stop" else script.finish,
             tool_calls=script.tool_calls, reasoning=script.reasoning, usage=usage, cost=script.cost,
         )  # fmt: skip
 

@@ -19,12 +19,16 @@ def completion(asked: Asked, answered: Answered) -> Json:
     """A whole answer."""
     reply = answered.reply
     first = Choice(reply.text, reply.finish, reply.tool_calls, reply.reasoning, reply.logprobs)
+    choices = [_choice(index, choice) for index, choice in enumerate((first, *reply.others))]
+    if answered.refusal:
+        choices[0]["message"] |= {"content": None, "refusal": answered.refusal}
+        choices[0]["finish_reason"] = "stop"
     return {
         "id": f"chatcmpl-{answered.view.run}",
         "object": "chat.completion",
         "created": int(answered.view.started),
         "model": asked.model,
-        "choices": [_choice(index, choice) for index, choice in enumerate((first, *reply.others))],
+        "choices": choices,
         "usage": usage_of(reply.usage),
         "moa": _told(asked, answered),
     }
@@ -80,7 +84,9 @@ class Spoken:
             _told(self._asked, answered),
         )
         others = b"".join(self._whole(index, choice) for index, choice in enumerate(reply.others, 1))
-        last = others + self._chunk({}, finish=finish_of(reply), likely=_likelihoods(reply.logprobs), moa=told)
+        finish = "stop" if answered.refusal else finish_of(reply)
+        last = self._chunk({"refusal": answered.refusal}) if answered.refusal else others
+        last += self._chunk({}, finish=finish, likely=_likelihoods(reply.logprobs), moa=told)
         if self._asked.usage:
             last += frame({**self._head, "choices": [], "usage": usage_of(answered.reply.usage)})
         return last + b"data: [DONE]\n\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,13 +22,13 @@ Key: TypeAlias = str | int
 
 def message(asked: Asked, answered: Answered) -> Json:
     """The answer, not streamed."""
-    reply = answered.reply
+    reply = replace(answered.reply, text=answered.refusal or answered.reply.text)
     return {
         **_head(asked, answered.view.run),
         "content": [*_content(reply)],
         "stop_reason": stop_reason(reply),
         "usage": usage_of(reply.usage),
-        "moa": metadata(answered.view, asked),
+        "moa": {**metadata(answered.view, asked), **asked.echo},
     }
 
 
@@ -128,8 +129,10 @@ class Speech:
         for place, call in enumerate(reply.tool_calls):
             if place not in self._begun:  # the host did not stream it
                 rest.append(self._say(place, Delta(call.arguments, "tool", 1, True, place, call.id, call.name)))
+        if answered.refusal:
+            rest.append(self._say("text", Delta(answered.refusal)))
         end = {"stop_reason": stop_reason(reply), "stop_sequence": None}
-        told = metadata(answered.view, self._asked)
+        told = {**metadata(answered.view, self._asked), **self._asked.echo}
         last = _event("message_delta", delta=end, usage=usage_of(reply.usage), moa=told)
         return b"".join((*rest, self._stop(), last, _event("message_stop")))
 

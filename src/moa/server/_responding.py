@@ -28,13 +28,15 @@ def response(asked: Asked, answered: Answered) -> Json:
     view, reply, items = answered.view, answered.reply, list[_Item]()
     if reply.reasoning:
         items.append(_Item("reasoning", 0, view.run, [reply.reasoning]))
-    if reply.text or not reply.tool_calls:
+    if answered.refusal:
+        items.append(_Item("message", len(items), view.run, [answered.refusal], declines=True))
+    elif reply.text or not reply.tool_calls:
         items.append(_Item("message", len(items), view.run, [reply.text], likely=_likely(reply.logprobs)))
     for call in reply.tool_calls:
         items.append(_Item("function_call", len(items), view.run, [call.arguments], call=call.id, name=call.name))
     for item in items:
         item.status = "completed"
-    items[-1].status = _status(reply)
+    items[-1].status = _status(answered)
     return _ended(_head(asked, view.run, int(view.started)), items, asked, answered)
 
 
@@ -50,6 +52,8 @@ class _Item:
     name: str = ""
     likely: list[Json] = field(default_factory=list)
     status: str = "in_progress"
+    declines: bool = False
+    """Whether a message is a refusal."""
 
     @property
     def id(self) -> str:
@@ -67,6 +71,8 @@ class _Item:
         """The one part of a message, or of reasoning."""
         if self.kind == "reasoning":
             return {"type": "summary_text", "text": self.text}
+        if self.declines:
+            return {"type": "refusal", "refusal": self.text}
         return {"type": "output_text", "text": self.text, "annotations": [], "logprobs": self.likely}
 
     def told(self) -> Json:
@@ -122,9 +128,13 @@ class Spoken:
 
     def closing(self, answered: Answered) -> bytes:
         """See Speaking. Where what was streamed is not the answer, the end of the message and the Response hold the answer."""
-        reply, status = answered.reply, _status(answered.reply)
-        sent = self._unheard(reply)
-        messages = [item for item in self._items if item.kind == "message"]
+        reply, status = answered.reply, _status(answered)
+        if answered.refusal:
+            sent = self._begin("message", declines=True) + self._more(self._items[-1], answered.refusal)
+            sent += self._end(self._items[-1], "completed")
+        else:
+            sent = self._unheard(reply)
+        messages = [item for item in self._items if item.kind == "message" and not item.declines]
         if len(messages) == 1:
             messages[0].pieces, messages[0].likely = [reply.text], _likely(reply.logprobs)
         for item in self._items:
@@ -171,11 +181,11 @@ class Spoken:
                 sent += self._tool(index, call.id, call.name, call.arguments)
         return sent
 
-    def _begin(self, kind: Kind, call: str = "", name: str = "") -> bytes:
+    def _begin(self, kind: Kind, call: str = "", name: str = "", *, declines: bool = False) -> bytes:
         sent = b""
         if self._items and self._items[-1].kind != "function_call":
             sent = self._end(self._items[-1], "completed")
-        item = _Item(kind, len(self._items), self._run, call=call, name=name)
+        item = _Item(kind, len(self._items), self._run, call=call, name=name, declines=declines)
         self._items.append(item)
         sent += self._event("response.output_item.added", output_index=item.index, item=item.told())
         if kind == "function_call":
@@ -187,6 +197,8 @@ class Spoken:
         item.pieces.append(text)
         if item.kind == "function_call":
             return self._event("response.function_call_arguments.delta", **item.place, delta=text)
+        if item.declines:
+            return self._event("response.refusal.delta", **item.place, content_index=0, delta=text)
         _, name, number = _PARTS[item.kind]
         likely: Json = {"logprobs": []} if item.kind == "message" else {}
         return self._event(f"{name}.delta", **item.place, **{number: 0}, delta=text, **likely)
@@ -203,7 +215,10 @@ class Spoken:
         else:
             part, name, number = _PARTS[item.kind]
             likely: Json = {"logprobs": item.likely} if item.kind == "message" else {}
-            sent = self._event(f"{name}.done", **item.place, **{number: 0}, text=item.text, **likely)
+            if item.declines:
+                sent = self._event("response.refusal.done", **item.place, content_index=0, refusal=item.text)
+            else:
+                sent = self._event(f"{name}.done", **item.place, **{number: 0}, text=item.text, **likely)
             sent += self._event(f"{part}.done", **item.place, **{number: 0}, part=item.part())
         return sent + self._event("response.output_item.done", output_index=item.index, item=item.told())
 
@@ -224,7 +239,7 @@ def _head(asked: Asked, run: str, created: int) -> Json:
 
 
 def _ended(head: Json, items: list[_Item], asked: Asked, answered: Answered) -> Json:
-    status, view = _status(answered.reply), answered.view
+    status, view = _status(answered), answered.view
     why = "content_filter" if answered.reply.finish == "content_filter" else "max_output_tokens"
     return head | {
         "status": status,
@@ -236,8 +251,11 @@ def _ended(head: Json, items: list[_Item], asked: Asked, answered: Answered) -> 
     }
 
 
-def _status(reply: Reply) -> str:
-    return "incomplete" if reply.finish in ("length", "content_filter") else "completed"
+def _status(answered: Answered) -> str:
+    """How a Response ends; a model that declines has answered."""
+    return (
+        "incomplete" if not answered.refusal and answered.reply.finish in ("length", "content_filter") else "completed"
+    )
 
 
 def _usage(usage: Usage) -> Json:

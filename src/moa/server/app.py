@@ -16,9 +16,9 @@ from moa.config.flows import behind_gate
 from moa.core.errors import StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
-from moa.server.asked import Asked, Dialect, with_parts
+from moa.server.asked import Asked, Dialect, Options, with_parts
 from moa.server.background import is_background
-from moa.server.catalogue import Catalogue
+from moa.server.catalogue import Catalogue, unknown
 from moa.server.chat import Chat
 from moa.server.door import (
     ClientGone,
@@ -211,10 +211,13 @@ def _check_allowed(state: State, key: Key, asked: Asked) -> None:
     if key.mixtures is None or not state.catalogue.known(asked.model):
         return
     if not _may_ask(state, key, asked.model):
-        raise Rejection(f"This API key may not use '{asked.model}'.", 404, code="model_not_found", param="model")
-    if asked.options.proposers or asked.options.aggregator:
+        raise unknown(asked.model)
+    if asked.options.shape != Options().shape:
         raise Rejection(
-            "This API key may not choose the members of a mixture.", 403, code="insufficient_scope", param="moa"
+            "This API key may not change who works in a mixture.",
+            403,
+            code="insufficient_scope",
+            param="moa",
         )
 
 
@@ -255,7 +258,11 @@ async def _streamed(state: State, asking: Asking, dialect: Dialect, asked: Asked
 
 async def count_tokens(state: State, asking: Asking) -> None:
     """POST /v1/messages/count_tokens: about how many tokens a request would be."""
-    await asking.answer(200, counted(json_of(await _body(state, asking))))
+    body = json_of(await _body(state, asking))
+    tokens, model = counted(body), body["model"]
+    if not state.catalogue.known(model) or not _may_ask(state, asking.key, model):
+        raise unknown(model)
+    await asking.answer(200, tokens)
 
 
 async def models(state: State, asking: Asking) -> None:

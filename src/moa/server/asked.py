@@ -97,10 +97,11 @@ class Asked:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came of it: the reply, and the run behind it."""
+    """What came of it: the reply, and the run behind it. `refusal`: the words in which a model declined, in place of a reply's."""
 
     reply: Reply
     view: View
+    refusal: str = ""
 
     @classmethod
     def of(cls, events: tuple[Event, ...], *, gated: bool = False) -> Answered:

@@ -31,7 +31,8 @@ MOST = 20_000
 
 def is_background(asked: Asked) -> bool:
     """Whether a front end asks this by itself."""
-    if asked.form.tools or asked.options.shape != Options().shape:
+    options = asked.options
+    if asked.form.tools or options.solo or options.mode is not None or options.shape != Options().shape:
         return False
     text = asked.conversation[-1].text
     return len(text) <= MOST and _OWN.match(text) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 
 from moa.config.build import Rig
@@ -75,29 +76,35 @@ class Catalogue:
         return self.mixture(asked.model, asked.options)
 
     def background(self, asked: Asked) -> Mixture:
-        """Who answers what a front end asks by itself: the agent configured for it, else the mixture's aggregator alone."""
-        spec = self.rig.config.spec
+        """Who answers what a front end asks by itself: the agent configured for it, else the mixture's aggregator alone; behind
+        the mixture's gate, and within its limits."""
         if not (self.known(asked.model) and self.is_mixture(asked.model)):
             return self.asked(asked)
-        if spec.server.background is not None:
-            return self.mixture(spec.server.background)
-        own = spec.mixtures[self.name(asked.model)]
-        return self.asked(asked) if own.aggregator is None else self.mixture(asked.model, Options(solo=True))
+        config, name = self.rig.config, self.name(asked.model)
+        own = config.spec.mixtures[name]
+        agent = config.spec.server.background or own.aggregator
+        if agent is None:
+            return self.asked(asked)
+
+        def make() -> Mixture:
+            alone = own.model_copy(update={"aggregator": agent, "router": None})
+            flow = flow_of(config, name, spec=alone, told=Told("solo"))
+            return self._on(name, flow, own.deadline, own.max_cost)
+
+        return self._kept((asked.model, "background"), make)
 
     def mixture(self, model: str, options: Options | None = None) -> Mixture:
         """The mixture behind a model's id; see `asked`."""
         options = options or Options()
         if not self.known(model):
-            raise Rejection(
-                f"The model '{_short(model)}' does not exist or you do not have access to it.",
-                404,
-                code="model_not_found",
-                param="model",
-            )
+            raise unknown(model)
         told = options.told.within(self.rig.config.spec)
-        key = (model, options.shape, told)
+        return self._kept((model, options.shape, told), partial(self._make, model, options, told))
+
+    def _kept(self, key: object, make: Callable[[], Mixture]) -> Mixture:
+        """The mixture of that key, made where it is not yet there; the ones that were used last are kept."""
         if key not in self._made:
-            self._made[key] = self._make(model, options, told)
+            self._made[key] = make()
             while len(self._made) > MOST_KEPT:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
@@ -169,6 +176,12 @@ class Catalogue:
                 )
             changed["aggregator"] = options.aggregator
         return spec.model_copy(update=changed) if changed else spec
+
+
+def unknown(model: str) -> Rejection:
+    """The answer to a request for a model that there is not, or not for the key that asks."""
+    words = f"The model '{_short(model)}' does not exist or you do not have access to it."
+    return Rejection(words, 404, code="model_not_found", param="model")
 
 
 def _wrong(param: str, message: str) -> Rejection:

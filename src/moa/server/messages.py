@@ -141,6 +141,13 @@ class Body(_Counted, forbid_unknown_fields=True, kw_only=True):
     thread: Json | None = None
 
 
+_UNUSED = (
+    "context_management", "speed", "user_profile_id", "workspace_id", "top_k", "container", "diagnostics", "inference_geo",
+    "metadata", "service_tier",
+)  # fmt: skip
+"""What is taken and not used, but for the marks of a cache: the answer names what was sent of it."""
+
+
 class Messages:
     """The dialect; see Dialect. Nothing is kept from one request to the next, so a `thread` is refused in the words after which
     Anthropic's SDK, whose tool runner asks for one, sends the whole conversation instead."""
@@ -158,6 +165,9 @@ class Messages:
             _sampling(asked),
             bool(asked.stream),
             options=asked.moa or Options(),
+            echo={"ignored": ignored}
+            if (ignored := [name for name in _UNUSED if getattr(asked, name) is not None])
+            else {},
         )
 
     def whole(self, asked: Asked, answered: Answered) -> Json:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from moa.core.errors import CallError, MoaError
+from moa.core.errors import CallError, MoaError, Refused
 from moa.core.events import (
     CallFailed,
     CallFinished,
@@ -22,12 +22,13 @@ from moa.core.events import (
 )
 from moa.core.growing import grow
 from moa.core.money import Account
-from moa.core.types import Reply
+from moa.core.types import Reply, Usage
+from moa.core.view import folded
 from moa.engine.watch import Watching
 from moa.mixture import Mixture
 from moa.server.asked import Answered, Asked, Speaking
 from moa.server.door import ClientGone, Receive
-from moa.server.refusals import Rejection, status_of, wait_of
+from moa.server.refusals import Rejection, meant, status_of, wait_of
 from moa.server.seen import seen, told, unsaid
 
 PULSE_SECONDS = 5.0
@@ -72,11 +73,26 @@ async def whole(mixture: Mixture, asked: Asked, payer: Account | None, tenant: s
     Raises:
         MoaError: there is none.
     """
+    events: list[Event] = []
     try:
-        answer = await mixture.ask(asked.conversation, payer=payer, tenant=tenant, **_wishes(mixture, asked))
+        answer = await mixture.ask(
+            asked.conversation, payer=payer, tenant=tenant, sinks=(events.append,), **_wishes(mixture, asked)
+        )
     except CallError as error:
+        if (answered := declined(error, events, asked)) is not None:
+            return answered
         raise hushed(error, asked) from None
     return Answered.of(answer.events, gated=asked.gated)
+
+
+def declined(error: Exception, events: Iterable[Event], asked: Asked) -> Answered | None:
+    """The answer that a refusal is, as OpenAI and Anthropic have it: SDKs send again what ends in an error. Behind a gate nobody's
+    words are in it."""
+    if not isinstance(error := meant(error), Refused):
+        return None
+    partial, said = ("", "") if asked.gated else (error.partial, error.said)
+    reply = Reply(partial, finish="content_filter", usage=error.usage or Usage(), cost=error.cost)
+    return Answered(reply, folded(seen(event, gated=asked.gated) for event in events), said)
 
 
 def hushed(error: CallError, asked: Asked) -> MoaError:
@@ -128,7 +144,12 @@ async def speak(
                 return event.run, False
             frames = _frames(event, asked, speaking, kept)
             if isinstance(fact, RunFailed):
-                frames += speaking.failure(outward(await _why(events, fact, asked)))
+                error = await _why(events, fact)
+                answered = declined(error, kept, asked)
+                if answered is not None:
+                    frames += speaking.closing(answered)
+                else:
+                    frames += speaking.failure(outward(hushed(error, asked) if isinstance(error, CallError) else error))
             if frames:
                 await telling(frames)
     return kept[-1].run, isinstance(kept[-1].fact, RunFinished)
@@ -174,11 +195,9 @@ def _frames(event: Event, asked: Asked, speaking: Speaking, kept: list[Event]) -
     return aside
 
 
-async def _why(events: Watching, fact: RunFailed, asked: Asked) -> Exception:
+async def _why(events: Watching, fact: RunFailed) -> Exception:
     """The error that a run has ended in, as it is told where nothing was streamed."""
     (error,) = await asyncio.gather(events.reply(), return_exceptions=True)
-    if isinstance(error, CallError):
-        return hushed(error, asked)
     return error if isinstance(error, Exception) else Rejection(str(fact.failure), 502, code="run_failed")
 
 

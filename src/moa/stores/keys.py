@@ -84,7 +84,9 @@ class Keys:
             with self._opened() as database:
                 database.execute(f"INSERT INTO keys ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?)", row)
         except sqlite3.IntegrityError:
-            raise ConfigError(f"there is a key {name!r} already; revoke it, or take another name") from None
+            raise ConfigError(
+                f"there is, or was, a key {name!r}: take another name, or `moa keys rotate` that one"
+            ) from None
         return key, secret
 
     def rotate(self, name: str, overlap: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from moa.core.ports import Provider, Scope
 from moa.core.prompts import last_turn
@@ -29,7 +29,8 @@ class Advice:
 
     def nonce(self, tenant: str, mixture: str, call: Call, draw: Callable[[Call], str]) -> str:
         """The nonce of this turn of a conversation; a new one where none was drawn yet, or where it occurs in what came since."""
-        key = (tenant, mixture, last_turn(call).key)
+        turn = last_turn(call)
+        key = (tenant, mixture, replace(turn, manner=replace(turn.manner, behind=0)).key)
         known = self._nonces.get(key)
         if known is None or _occurs(known, call):
             known = self._nonces[key] = draw(call)

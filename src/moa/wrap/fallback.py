@@ -81,7 +81,7 @@ class Fallback:
 def _problem(reply: Reply, call: Call, scope: Scope, *, last: bool) -> CallError | None:
     """Why a reply is no answer, and that it was paid for; None where it is one. The last word may end at its token limit."""
     allowed, strange = offered(reply, call)
-    problem = no_answer(allowed, call, final=scope.final or last)
+    problem = no_answer(allowed, call, final=scope.final or last, without=strange)
     if problem is not None:
         scope.emit(Wasted(reply.usage, reply.cost))
         if strange:
