@@ -32,6 +32,7 @@ from moa.server.door import (
     payer,
     tenant,
 )
+from moa.server.listing import listed, one_of
 from moa.server.messages import Messages, counted
 from moa.server.openapi import document
 from moa.server.refusals import Rejection, openai_error
@@ -267,7 +268,7 @@ async def count_tokens(state: State, asking: Asking) -> None:
 
 async def models(state: State, asking: Asking) -> None:
     """GET /v1/models: what can be called now."""
-    await asking.answer(200, {"object": "list", "data": [_model(one) for one in _allowed(state, asking)]})
+    await asking.answer(200, listed(_allowed(state, asking), asking.headers))
 
 
 async def model(state: State, asking: Asking) -> None:
@@ -275,15 +276,11 @@ async def model(state: State, asking: Asking) -> None:
     wanted = asking.arguments[0]
     if wanted not in _allowed(state, asking):
         raise Rejection(f"The model '{wanted[:80]}' does not exist.", 404, code="model_not_found", param="model")
-    await asking.answer(200, _model(wanted))
+    await asking.answer(200, one_of(wanted, asking.headers))
 
 
 def _allowed(state: State, asking: Asking) -> list[str]:
     return [one for one in state.catalogue.ids if _may_ask(state, asking.key, one)]
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 1767225600, "owned_by": "moa"}
 
 
 async def healthz(state: State, asking: Asking) -> None:

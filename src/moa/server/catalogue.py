@@ -117,6 +117,10 @@ class Catalogue:
                 raise _wrong("moa", f"'{_short(model)}' is a single model: it has no proposers, aggregator or layers.")
             return self._on(name, self._alone(name), None, None)
         spec = config.spec.mixtures[name]
+        if told.mode == "solo" and (options.proposers or options.layers):
+            raise _wrong(
+                "moa.mode", "moa.mode: 'solo' asks the aggregator alone: it has no use for proposers or layers."
+            )
         changed = self._changed(spec, options)
         try:
             flow = flow_of(config, name, spec=changed, told=told)

@@ -127,6 +127,17 @@ _UNUSED = (
 def _ignored(asked: Body) -> Json:
     """What was sent and is not used, by name: nothing is lost in silence."""
     names = [name for name in _UNUSED if getattr(asked, name) is not None]
+    turns = [one for one in asked.messages if isinstance(one, dict)]
+    parts = [
+        part
+        for one in turns
+        if isinstance(one.get("content"), list)
+        for part in one["content"]
+        if isinstance(part, dict)
+    ]
+    names += ["messages[].name"] if any(one.get("name") and one.get("role") != "tool" for one in turns) else []
+    images = (part.get("image_url") for part in parts)
+    names += ["image_url.detail"] if any(isinstance(one, dict) and one.get("detail") for one in images) else []
     return {"ignored": names} if names else {}
 
 
