@@ -166,7 +166,9 @@ def topology(
         return partial(vote, agents=agents, kind=kind, weights=judging.trust)
     if layout.batch:
         if how != "vote" or layers != [agents] or need is not None or least != 1 or judging != Judging():
-            raise ConfigError("batch: only a plain vote of one layer of agents is taken a few at a time")
+            raise ConfigError(
+                "batch: only a plain vote of one layer of agents, without verify, guard, sift or weights, is taken a few at a time"
+            )
         return partial(adaptive, agents=agents, batch=layout.batch, kind=kind, sure=layout.sure)
     combine = how if callable(how) else combiner(how, aggregator, kind, window, judging)
     if judging.anchor:
