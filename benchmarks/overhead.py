@@ -92,11 +92,11 @@ class Results:
         cell = self.cells.get((name, case))
         return cell and statistics.median(cell.cpu) * 1e3
 
-    def ratio(self, what: str, name: str, case: Case) -> float | None:
-        """moa's figure by that contender's."""
+    def ratio(self, what: str, name: str, case: Case, ours: str = "moa") -> float | None:
+        """moa's figure, or that of the floor, by that contender's."""
         measure = self.added if what == "S1.added_latency" else self.cpu
-        ours, theirs = measure("moa", case), measure(name, case)
-        return None if ours is None or theirs is None or theirs <= 0 else ours / theirs
+        own, theirs = measure(ours, case), measure(name, case)
+        return None if own is None or theirs is None or theirs <= 0 else own / theirs
 
 
 def main() -> int:
@@ -203,8 +203,10 @@ def _figures(results: Results, cases: Iterable[Case], peers: Sequence[str]) -> I
         for what, bars in BARS.items():
             for name, target in bars.items():
                 if name == BARE.name or name in peers:
-                    value = results.ratio(what, name, case)
-                    yield Figure(f"{what}.{case.name}.ratio_to_{name}", value, target)
+                    yield Figure(f"{what}.{case.name}.ratio_to_{name}", results.ratio(what, name, case), target)
+                if name in peers:  # where the floor itself is above the bar, nothing over it can be below
+                    floor = results.ratio(what, name, case, ours=BARE.name)
+                    yield Figure(f"{what}.{case.name}.floor_by_{name}", floor, target, due=False)
 
 
 def _details(results: Results, contenders: Sequence[Contender], args: argparse.Namespace) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from moa.core.types import Finish, Logprob, Reply, ToolCall, Usage
 from moa.providers._aloud import Aloud
 from moa.providers._usage import counted
 
+_BEFORE = "< \t\r\n"
+"""What stands before a tag, or begins one."""
 LEAST = -9999.0
 """How likely (natural logarithm) OpenAI says that a very unlikely token is; also one of which a host does not say it."""
 
@@ -33,6 +35,7 @@ class Saying:
 
     __slots__ = (
         "_aloud",
+        "_begun",
         "_figures",
         "_reasoning",
         "_refusal",
@@ -57,7 +60,8 @@ class Saying:
         self.cost: float | None = None
         self.logprobs: list[Logprob] = []
         self.notes: list[str] = []
-        self._aloud: Aloud | None = Aloud()
+        self._aloud: Aloud | None = None  # from the first piece on, where it may be thinking aloud
+        self._begun = False
         self._figures: dict[str, float] = {}
         self._told: list[str] = []
         self._text: list[str] = []
@@ -92,6 +96,9 @@ class Saying:
 
     def aloud(self, text: str) -> list[Delta]:
         """More of the text of a model that may think aloud."""
+        if not self._begun:
+            self._begun = True
+            self._aloud = Aloud() if text[:1] in _BEFORE else None
         if self._aloud is None:
             return [self.said(text)]
         pieces = self._aloud.feed(text)
