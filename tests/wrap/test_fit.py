@@ -11,7 +11,7 @@ import pytest
 from moa.core.errors import BadReply, BadRequest, ProviderError, TooLong
 from moa.core.events import Noted
 from moa.core.ports import Scope
-from moa.core.profile import ABLE, Profile, fitted, too_long, with_room
+from moa.core.profile import ABLE, LEAST_SHARE, Profile, fitted, too_long, with_room
 from moa.core.prompts import render
 from moa.core.tokens import estimated_request
 from moa.core.types import (
@@ -203,6 +203,19 @@ def test_references_of_which_nothing_would_be_left_stay_whole_so_that_the_call_i
     call = Call("fake:a", (user("long " * 5000),), references=(Reply("x" * 1000),) * 3)
     assert with_room(call, 1024) == (call, "")
     assert "the context of fake:a is 1024" in too_long(Request(call, render(call, "n")), 1024)
+
+
+def test_a_flood_is_cut_to_nothing_where_the_others_take_all_the_room() -> None:
+    small = tuple(Reply("word " * size) for size in (3, 5, 7))
+    call = Call("fake:a", (user("hi"),), references=(*small, Reply("flood " * 4000)), sampling=Sampling(max_tokens=100))
+    shares = {}
+    for context in range(400, 1200):
+        cut, note = with_room(call, context)
+        if note.startswith("1 of 4 references are cut"):
+            assert cut.references[:3] == small
+            assert estimated_request(Request(cut, render(cut, "n"))) < context
+            shares[context] = int(note.split("about ")[1].split()[0])
+    assert min(shares.values()) < LEAST_SHARE
 
 
 def test_the_tools_and_the_schema_of_a_call_take_their_part_of_the_room() -> None:

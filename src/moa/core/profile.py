@@ -151,7 +151,9 @@ def with_room(call: Call, context: int | None) -> tuple[Call, str]:
             return call, f"its answer is held to {answer} tokens: the context of {call.model} is {context}"
     room -= answer
     share = _share(sizes, max(room, 0))
-    if share < LEAST_SHARE:  # nothing would be left of them: as it is the call may be refused, and another model asked
+    if share < min(
+        LEAST_SHARE, *sizes
+    ):  # nothing would be left of any: as it is the call is refused, and another model asked
         return whole, ""
     references = tuple(_cut(reference, size, share) for reference, size in zip(call.references, sizes, strict=True))
     count = sum(size > share for size in sizes)
