@@ -197,10 +197,12 @@ def test_references_that_do_not_fit_get_equal_shares_and_short_ones_give_the_res
     assert note == "2 of 3 references are cut to about 1834 tokens each: the context of fake:a is 4096"
 
 
-def test_references_of_which_nothing_would_be_left_stay_whole_so_that_the_call_is_too_long_and_another_model_asked() -> (
-    None
-):
-    call = Call("fake:a", (user("long " * 5000),), references=(Reply("x" * 1000),) * 3)
+def test_references_of_which_nothing_would_be_left_stay_whole_where_another_model_may_have_room() -> None:
+    alone = Call("fake:a", (user("long " * 5000),), references=(Reply("x" * 1000),) * 3)
+    cut, note = with_room(alone, 1024)
+    assert all("of 1000 characters are left out" in reference.text for reference in cut.references)
+    assert note.startswith("3 of 3 references are cut")
+    call = replace(alone, fallbacks=("fake:b",))
     assert with_room(call, 1024) == (call, "")
     assert "the context of fake:a is 1024" in too_long(Request(call, render(call, "n")), 1024)
 

@@ -151,9 +151,8 @@ def with_room(call: Call, context: int | None) -> tuple[Call, str]:
             return call, f"its answer is held to {answer} tokens: the context of {call.model} is {context}"
     room -= answer
     share = _share(sizes, max(room, 0))
-    if share < min(
-        LEAST_SHARE, *sizes
-    ):  # nothing would be left of any: as it is the call is refused, and another model asked
+    # where nothing would be left of any, it is refused as it is, and they are asked
+    if call.fallbacks and share < min(LEAST_SHARE, *sizes):
         return whole, ""
     references = tuple(_cut(reference, size, share) for reference, size in zip(call.references, sizes, strict=True))
     count = sum(size > share for size in sizes)

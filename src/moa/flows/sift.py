@@ -146,7 +146,7 @@ def _some_alike(long: list[Reply]) -> bool:
     """Whether of any two of a few texts a quarter of the one's PIECEs stands in the other, too, wherever: of copies most do, even
     of those that are wrapped anew or put in another order, of honest texts hardly any; so this is a look that costs little."""
     texts = sorted([one.text for one in long], key=len)
-    return any(_some_of(text)(other) for place, text in enumerate(texts) for other in texts[place + 1 :])
+    return any(any(map(_some_of(text), texts[place:])) for place, text in enumerate(texts[:-1], 1))
 
 
 def _some_of(text: str) -> Callable[[str], bool]:
