@@ -66,11 +66,11 @@ def test_references_that_do_not_fit_are_cut_and_it_is_said() -> None:
     assert len(first.reply.text) > 9000  # what was said is kept whole
 
 
-def fits_nothing(call: Any, context: Any) -> tuple[Any, str]:
+def fits_nothing(call: Any, context: Any, *, spare: bool = False) -> tuple[Any, str]:
     return call, ""
 
 
-def anything_goes(reply: Reply, call: Any, *, final: bool) -> None:
+def anything_goes(reply: Reply, call: Any, *, final: bool, without: str = "") -> None:
     return None
 
 

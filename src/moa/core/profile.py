@@ -128,12 +128,13 @@ LEAST_SHARE = 16
 CUT = "\n[… {dropped} of {all} characters are left out here …]\n"
 
 
-def with_room(call: Call, context: int | None) -> tuple[Call, str]:
+def with_room(call: Call, context: int | None, *, spare: bool = False) -> tuple[Call, str]:
     """The call with its references cut to equal shares of what fits into `context` tokens, and what was done, in words.
 
     An answer that may be longer than there is room for beside them is held to a quarter of the context. A reference shorter than
     its share leaves the rest of it to the others. Each is cut in its middle, where a mark stands: answers tend to begin with what
-    they are about and end with what they come to.
+    they are about and end with what they come to. Where nothing would be left of any, and a `spare` model may have room, the call
+    stays whole: it is too long, and that one is asked.
     """
     whole = call
     if context is None or not call.references:
@@ -151,8 +152,7 @@ def with_room(call: Call, context: int | None) -> tuple[Call, str]:
             return call, f"its answer is held to {answer} tokens: the context of {call.model} is {context}"
     room -= answer
     share = _share(sizes, max(room, 0))
-    # where nothing would be left of any, it is refused as it is, and they are asked
-    if call.fallbacks and share < min(LEAST_SHARE, *sizes):
+    if spare and share < min(LEAST_SHARE, *sizes):
         return whole, ""
     references = tuple(_cut(reference, size, share) for reference, size in zip(call.references, sizes, strict=True))
     count = sum(size > share for size in sizes)

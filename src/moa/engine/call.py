@@ -122,7 +122,9 @@ async def carry(call: Call, ask: Ask, step: Step, run: Run) -> Outcome:
     try:
         if (abstained := blind(call)) is not None:
             raise abstained
-        shown, note = with_room(call, run.context(call.model)) if call.references else (call, "")
+        shown, note = (
+            with_room(call, run.context(call.model), spare=bool(call.fallbacks)) if call.references else (call, "")
+        )
         if note:
             run.emit(span, Noted("fitted", note))
         if call.references and (hidden := unseen(call)):

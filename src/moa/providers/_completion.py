@@ -224,9 +224,8 @@ def _thoughts(thinking: Any) -> str:
 def _count(saying: Saying, usage: Any) -> None:
     cached = figure(usage, "prompt_tokens_details", "cached_tokens")
     spent = figure(usage, "cost")  # OpenRouter's, US dollars
-    if (
-        spent is not None and isinstance(usage, dict) and usage.get("is_byok") is True
-    ):  # with a key of one's own the model's maker is paid besides
+    # with a key of one's own the model's maker is paid besides
+    if spent is not None and isinstance(usage, dict) and usage.get("is_byok") is True:
         spent += figure(usage, "cost_details", "upstream_inference_cost") or 0.0
     saying.count(
         spent,

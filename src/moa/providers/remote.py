@@ -55,7 +55,7 @@ class Remote:
     _learnt: dict[str, Host] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The host as one of its models wants it, where that has refused it as it is; by the model's name."""
     _refused: dict[str, set[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What it has refused."""
+    """The names of what it has refused, the first of two names of one thing included."""
 
     def __post_init__(self) -> None:
         if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
@@ -89,7 +89,7 @@ class Remote:
             error.mended = self._learns(error, request, host, scope)
             raise
         missing = request.call.form.choices - 1 - len(reply.others)
-        if missing > 0 and not reply.notes:
+        if missing > 0:
             reply = reply.noted(f"{model} gave {missing} answers fewer than it was asked for")
         if reply.usage.estimated:
             return replace(reply, usage=completed(reply.usage, estimated_usage(request.messages, reply)))

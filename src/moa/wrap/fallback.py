@@ -45,7 +45,7 @@ class Fallback:
             heard = only_offered(speaking.emit, call) if scope.want_deltas else speaking.emit
             mine = scope.but(emit=heard, spare=spare, deadline=ends)
             try:
-                asked = request if model == call.model else self._asked(request, model, scope)
+                asked = request if model == call.model else self._asked(request, model, scope, spare=left > 1)
                 reply = await self.inner.send(asked, mine)
                 if (problem := _problem(reply, asked.call, scope, last=left == 1)) is not None:
                     raise problem
@@ -68,9 +68,9 @@ class Fallback:
             )
         raise AssertionError("unreachable")
 
-    def _asked(self, request: Request, model: str, scope: Scope) -> Request:
+    def _asked(self, request: Request, model: str, scope: Scope, *, spare: bool) -> Request:
         """The request as it goes to another model."""
-        call, note = with_room(replace(request.uncut or request.call, model=model), self.context(model))
+        call, note = with_room(replace(request.uncut or request.call, model=model), self.context(model), spare=spare)
         if not note and request.uncut is None:
             return replace(request, call=call)
         if note:

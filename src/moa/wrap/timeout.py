@@ -45,7 +45,7 @@ class Timeout:
             ends = scope.deadline
         quick = not scope.want_deltas and self.first is not None and self._is_quick(request.call.model)
         heard = _Heard(scope, self.first, self.between if not quick else None, ends, loop, now)
-        watched = scope.want_deltas or ((self.first or self.between) is not None and not quick)
+        watched = scope.want_deltas or not (quick or (self.first is None and self.between is None))
         emit = heard.emit if watched else scope.emit
         inner = scope.but(deadline=ends, want_deltas=watched, emit=emit, timed=True)
         try:
