@@ -31,7 +31,7 @@ from moa.core.errors import CallError
 from moa.core.prompts import display_order
 from moa.core.types import Call, Reply
 from moa.flows.gate import Gate, gated
-from moa.flows.sift import cut_short, distinct, outsider
+from moa.flows.sift import left_of
 from moa.flows.topology import Judging, topology
 
 WORDS = (
@@ -279,8 +279,4 @@ def _sifting(args: argparse.Namespace, asked: Sequence[Prompt]) -> Iterator[Figu
 def _left_out(prompt: Prompt, panel: Sequence[str], victim: str = "", words: str = "") -> set[str]:
     """Whom of a panel `sift` leaves out."""
     said = tuple([Reply(words if name == victim else prompt.said[name], agent=name) for name in panel])
-    kept = distinct(said)
-    pieces = cut_short(kept)
-    kept = tuple([one for one in kept if one not in pieces])
-    outside = outsider(kept)
-    return {*panel} - {one.agent for one in kept if one is not outside}
+    return {*panel} - {one.agent for one in left_of(said, outliers=True)[0]}

@@ -41,23 +41,26 @@ def sifted(combine: Combine, *, outliers: bool = False, trust: Weights | None = 
     """The same way to combine, of what is left of the proposals; who is left out is named in the reply's notes."""
 
     async def combined(conversation: Conversation, references: Replies) -> Reply:
-        notes, whole = [*doubts(references, trust)], await trusted(references, trust)
-        kept = distinct(whole)
-        if len(kept) < len(whole):
-            notes.append(f"sifted: {len(whole) - len(kept)} copies count once")
-        if outliers and (pieces := cut_short(kept)):
-            kept = tuple([one for one in kept if one not in pieces])
-            who = ", ".join(one.agent or "one proposal" for one in pieces)
-            notes.append(f"sifted: {who} only says a piece of what another says")
-        if outliers and (outside := outsider(kept)) is not None:
-            kept = tuple(one for one in kept if one is not outside)
-            notes.append(f"sifted: {outside.agent or 'one proposal'} stands far outside")
+        kept, notes = left_of(await trusted(references, trust), outliers=outliers)
         reply = await combine(conversation, kept)
-        for note in notes:
-            reply = reply.noted(note)
-        return reply
+        return reply.noted(*doubts(references, trust), *notes)
 
     return combined
+
+
+def left_of(references: Replies, *, outliers: bool) -> tuple[Replies, list[str]]:
+    """What is left of references, and what was left out, in words."""
+    kept, notes = distinct(references), list[str]()
+    if len(kept) < len(references):
+        notes.append(f"sifted: {len(references) - len(kept)} copies count once")
+    if outliers and (pieces := cut_short(kept)):
+        kept = tuple([one for one in kept if one not in pieces])
+        who = ", ".join(one.agent or "one proposal" for one in pieces)
+        notes.append(f"sifted: {who} only says a piece of what another says")
+    if outliers and (outside := outsider(kept)) is not None:
+        kept = tuple([one for one in kept if one is not outside])
+        notes.append(f"sifted: {outside.agent or 'one proposal'} stands far outside")
+    return kept, notes
 
 
 def stays(reply: Reply) -> bool:

@@ -16,7 +16,7 @@ from moa.config.flows import behind_gate
 from moa.core.errors import StoreFailed
 from moa.engine.chance import token
 from moa.mixture import Mixture
-from moa.server.asked import Asked, Dialect, Options, with_parts
+from moa.server.asked import Asked, Dialect, with_parts
 from moa.server.background import is_background
 from moa.server.catalogue import Catalogue, unknown
 from moa.server.chat import Chat
@@ -213,7 +213,7 @@ def _check_allowed(state: State, key: Key, asked: Asked) -> None:
         return
     if not _may_ask(state, key, asked.model):
         raise unknown(asked.model)
-    if asked.options.shape != Options().shape:
+    if asked.options.reshapes:
         raise Rejection(
             "This API key may not change who works in a mixture.",
             403,

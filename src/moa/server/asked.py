@@ -61,6 +61,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return self.proposers, self.aggregator, self.layers
 
     @property
+    def reshapes(self) -> bool:
+        """Whether it makes another mixture."""
+        return bool(self.proposers or self.aggregator or self.layers)
+
+    @property
     def told(self) -> Told:
         """How much of the mixture is to work, and the question's tag.
 
@@ -161,6 +166,11 @@ class Dialect(Protocol):
     def refusal(self, error: Exception) -> Any:
         """The body of an error."""
         ...
+
+
+def sent_of(body: Any, names: Iterable[str]) -> list[str]:
+    """Which of these fields of a body were sent: what is taken and not used is named in the answer."""
+    return [name for name in names if getattr(body, name) is not None]
 
 
 def converted(body: Any, kind: type[Any]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from moa.server.asked import Asked, Options
+from moa.server.asked import Asked
 
 _BEGINNINGS = (
     r"### Task:\s+(generate|create) a concise,? [^.\n]{0,60}\btitle\b[^.\n]{0,60}\bchat history\b",
@@ -32,7 +32,7 @@ MOST = 20_000
 def is_background(asked: Asked) -> bool:
     """Whether a front end asks this by itself."""
     options = asked.options
-    if asked.form.tools or options.solo or options.mode is not None or options.shape != Options().shape:
+    if asked.form.tools or options.solo or options.mode is not None or options.reshapes:
         return False
     text = asked.conversation[-1].text
     return len(text) <= MOST and _OWN.match(text) is not None

@@ -113,7 +113,7 @@ class Catalogue:
     def _make(self, model: str, options: Options, told: Told) -> Mixture:
         config, name = self.rig.config, self.name(model)
         if not self.is_mixture(model):
-            if options.shape != Options().shape or told.mode is not None:
+            if options.reshapes or told.mode is not None:
                 raise _wrong("moa", f"'{_short(model)}' is a single model: it has no proposers, aggregator or layers.")
             return self._on(name, self._alone(name), None, None)
         spec = config.spec.mixtures[name]
@@ -156,7 +156,7 @@ class Catalogue:
                 raise _wrong(place, f"{place}: no agent '{_short(name)}' is configured.")
             if name:
                 self._check(place, name)
-        if spec.router and options.shape != Options().shape:
+        if spec.router and options.reshapes:
             raise _wrong(
                 "moa", "moa: the router of this mixture chooses who answers; it has no proposers, aggregator or layers."
             )

@@ -9,7 +9,7 @@ import msgspec
 
 from moa.core.types import Conversation, Form, Image, Sampling, Tool
 from moa.server._completing import Spoken, completion
-from moa.server.asked import IMAGE_ADDRESS, Answered, Asked, Options, Speaking, conversation, converted
+from moa.server.asked import IMAGE_ADDRESS, Answered, Asked, Options, Speaking, conversation, converted, sent_of
 from moa.server.refusals import Rejection, openai_error
 
 Json = dict[str, Any]
@@ -126,7 +126,7 @@ _UNUSED = (
 
 def _ignored(asked: Body) -> Json:
     """What was sent and is not used, by name: nothing is lost in silence."""
-    names = [name for name in _UNUSED if getattr(asked, name) is not None]
+    names = sent_of(asked, _UNUSED)
     turns = [one for one in asked.messages if isinstance(one, dict)]
     parts = [
         part

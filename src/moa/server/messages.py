@@ -9,7 +9,7 @@ import msgspec
 
 from moa.core.types import Conversation, Form, Image, Message, Part, Sampling, Text, Tool, ToolCall, ToolResult, system
 from moa.server._messaging import Speech, message, reckoned
-from moa.server.asked import SHOWN_BELOW, Answered, Asked, Options, Speaking, converted, shown
+from moa.server.asked import SHOWN_BELOW, Answered, Asked, Options, Speaking, converted, sent_of, shown
 from moa.server.chat import encoded, of_name
 from moa.server.refusals import Rejection, anthropic_error
 
@@ -165,9 +165,7 @@ class Messages:
             _sampling(asked),
             bool(asked.stream),
             options=asked.moa or Options(),
-            echo={"ignored": ignored}
-            if (ignored := [name for name in _UNUSED if getattr(asked, name) is not None])
-            else {},
+            echo={"ignored": ignored} if (ignored := sent_of(asked, _UNUSED)) else {},
         )
 
     def whole(self, asked: Asked, answered: Answered) -> Json:

@@ -14,7 +14,7 @@ from moa.core.errors import ConfigError
 from moa.core.types import Conversation, Form, Sampling, Tool, system, user
 from moa.server._items import said_in, wrong
 from moa.server._responding import Spoken, response
-from moa.server.asked import Answered, Asked, Options, Speaking, converted
+from moa.server.asked import Answered, Asked, Options, Speaking, converted, sent_of
 from moa.server.chat import MOST_TOOLS, Json, Share, encoded, of_name
 from moa.server.refusals import Rejection, openai_error
 
@@ -228,7 +228,7 @@ def _named(tool: Any) -> str:
 def _echo(asked: Body) -> Json:
     """The settings of a request as its answer repeats them; what nobody set is told as OpenAI's default."""
     written, thought = asked.text or _Written(), asked.reasoning or _Reasoning()
-    ignored = [name for name in _Unused.__struct_fields__ if getattr(asked, name) is not None]
+    ignored = sent_of(asked, _Unused.__struct_fields__)
     return {
         "background": False,
         "instructions": asked.instructions,
