@@ -9,6 +9,7 @@ from served import FACES, served
 
 from moa.core.errors import Refused
 from moa.core.types import Usage
+from moa.providers.fake import Script
 
 WORDS = "I can't help with that."
 
@@ -49,6 +50,20 @@ def test_what_a_filter_cuts_ends_so_on_every_protocol() -> None:
     response = asked("/v1/responses", refusal())
     assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "content_filter"})
     assert asked("/v1/messages", refusal())["stop_reason"] == "refusal"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_was_used_for_an_answer_that_a_filter_cut_is_told(stream: bool) -> None:
+    cut = Script("Mix the", finish="content_filter", usage=Usage(30, 20))
+    with served({"a": cut, "b": "x", "c": "x", "agg": "x", "other": "x"}) as server:
+        got = server.chat(model="a", stream=stream, **({"stream_options": {"include_usage": True}} if stream else {}))
+    last = got.frames[-2] if stream else got.json
+    assert (last["usage"]["prompt_tokens"], last["usage"]["completion_tokens"]) == (30, 20)
+    choices = [one for frame in (got.frames[:-1] if stream else [got.json]) for one in frame["choices"]]
+    said = "".join(
+        (one.get("delta") or one["message"]).get("content") or "" for one in choices if one.get("delta") != {}
+    )
+    assert (said, choices[-1]["finish_reason"]) == ("Mix the", "content_filter")
 
 
 def test_a_stream_ends_as_the_whole_answer_does() -> None:

@@ -22,7 +22,7 @@ from moa.core.events import (
 )
 from moa.core.growing import grow
 from moa.core.money import Account
-from moa.core.types import Reply, Usage
+from moa.core.types import Reply
 from moa.core.view import folded
 from moa.engine.watch import Watching
 from moa.mixture import Mixture
@@ -91,8 +91,9 @@ def declined(error: Exception, events: Iterable[Event], asked: Asked) -> Answere
     if not isinstance(error := meant(error), Refused):
         return None
     partial, said = ("", "") if asked.gated else (error.partial, error.said)
-    reply = Reply(partial, finish="content_filter", usage=error.usage or Usage(), cost=error.cost)
-    return Answered(reply, folded(seen(event, gated=asked.gated) for event in events), said)
+    view = folded(seen(event, gated=asked.gated) for event in events)
+    reply = Reply(partial, finish="content_filter", usage=error.usage or view.usage, cost=error.cost)
+    return Answered(reply, view, said)
 
 
 def hushed(error: CallError, asked: Asked) -> MoaError:
