@@ -45,7 +45,8 @@ def same(one: Flow[Reply], other: Flow[Reply]) -> None:
     assert [[call.key for call in step.calls] for step in steps] == [
         [call.key for call in step.calls] for step in steps2
     ]
-    assert [step.final for step in steps] == [step.final for step in steps2]
+    rules = [[(step.final, step.keep, step.need) for step in some] for some in (steps, steps2)]
+    assert rules[0] == rules[1]
 
 
 @pytest.mark.parametrize("samples", [1, 2, 6])
@@ -68,11 +69,12 @@ def test_a_narrower_window_is_not() -> None:
 
 
 @pytest.mark.parametrize("layers", [[PANEL], [PANEL, PANEL], [[A, B], [C, D], [A, B]]])
-def test_sparse_layers_that_keep_all_are_layers(layers: list[list[Agent]]) -> None:
+@pytest.mark.parametrize("rules", [{}, {"need": 2}])
+def test_sparse_layers_that_keep_all_are_layers(layers: list[list[Agent]], rules: dict[str, int]) -> None:
     keep = max(map(len, layers))
     same(
-        sparse(QUESTION, layers, synthesise(AGGREGATOR), B, keep=keep),
-        layered(QUESTION, layers, synthesise(AGGREGATOR)),
+        sparse(QUESTION, layers, synthesise(AGGREGATOR), B, keep=keep, **rules),
+        layered(QUESTION, layers, synthesise(AGGREGATOR), **rules),
     )
 
 

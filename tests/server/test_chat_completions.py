@@ -385,3 +385,9 @@ def test_one_that_breaks_it_twice_is_an_error_that_names_the_place() -> None:
         assert (got.status, got.json["error"]["code"]) == (502, "bad_reply")
         assert "$.city" in got.json["error"]["message"]
         assert server.chat(response_format=UNDER_CITY, stream=True).frames[-1]["error"]["code"] == "bad_reply"
+
+
+def test_a_list_of_the_models_plans_no_mixture_twice(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = server.ask("GET", "/v1/models").json
+    monkeypatch.setattr("moa.config.intake.plan", None)
+    assert server.ask("GET", "/v1/models").json == first

@@ -99,6 +99,12 @@ def moa(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_server_whose_keys_are_all_revoked_does_not_start(tmp_path: Path) -> None:
+    moa(tmp_path, "keys", "create", "gone")
+    moa(tmp_path, "keys", "revoke", "gone")
+    assert "there is no active key" in moa(tmp_path, "serve", "--port", "0").stderr
+
+
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     refused = moa(tmp_path, "serve", "--port", "0")
     assert "moa keys create" in refused.stderr

@@ -94,7 +94,9 @@ def test_a_call_of_a_tool_that_was_not_offered_is_no_answer(streamed: bool) -> N
     reply, facts, asked = sent({"a": strange, "b": "Rome"}, "fake:b", want_deltas=streamed)
     assert (reply.text, asked) == ("Rome", ["fake:a", "fake:b"])
     assert [fact.text for fact in facts if isinstance(fact, Delta)] == ["Rome"] * streamed
-    assert [fact.reason for fact in facts if isinstance(fact, Noted)] == ["tool", "fallback"]
+    told = [fact for fact in facts if isinstance(fact, Noted)]
+    assert [fact.reason for fact in told] == ["tool", "fallback"]
+    assert "an empty answer came back (a tool was called that was not offered" in told[1].detail
 
 
 def test_a_call_of_a_tool_that_is_cut_off_is_no_answer() -> None:
