@@ -107,9 +107,8 @@ class Intake:
         if self._checked:
             return
         config = self._rig.config
-        if (
-            self._models is None
-        ):  # planned once, where one cannot be called, too: a server asks for all its mixtures again and again
+        # planned once, where one cannot be called, too: a server asks for all its mixtures again and again
+        if self._models is None:
             self._models = plan(self._flow, conversation, lambda model: None, routes=True, fewest=False).models
         for agent, model in self._models:
             where = config.where(f"agents.{agent}.model") if agent in config.spec.agents else f"agent {agent}"

@@ -63,7 +63,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     @property
     def reshapes(self) -> bool:
         """Whether it makes another mixture."""
-        return bool(self.proposers or self.aggregator or self.layers)
+        return any(self.shape)
 
     @property
     def told(self) -> Told:
