@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 
 from command import moa_says, terminal, write_config
@@ -111,6 +112,22 @@ def test_sigterm_ends_a_run_as_ctrl_c_does(tmp_path: Path) -> None:
             screen.until("thinking")
             screen.process.terminate()
             assert screen.end() == 143
+    (run,) = json.loads(moa_says("runs", "--json", home=tmp_path).out)
+    assert run["state"] == "failed"
+
+
+def test_sigterm_ends_a_run_that_a_script_started_in_the_background(tmp_path: Path) -> None:
+    with host(a=Model(hang=True), judge=Model("four")) as here:
+        write_config(tmp_path, here.url, ["a"], "judge")
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell's `&` hands it down
+        try:
+            with terminal("ask", "2 + 2?", home=tmp_path) as screen:
+                screen.until("thinking")
+                screen.interrupt()
+                screen.process.terminate()
+                assert screen.end() == 143
+        finally:
+            signal.signal(signal.SIGINT, heard)
     (run,) = json.loads(moa_says("runs", "--json", home=tmp_path).out)
     assert run["state"] == "failed"
 

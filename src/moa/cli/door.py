@@ -42,6 +42,8 @@ def _terminate_as_ctrl_c() -> list[int]:
 
     def pass_on(number: int, frame: object) -> None:
         came.append(number)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell script's `moa … &` is started so
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)
 
     with suppress(ValueError):  # not in the main thread: nothing to do here
