@@ -427,6 +427,34 @@ def test_of_one_call_no_more_than_two_requests_go_out_whoever_sends_them_again(a
     assert len(seen) == 1 + 2
 
 
+def test_so_many_connections_of_a_host_are_made_at_a_time_and_no_other_host_waits(monkeypatch):
+    monkeypatch.setattr("moa.providers._http.HANDSHAKES", 2)
+    monkeypatch.setattr("moa.providers._http.CONNECT_SECONDS", 1.0)
+    heard = []
+
+    async def stalls(reader, writer):
+        heard.append(writer)
+        await reader.read()
+        writer.close()
+
+    async def main():
+        async with await asyncio.start_server(stalls, "127.0.0.1", 0) as server, upstream(http(200, "{}")) as far:
+            transport, port = Aiohttp(), server.sockets[0].getsockname()[1]
+            stalled = [asyncio.create_task(got(transport, f"https://127.0.0.1:{port}/")) for _ in range(5)]
+            while len(heard) < 2:
+                await asyncio.sleep(0.01)
+            others = await asyncio.gather(*(got(transport, far.url) for _ in range(5)))
+            at_once = len(heard)
+            ended = await asyncio.gather(*stalled, return_exceptions=True)
+            await transport.aclose()
+            return others, at_once, ended
+
+    others, at_once, ended = asyncio.run(main())
+    assert others == [b"{}"] * 5
+    assert at_once == 2
+    assert all(isinstance(one, Unreachable) for one in ended)
+
+
 def test_a_handshake_that_stalls_is_no_connection(monkeypatch):
     """F18."""
     monkeypatch.setattr("moa.providers._http.CONNECT_SECONDS", 0.2)
