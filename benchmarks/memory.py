@@ -104,6 +104,12 @@ async def grown(base_url: str, requests: int) -> dict[str, float]:
         return {"mb": marks[-1] - marks[0]}
 
 
+async def rarely(base_url: str) -> dict[str, float]:
+    """The same, where Python looks for garbage as seldom as in `moa serve`."""
+    gc.set_threshold(50_000, 50)
+    return await rates(base_url)
+
+
 async def rates(base_url: str) -> dict[str, float]:
     """Mixtures a second with 64 and with 1,000 at once, in turns."""
     found: dict[int, list[float]] = {64: [], 1000: []}
@@ -139,7 +145,7 @@ def main() -> int:
     """Measure and report."""
     if sys.argv[1:2] == ["--apart"]:
         what, base_url, *more = sys.argv[2:]
-        made = {"idle": idle, "in_flight": in_flight, "bare": bare, "rates": rates}
+        made = {"idle": idle, "in_flight": in_flight, "bare": bare, "rates": rates, "rarely": rarely}
         work = grown(base_url, int(more[0])) if what == "grown" else made[what](base_url)
         print(json.dumps(asyncio.run(work)))
         return 0
@@ -152,12 +158,13 @@ def main() -> int:
     requests = 2000 if args.quick else 1_000_000 if args.full else 50_000
     with upstream() as served:
         url = served.base_url
-        speed = apart("rates", url)
+        speed, seldom = apart("rates", url), apart("rarely", url)
         figures = [
             Figure("S5.idle.mb", apart("idle", url)["mb"], 60),
             Figure("S5.thousand_in_flight.mb", apart("in_flight", url)["mb"], 100),
             Figure("S5.growth.mb", apart("grown", url, str(requests))["mb"], 5),
             Figure("S9.rate_at_1000_by_rate_at_64", speed["1000"] / speed["64"], 0.9, ">="),
+            Figure("S9.with_gc_threshold_of_serve", seldom["1000"] / seldom["64"], 0.9, ">=", due=False),
         ]
         tell(
             args,
@@ -165,7 +172,8 @@ def main() -> int:
         )
     tell(
         args,
-        f"{requests} requests; mixtures a second: {speed['64']:.0f} with 64 at once, {speed['1000']:.0f} with 1,000",
+        f"{requests} requests; mixtures a second: {speed['64']:.0f} with 64 at once, {speed['1000']:.0f} with 1,000; "
+        f"collecting garbage seldom, as moa serve does, {seldom['64']:.0f} and {seldom['1000']:.0f}",
     )
     return report(figures, args)
 

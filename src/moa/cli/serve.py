@@ -50,7 +50,7 @@ def serve(
 
 def _loaded(config: Path | None, host: str, no_auth: bool, hosts: tuple[str, ...], origins: tuple[str, ...]) -> App:
     """The application, and all it needs. What is loaded stays: nobody looks through it for garbage, now (it takes a tenth of the
-    start) or later.
+    start) or later; and all that is under way is looked through seldom (done as often as Python does it, a tenth of the time).
 
     Raises:
         ConfigError: a package is missing, or the configuration is wrong.
@@ -70,6 +70,7 @@ def _loaded(config: Path | None, host: str, no_auth: bool, hosts: tuple[str, ...
         loaded = load_here(file=config)
         app = App(Catalogue(Rig(loaded), _sinks()), _rules(loaded.spec.store, host, no_auth, hosts, origins))
         gc.freeze()
+        gc.set_threshold(50_000, 50)
         return app
     finally:
         gc.enable()
