@@ -237,7 +237,7 @@ def test_logprobs_are_wanted_where_they_are_named() -> None:
         ({"input": [{"type": "web_search_call", "id": "ws_1"}]}, "input[0].type", "invalid_value"),
         ({"input": [{"type": "function_call", "call_id": "c", "arguments": "{}"}]}, "input[0].name", "missing_required_parameter"),
         ({"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]}, "input[0].call_id", "invalid_value"),
-        ({"tools": [TOOL, {"type": "web_search"}]}, "tools[1].type", "invalid_value"),
+        ({"tools": [TOOL, {"type": "file_search"}]}, "tools[1].type", "invalid_value"),
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, "tools[0].type", "invalid_value"),
         ({"tools": [{"type": "function", "parameters": {}}]}, "tools[0].name", "missing_required_parameter"),
         ({"tools": [{**TOOL, "parameters": {"$ref": "http://x/y"}}]}, "tools[0].parameters", "invalid_schema"),

@@ -13,6 +13,9 @@ from moa.server.chat import Json, check_images
 from moa.server.refusals import Rejection
 
 MOST_ITEMS = 4096
+INPUT = "input"
+"""What a custom tool's text is called where it is the argument of a function."""
+_OUTPUTS = ("function_call_output", "custom_tool_call_output")
 Filled = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -25,6 +28,14 @@ class _Called(msgspec.Struct):
     call_id: Filled
     name: Filled
     arguments: str
+    namespace: str | None = None
+
+
+class _CalledWithText(msgspec.Struct):
+    call_id: Filled
+    name: Filled
+    input: str
+    namespace: str | None = None
 
 
 class _Returned(msgspec.Struct):
@@ -51,6 +62,11 @@ def said_in(items: list[Any]) -> Conversation:
     return said
 
 
+def flat(name: str, namespace: str) -> str:
+    """A tool's name where hosts know of no namespace."""
+    return f"{namespace}__{name}" if namespace else name
+
+
 def wrong(param: str, why: str) -> Rejection:
     """What is said of a value that is not served."""
     return Rejection(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
@@ -66,7 +82,7 @@ def _messages(items: list[Any]) -> Iterator[Message]:
         if not isinstance(item, dict):
             raise wrong(where, "an item is an object")
         kind = item.get("type") or ("message" if "role" in item else "item_reference")
-        if images and kind not in ("function_call_output", "reasoning"):  # results of one turn stay together
+        if images and kind not in (*_OUTPUTS, "reasoning"):  # results of one turn stay together
             yield Message("user", tuple(images))
             images.clear()
         match kind:
@@ -75,8 +91,17 @@ def _messages(items: list[Any]) -> Iterator[Message]:
             case "function_call":
                 call = _typed(item, _Called, where)
                 called.add(call.call_id)
-                yield Message("assistant", (ToolCall(call.call_id, call.name, call.arguments),))
-            case "function_call_output":
+                yield Message(
+                    "assistant", (ToolCall(call.call_id, flat(call.name, call.namespace or ""), call.arguments),)
+                )
+            case "custom_tool_call":
+                spoken = _typed(item, _CalledWithText, where)
+                called.add(spoken.call_id)
+                arguments = msgspec.json.encode({INPUT: spoken.input}).decode()
+                yield Message(
+                    "assistant", (ToolCall(spoken.call_id, flat(spoken.name, spoken.namespace or ""), arguments),)
+                )
+            case _ if kind in _OUTPUTS:
                 result, more = _returned(item, where, called)
                 yield Message("tool", (result,))
                 images += more

@@ -10,12 +10,14 @@ from typing import Any, Literal, TypeAlias
 from moa.core.events import Delta
 from moa.core.types import Logprob, Reply, Usage
 from moa.server._completing import frame
+from moa.server._tooling import Meant, meant_by, text_of
 from moa.server.asked import Answered, Asked, metadata
 from moa.server.chat import Json
 from moa.server.refusals import openai_error, status_of
 
-Kind: TypeAlias = Literal["reasoning", "message", "function_call"]
-_IDS: dict[Kind, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
+Kind: TypeAlias = Literal["reasoning", "message", "function_call", "custom_tool_call"]
+_IDS: dict[Kind, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc", "custom_tool_call": "ctc"}
+_CALLS = ("function_call", "custom_tool_call")
 _PARTS = {
     "reasoning": ("response.reasoning_summary_part", "response.reasoning_summary_text", "summary_index"),
     "message": ("response.content_part", "response.output_text", "content_index"),
@@ -32,8 +34,9 @@ def response(asked: Asked, answered: Answered) -> Json:
         items.append(_Item("message", len(items), view.run, [answered.refusal], declines=True))
     elif reply.text or not reply.tool_calls:
         items.append(_Item("message", len(items), view.run, [reply.text], likely=_likely(reply.logprobs)))
+    tools = meant_by(asked.echo["tools"])
     for call in reply.tool_calls:
-        items.append(_Item("function_call", len(items), view.run, [call.arguments], call=call.id, name=call.name))
+        items.append(_call(call.name, tools, len(items), view.run, call.id, [call.arguments]))
     for item in items:
         item.status = "completed"
     items[-1].status = _status(answered)
@@ -42,7 +45,7 @@ def response(asked: Asked, answered: Answered) -> Json:
 
 @dataclass(slots=True)
 class _Item:
-    """An item of the output. `pieces` is what has come of its text, or of the arguments of a call."""
+    """An item of the output. `pieces` is what has come of its text, or of the arguments of a call, as hosts have them."""
 
     kind: Kind
     index: int
@@ -50,6 +53,7 @@ class _Item:
     pieces: list[str] = field(default_factory=list)
     call: str = ""
     name: str = ""
+    namespace: str = ""
     likely: list[Json] = field(default_factory=list)
     status: str = "in_progress"
     declines: bool = False
@@ -78,19 +82,30 @@ class _Item:
     def told(self) -> Json:
         """The item as a Response holds it; one that has only begun holds no part yet."""
         head = {"id": self.id, "type": self.kind, "status": self.status}
-        if self.kind == "function_call":
-            return {**head, "call_id": self.call, "name": self.name, "arguments": self.text}
+        if self.kind in _CALLS:
+            whose = {"namespace": self.namespace} if self.namespace else {}
+            said = {"arguments": self.text} if self.kind == "function_call" else {"input": text_of(self.text)}
+            return {**head, "call_id": self.call, **whose, "name": self.name, **said}
         parts = [self.part()] if self.pieces else []
         return (
             {**head, "summary": parts} if self.kind == "reasoning" else {**head, "role": "assistant", "content": parts}
         )
 
 
+def _call(
+    name: str, tools: Mapping[str, Meant], index: int, run: str, call: str, pieces: list[str] | None = None
+) -> _Item:
+    """A call of a function, which may be another kind of tool to the client."""
+    means = tools.get(name) or Meant(name)
+    kind: Kind = "custom_tool_call" if means.custom else "function_call"
+    return _Item(kind, index, run, pieces or [], call=call, name=means.name, namespace=means.namespace)
+
+
 class Spoken:
     """The events of one answer; see Speaking.
 
     A message and reasoning end where the next item begins; tool calls stay open to the end, since hosts may send them
-    side by side.
+    side by side. The text of a custom tool comes at once at its end: until then it is JSON.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -100,6 +115,7 @@ class Spoken:
         self._sent = 0
         self._items: list[_Item] = []
         self._tools: dict[int, _Item] = {}
+        self._meant = meant_by(asked.echo["tools"])
 
     def opening(self, run: str) -> bytes:
         """See Speaking."""
@@ -113,7 +129,7 @@ class Spoken:
         if delta.what == "tool":
             return self._tool(delta.index, delta.id, delta.name, delta.text)
         kind: Kind = "reasoning" if delta.what == "reasoning" else "message"
-        begun = b"" if self._items and self._items[-1].kind == kind else self._begin(kind)
+        begun = b"" if self._items and self._items[-1].kind == kind else self._say(kind)
         return begun + self._more(self._items[-1], delta.text)
 
     def aside(self, what: Mapping[str, Any]) -> bytes:
@@ -130,7 +146,7 @@ class Spoken:
         """See Speaking. Where what was streamed is not the answer, the end of the message and the Response hold the answer."""
         reply, status = answered.reply, _status(answered)
         if answered.refusal:
-            sent = self._begin("message", declines=True) + self._more(self._items[-1], answered.refusal)
+            sent = self._say("message", declines=True) + self._more(self._items[-1], answered.refusal)
             sent += self._end(self._items[-1], "completed")
         else:
             sent = self._unheard(reply)
@@ -167,7 +183,7 @@ class Spoken:
     def _tool(self, index: int, call: str, name: str, arguments: str) -> bytes:
         begun = b""
         if index not in self._tools:
-            begun = self._begin("function_call", call or f"call_{index}", name)
+            begun = self._begin(_call(name, self._meant, len(self._items), self._run, call or f"call_{index}"))
             self._tools[index] = self._items[-1]
         return begun + (self._more(self._tools[index], arguments) if arguments else b"")
 
@@ -175,26 +191,30 @@ class Spoken:
         """What of the answer was not streamed at all."""
         sent = b""
         if not reply.tool_calls and not any(item.kind == "message" for item in self._items):
-            sent += self._begin("message") + self._more(self._items[-1], reply.text)
+            sent += self._say("message") + self._more(self._items[-1], reply.text)
         for index, call in enumerate(reply.tool_calls):
             if index not in self._tools:
                 sent += self._tool(index, call.id, call.name, call.arguments)
         return sent
 
-    def _begin(self, kind: Kind, call: str = "", name: str = "", *, declines: bool = False) -> bytes:
+    def _say(self, kind: Kind, *, declines: bool = False) -> bytes:
+        return self._begin(_Item(kind, len(self._items), self._run, declines=declines))
+
+    def _begin(self, item: _Item) -> bytes:
         sent = b""
-        if self._items and self._items[-1].kind != "function_call":
+        if self._items and self._items[-1].kind not in _CALLS:
             sent = self._end(self._items[-1], "completed")
-        item = _Item(kind, len(self._items), self._run, call=call, name=name, declines=declines)
         self._items.append(item)
         sent += self._event("response.output_item.added", output_index=item.index, item=item.told())
-        if kind == "function_call":
+        if item.kind in _CALLS:
             return sent
-        part, _, number = _PARTS[kind]
+        part, _, number = _PARTS[item.kind]
         return sent + self._event(f"{part}.added", **item.place, **{number: 0}, part=item.part())
 
     def _more(self, item: _Item, text: str) -> bytes:
         item.pieces.append(text)
+        if item.kind == "custom_tool_call":
+            return b""
         if item.kind == "function_call":
             return self._event("response.function_call_arguments.delta", **item.place, delta=text)
         if item.declines:
@@ -212,6 +232,10 @@ class Spoken:
             sent = self._event(
                 "response.function_call_arguments.done", **item.place, name=item.name, arguments=item.text
             )
+        elif item.kind == "custom_tool_call":
+            text = text_of(item.text)
+            sent = self._event("response.custom_tool_call_input.delta", **item.place, delta=text)
+            sent += self._event("response.custom_tool_call_input.done", **item.place, input=text)
         else:
             part, name, number = _PARTS[item.kind]
             likely: Json = {"logprobs": item.likely} if item.kind == "message" else {}

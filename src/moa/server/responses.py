@@ -11,20 +11,13 @@ import msgspec
 
 from moa.core.conversation import conversation_of
 from moa.core.errors import ConfigError
-from moa.core.types import Conversation, Form, Sampling, Tool, system, user
-from moa.server._items import said_in, wrong
+from moa.core.types import Conversation, Form, Sampling, system, user
+from moa.server._items import said_in
 from moa.server._responding import Spoken, response
+from moa.server._tooling import Offered, chosen, is_search, told, tools_of
 from moa.server.asked import Answered, Asked, Options, Speaking, converted, sent_of
-from moa.server.chat import MOST_TOOLS, Json, Share, encoded, of_name
+from moa.server.chat import MOST_TOOLS, Json, Share, encoded
 from moa.server.refusals import Rejection, openai_error
-
-
-class _Tool(msgspec.Struct):
-    type: str
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.-]+$")] | None = None
-    description: str | None = None
-    parameters: Json | None = None
-    strict: bool | None = None
 
 
 class _Format(msgspec.Struct):
@@ -55,6 +48,7 @@ class _Unused(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     access_programs: Any = None
     background: bool | None = None
     background_options: Any = None
+    client_metadata: Any = None
     context_management: Any = None
     image: Any = None
     max_tool_calls: int | None = None
@@ -89,7 +83,7 @@ class Body(_Unused, forbid_unknown_fields=True, kw_only=True):
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     text: _Written | None = None
     tool_choice: Any = None
-    tools: Annotated[list[_Tool], msgspec.Meta(max_length=MOST_TOOLS)] | None = None
+    tools: Annotated[list[Offered], msgspec.Meta(max_length=MOST_TOOLS)] | None = None
     top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
     top_p: Share | None = None
 
@@ -99,7 +93,8 @@ class Responses:
 
     Nothing is kept from one request to the next, so `conversation`, `previous_response_id` and references to items are
     refused: to leave them out would answer without what was said before. `background` runs in the foreground, and the
-    answer says so. Tools are functions; OpenAI's own (web search, files, MCP, computer …) run nowhere here and are refused.
+    answer says so. OpenAI's own tools (files, MCP, computer …) run nowhere here and are refused; its web search is left out,
+    and the answer says so.
     """
 
     def read(self, body: Any) -> Asked:
@@ -166,8 +161,8 @@ def _sampling(asked: Body) -> Sampling:
 
 
 def _form(asked: Body) -> Form:
-    tools = tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ()))
-    choice, allowed = _tool_choice(asked.tool_choice, {tool.name for tool in tools})
+    tools = tools_of(asked.tools or ())
+    choice, allowed = chosen(asked.tool_choice, {tool.name for tool in tools})
     tools = tuple(tool for tool in tools if tool.name in allowed)
     likely = "message.output_text.logprobs" in (asked.include or ()) or bool(asked.top_logprobs)
     wanted = (asked.text and asked.text.format) or _Format("text")
@@ -192,43 +187,11 @@ def _schema(wanted: _Format) -> str:
     return encoded(wanted.schema or {}, "text.format.schema")
 
 
-def _tool(tool: _Tool, where: str) -> Tool:
-    if tool.type != "function":
-        raise wrong(f"{where}.type", "only tools of type 'function' are supported")
-    if tool.name is None:
-        raise Rejection(
-            f"Missing required parameter: '{where}.name'.", param=f"{where}.name", code="missing_required_parameter"
-        )
-    parameters = encoded(tool.parameters or {"type": "object", "properties": {}}, f"{where}.parameters")
-    return Tool(tool.name, tool.description or "", parameters, tool.strict)
-
-
-def _tool_choice(choice: Any, names: set[str]) -> tuple[str, set[str]]:
-    """The choice as a Form has it, and the names of the tools it leaves."""
-    match choice:
-        case None | "auto" | "none" | "required":
-            return choice or "", names
-        case {"type": "function"} if _named(choice) in names:
-            return of_name(_named(choice), names)
-        case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": [*tools]}:
-            allowed = {_named(tool) for tool in tools}
-            if allowed and allowed <= names:
-                return mode, allowed
-    raise wrong("tool_choice", "auto, none, required, or functions that are among the tools are needed")
-
-
-def _named(tool: Any) -> str:
-    """The name of a function; empty for anything else."""
-    match tool:
-        case {"type": "function", "name": str(name)}:
-            return name
-    return ""
-
-
 def _echo(asked: Body) -> Json:
     """The settings of a request as its answer repeats them; what nobody set is told as OpenAI's default."""
     written, thought = asked.text or _Written(), asked.reasoning or _Reasoning()
-    ignored = sent_of(asked, _Unused.__struct_fields__)
+    ignored = [*sent_of(asked, _Unused.__struct_fields__)]
+    ignored += [f"tools[{number}]" for number, tool in enumerate(asked.tools or ()) if is_search(tool)]
     return {
         "background": False,
         "instructions": asked.instructions,
@@ -245,7 +208,7 @@ def _echo(asked: Body) -> Json:
         "temperature": 1.0 if asked.temperature is None else asked.temperature,
         "text": {"format": _told(written.format or _Format("text")), "verbosity": written.verbosity or "medium"},
         "tool_choice": asked.tool_choice or "auto",
-        "tools": [_told_tool(tool) for tool in asked.tools or ()],
+        "tools": told(asked.tools or ()),
         "top_logprobs": asked.top_logprobs or 0,
         "top_p": 1.0 if asked.top_p is None else asked.top_p,
         "truncation": asked.truncation or "disabled",
@@ -259,8 +222,3 @@ def _told(wanted: _Format) -> Json:
         return {"type": wanted.type}
     said = {"description": wanted.description} if wanted.description is not None else {}
     return {"type": "json_schema", "name": wanted.name, "schema": wanted.schema, "strict": bool(wanted.strict), **said}
-
-
-def _told_tool(tool: _Tool) -> Json:
-    said = {"description": tool.description, "parameters": tool.parameters, "strict": tool.strict}
-    return {"type": "function", "name": tool.name, **said}
