@@ -211,6 +211,26 @@ def test_a_secret_is_kept_as_a_digest_and_found_until_it_is_rotated_out(keys: Ke
     assert [keys.find(secret) is None for secret in (first, second, third)] == [True, True, False]
 
 
+def test_a_key_rotated_again_within_its_overlap_is_good_under_all_its_secrets_until_that_ends(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr("moa.stores.keys.time.time", lambda: now)
+    key, first = keys.create("app")
+    _, other = keys.create("other")
+    second, third = keys.rotate("app", 100), keys.rotate("app", 1000)
+    assert [keys.find(secret) == key for secret in (first, second, third)] == [True, True, True]
+    now += 101
+    assert [keys.find(secret) is None for secret in (first, second, third)] == [True, False, False]
+    last = keys.rotate("app", 0)
+    assert [keys.find(secret) is None for secret in (first, second, third, last)] == [True, True, True, False]
+    assert keys.find(other) is not None
+    keys.rotate("other", 100)
+    keys.revoke("other")
+    assert (found := keys.find(other)) is not None
+    assert found.state(now) == "revoked"
+
+
 def test_names_of_keys_are_single(keys: Keys) -> None:
     keys.create("app")
     with pytest.raises(ConfigError, match="take another name"):

@@ -19,12 +19,12 @@ from moa.core.values import quickly_made
 PREFIX = "moa-"
 """Keys begin so: scanners for leaked secrets look for a prefix."""
 
-_TABLE = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS keys (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash BLOB NOT NULL UNIQUE, old BLOB UNIQUE, old_until REAL,
-    created REAL NOT NULL, expires REAL, revoked REAL, scopes TEXT NOT NULL, mixtures TEXT, day REAL, requests INTEGER,
-    tokens INTEGER
-)
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash BLOB NOT NULL UNIQUE, created REAL NOT NULL, expires REAL, revoked REAL,
+    scopes TEXT NOT NULL, mixtures TEXT, day REAL, requests INTEGER, tokens INTEGER
+);
+CREATE TABLE IF NOT EXISTS former (hash BLOB PRIMARY KEY, id TEXT NOT NULL, until REAL NOT NULL)
 """
 SCOPES = ("ask", "runs", "metrics")
 
@@ -90,19 +90,23 @@ class Keys:
         return key, secret
 
     def rotate(self, name: str, overlap: float) -> str:
-        """A new secret for a key; the old one is good for `overlap` seconds more.
+        """A new secret for a key; all former ones are good for `overlap` seconds more at most.
 
         Raises:
             ConfigError: there is no such key, or it is revoked.
         """
-        secret = new_secret()
+        secret, now = new_secret(), time.time()
         with self._opened() as database:
-            changed = database.execute(
-                "UPDATE keys SET old = hash, old_until = ?, hash = ? WHERE (name = ? OR id = ?) AND revoked IS NULL",
-                (time.time() + overlap, digest(secret), name, name),
-            )
-            if not changed.rowcount:
+            found = database.execute(
+                "SELECT id, hash FROM keys WHERE (name = ? OR id = ?) AND revoked IS NULL", (name, name)
+            ).fetchone()
+            if found is None:
                 raise ConfigError(f"there is no active key {name!r}; `moa keys list` shows them")
+            number, former = found
+            database.execute("DELETE FROM former WHERE until <= ?", (now,))
+            database.execute("UPDATE former SET until = min(until, ?) WHERE id = ?", (now + overlap, number))
+            database.execute("INSERT INTO former VALUES (?, ?, ?)", (former, number, now + overlap))
+            database.execute("UPDATE keys SET hash = ? WHERE id = ?", (digest(secret), number))
         return secret
 
     def revoke(self, name: str) -> None:
@@ -126,7 +130,7 @@ class Keys:
             return [_key(row) for row in database.execute(f"SELECT {_COLUMNS} FROM keys ORDER BY created")]
 
     def find(self, secret: str) -> Key | None:
-        """The key with this secret, whatever its state; a former secret counts until its overlap ends.
+        """The key with this secret, whatever its state; former secrets count until their overlap ends.
 
         Raises:
             StoreFailed: it cannot be known now.
@@ -136,7 +140,7 @@ class Keys:
         mark = digest(secret)
         with self._opened() as database:
             row = database.execute(
-                f"SELECT {_COLUMNS} FROM keys WHERE hash = ? OR (old = ? AND old_until > ?)",
+                f"SELECT {_COLUMNS} FROM keys WHERE hash = ? OR id = (SELECT id FROM former WHERE hash = ? AND until > ?)",
                 (mark, mark, time.time()),
             ).fetchone()
         return None if row is None else _key(row)
@@ -163,7 +167,7 @@ class Keys:
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
                 self._database = sqlite3.connect(self.path, timeout=2.0, check_same_thread=False)
                 self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute(_TABLE)
+                self._database.executescript(_TABLES)
             except (OSError, sqlite3.Error) as error:
                 self._database = None
                 raise StoreFailed(f"{self.path}: keys cannot be read now ({error})") from error
