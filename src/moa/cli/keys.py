@@ -84,7 +84,9 @@ def listed(as_json: Json = False, config: ConfigFile = None) -> None:
 @app.command()
 def rotate(
     name: Name,
-    overlap: Annotated[str, typer.Option(help="How long former ones stay good, at most: 24h, 30m; 0m ends them now.")] = "24h",
+    overlap: Annotated[
+        str, typer.Option(help="How long former ones stay good, at most: 24h, 30m; 0m ends them now.")
+    ] = "24h",
     config: ConfigFile = None,
 ) -> None:
     """Give a key a new secret and print it; the old one stays good for a while."""
