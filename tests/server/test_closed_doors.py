@@ -170,6 +170,7 @@ def test_what_is_no_http_is_told_so_in_openais_shape(
         head, _, body = raw(address, sent).partition(b"\r\n\r\n")
         assert head.startswith(f"HTTP/1.1 {status} ".encode())
         assert b"content-type: application/json" in head
+        assert re.search(rb"\r\nx-request-id: req_\w{24}\r\n", head)
         error = json.loads(body)["error"]
         assert (error["type"], error["code"]) == ("invalid_request_error", code)
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from moa.config.flows import behind_gate
 from moa.core.errors import StoreFailed
-from moa.engine.chance import token
 from moa.mixture import Mixture
 from moa.server.asked import Asked, Dialect, with_parts
 from moa.server.background import is_background
@@ -37,7 +36,7 @@ from moa.server.messages import Messages, counted
 from moa.server.openapi import document
 from moa.server.refusals import Rejection, openai_error
 from moa.server.responses import Responses
-from moa.server.route import Asking, Handle, Route, log, outward, refuse
+from moa.server.route import Asking, Handle, Route, log, new_id, outward, refuse
 from moa.server.runs import run, run_events
 from moa.server.state import State
 from moa.server.turn import attended, speak, streamed, whole
@@ -85,7 +84,7 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        asking = Asking(scope, receive, send, f"req_{token(12)}", {}, Key("", ""))
+        asking = Asking(scope, receive, send, new_id(), {}, Key("", ""))
         route: Route | None = None
         self.state.busy += 1
         self.idle.clear()

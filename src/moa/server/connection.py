@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from moa.server.door import BODY_SECONDS
 from moa.server.refusals import Rejection, openai_error
+from moa.server.route import new_id
 
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75
@@ -23,18 +25,23 @@ MOST_HEAD = 64 << 10
 _AUTHORITY = re.compile(rb"[a-z][a-z0-9+.-]*://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
 
 
-def _refusal(error: Rejection, reason: str) -> bytes:
+_TOO_LONG = Rejection(f"The head is larger than {MOST_HEAD} bytes.", 431, code="head_too_large")
+_NO_HTTP = Rejection("Invalid HTTP request received.", code="invalid_http")
+
+
+def _refused(error: Rejection) -> bytes:
     """A whole answer, in OpenAI's shape, to what no route was found for."""
-    body = msgspec.json.encode(openai_error(error))
-    head = (f"HTTP/1.1 {error.status} {reason}", "content-type: application/json", f"content-length: {len(body)}")
-    return "\r\n".join((*head, "cache-control: no-store", "connection: close", "\r\n")).encode() + body
-
-
-_TOO_LONG = _refusal(
-    Rejection(f"The head is larger than {MOST_HEAD} bytes.", 431, code="head_too_large"),
-    "Request Header Fields Too Large",
-)
-_NO_HTTP = _refusal(Rejection("Invalid HTTP request received.", code="invalid_http"), "Bad Request")
+    body, asked = msgspec.json.encode(openai_error(error)), new_id()
+    head = (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        f"x-request-id: {asked}",
+        f"request-id: {asked}",
+        "cache-control: no-store",
+        "connection: close",
+    )
+    return "\r\n".join((*head, "\r\n")).encode() + body
 
 
 class Connection(HttpToolsProtocol):
@@ -63,7 +70,7 @@ class Connection(HttpToolsProtocol):
             end = data.find(b"\r\n\r\n")
             self._head += len(data) if end < 0 else end
             if self._head > MOST_HEAD:
-                self.transport.write(_TOO_LONG)
+                self.transport.write(_refused(_TOO_LONG))
                 self.transport.close()
                 return
         super().data_received(data)
@@ -85,7 +92,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """See uvicorn."""
-        self.transport.write(_NO_HTTP)
+        self.transport.write(_refused(_NO_HTTP))
         self.transport.close()
 
     def on_response_complete(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from moa.engine.chance import token
 from moa.server.door import Receive, Scope, Send
 from moa.server.refusals import Rejection, is_bug, openai_error, operators, status_of, unavailable, wait_of
 from moa.server.seen import in_json
@@ -19,6 +20,11 @@ from moa.stores.keys import Key
 log = logging.getLogger("moa.server")
 Handle: TypeAlias = "Callable[[State, Asking], Awaitable[None]]"
 JSON = "application/json"
+
+
+def new_id() -> str:
+    """The id of a request that brings none."""
+    return f"req_{token(12)}"
 
 
 @dataclass
