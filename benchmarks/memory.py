@@ -106,7 +106,9 @@ async def grown(base_url: str, requests: int) -> dict[str, float]:
 
 async def rarely(base_url: str) -> dict[str, float]:
     """The same, where Python looks for garbage as seldom as in `moa serve`."""
-    gc.set_threshold(50_000, 50)
+    from moa.cli.serve import SELDOM
+
+    gc.set_threshold(*SELDOM)
     return await rates(base_url)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,19 @@ def test_a_key_rotated_again_within_its_overlap_is_good_under_all_its_secrets_un
     keys.revoke("other")
     assert (found := keys.find(other)) is not None
     assert found.state(now) == "revoked"
+
+
+def test_a_key_rotated_by_several_at_once_loses_none_of_their_secrets(keys: Keys) -> None:
+    keys.create("app")
+
+    def rotated(_: int) -> list[str]:
+        own = Keys(keys.path)
+        return [own.rotate("app", 100) for _ in range(10)]
+
+    with ThreadPoolExecutor(4) as pool:
+        secrets = [secret for some in pool.map(rotated, range(4)) for secret in some]
+    assert len(set(secrets)) == 40
+    assert all(keys.find(secret) is not None for secret in secrets)
 
 
 def test_names_of_keys_are_single(keys: Keys) -> None:

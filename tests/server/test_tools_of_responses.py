@@ -69,6 +69,8 @@ def test_openais_search_is_left_out_and_named() -> None:
     assert asked.echo["moa"]["ignored"] == ["client_metadata", "tools[3]"]
     assert [tool["type"] for tool in asked.echo["tools"]] == ["function", "custom", "namespace"]
     assert read(tools=[SEARCH]).form.tools == ()
+    with pytest.raises(Rejection, match="none is served here"):
+        read(tools=[SEARCH], tool_choice="required")
 
 
 def test_a_call_is_given_back_as_its_tool_was_offered(checked: Check) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from moa.server.door import Rules
 
 TRACES_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+SELDOM = 50_000, 50
+"""How seldom the garbage collector looks through what is under way (`gc.set_threshold`)."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -70,7 +72,7 @@ def _loaded(config: Path | None, host: str, no_auth: bool, hosts: tuple[str, ...
         loaded = load_here(file=config)
         app = App(Catalogue(Rig(loaded), _sinks()), _rules(loaded.spec.store, host, no_auth, hosts, origins))
         gc.freeze()
-        gc.set_threshold(50_000, 50)
+        gc.set_threshold(*SELDOM)
         return app
     finally:
         gc.enable()

@@ -25,8 +25,8 @@ from moa.core.errors import BadReply, BadRequest, Cut, ProviderError, TimedOut, 
 
 CONNECT_SECONDS = 5.0
 HANDSHAKES = 512
-"""So many connections to one host are made at a time: all that a processor gets done with TLS over a far network. Each takes 4 kB
-more while it is being made than afterwards, so a thousand mixtures that begin together would come to 14 MB, never given back."""
+"""So many connections to one host are made at a time. Each takes about 4 kB more while it is being made than afterwards, which a
+thousand mixtures that begin together would never give back."""
 KEEP_ALIVE_SECONDS = 30.0
 STALE_SECONDS = 0.5
 """A used connection that breaks later than this had been open: the request may have been read, and is not sent again here."""

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from moa.core.types import Conversation, Image, Message, Part, Role, Text, ToolCall, ToolResult, user
+from moa.server._tooling import arguments_of, flat
 from moa.server.asked import SHOWN_BELOW, converted, shown
 from moa.server.chat import Json, check_images
-from moa.server.refusals import Rejection
+from moa.server.refusals import Rejection, wrong
 
 MOST_ITEMS = 4096
-INPUT = "input"
-"""What a custom tool's text is called where it is the argument of a function."""
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 Filled = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -62,16 +61,6 @@ def said_in(items: list[Any]) -> Conversation:
     return said
 
 
-def flat(name: str, namespace: str) -> str:
-    """A tool's name where hosts know of no namespace."""
-    return f"{namespace}__{name}" if namespace else name
-
-
-def wrong(param: str, why: str) -> Rejection:
-    """What is said of a value that is not served."""
-    return Rejection(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")
-
-
 def _messages(items: list[Any]) -> Iterator[Message]:
     """The items as messages, each on its own; reasoning is left out, since no host takes another's."""
     if len(items) > MOST_ITEMS:
@@ -88,19 +77,10 @@ def _messages(items: list[Any]) -> Iterator[Message]:
         match kind:
             case "message":
                 yield _said(item, where)
-            case "function_call":
-                call = _typed(item, _Called, where)
-                called.add(call.call_id)
-                yield Message(
-                    "assistant", (ToolCall(call.call_id, flat(call.name, call.namespace or ""), call.arguments),)
-                )
-            case "custom_tool_call":
-                spoken = _typed(item, _CalledWithText, where)
-                called.add(spoken.call_id)
-                arguments = msgspec.json.encode({INPUT: spoken.input}).decode()
-                yield Message(
-                    "assistant", (ToolCall(spoken.call_id, flat(spoken.name, spoken.namespace or ""), arguments),)
-                )
+            case "function_call" | "custom_tool_call":
+                call = _call(item, where)
+                called.add(call.id)
+                yield Message("assistant", (call,))
             case _ if kind in _OUTPUTS:
                 result, more = _returned(item, where, called)
                 yield Message("tool", (result,))
@@ -121,6 +101,13 @@ def _said(item: Json, where: str) -> Message:
     if isinstance(said.content, str):
         return Message(role, (Text(said.content),))
     return Message(role, tuple(_part(part, f"{where}.content[{n}]") for n, part in enumerate(said.content)))
+
+
+def _call(item: Json, where: str) -> ToolCall:
+    """The call of a tool, as hosts know it."""
+    call = _typed(item, _Called if item["type"] == "function_call" else _CalledWithText, where)
+    arguments = call.arguments if isinstance(call, _Called) else arguments_of(call.input)
+    return ToolCall(call.call_id, flat(call.name, call.namespace or ""), arguments)
 
 
 def _returned(item: Json, where: str, called: set[str]) -> tuple[ToolResult, list[Part]]:

@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import msgspec
 
 from moa.core.types import Tool
-from moa.server._items import INPUT, flat, wrong
 from moa.server.chat import MOST_TOOLS, Json, encoded, of_name
-from moa.server.refusals import Rejection
+from moa.server.refusals import Rejection, wrong
 
+INPUT = "input"
+"""What a custom tool's text is called where it is the argument of a function."""
 _TEXT = {
     "type": "object",
     "properties": {INPUT: {"type": "string"}},
@@ -149,6 +150,16 @@ def _meant(tools: Iterable[Json]) -> Iterator[tuple[str, Meant]]:
         within, namespace = (tool["tools"], tool["name"]) if tool["type"] == "namespace" else ((tool,), "")
         for one in within:
             yield flat(one["name"], namespace), Meant(one["name"], namespace, one["type"] == "custom")
+
+
+def flat(name: str, namespace: str) -> str:
+    """A tool's name where hosts know of no namespace."""
+    return f"{namespace}__{name}" if namespace else name
+
+
+def arguments_of(text: str) -> str:
+    """The text of a custom tool as the arguments of a function."""
+    return msgspec.json.encode({INPUT: text}).decode()
 
 
 def text_of(arguments: str) -> str:

@@ -146,3 +146,8 @@ def operators(error: Exception) -> ConfigError | None:
     """What of an error is the operator's to read, and no client's: that the configuration is wrong. It names files and keys."""
     wrong = error.__cause__ if isinstance(error, Rejection) else error
     return wrong if isinstance(wrong, ConfigError) and wrong.param is None else None
+
+
+def wrong(param: str, why: str) -> Rejection:
+    """What is said of a value that is not served."""
+    return Rejection(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")

@@ -17,7 +17,7 @@ from moa.server._responding import Spoken, response
 from moa.server._tooling import Offered, chosen, is_search, told, tools_of
 from moa.server.asked import Answered, Asked, Options, Speaking, converted, sent_of
 from moa.server.chat import MOST_TOOLS, Json, Share, encoded
-from moa.server.refusals import Rejection, openai_error
+from moa.server.refusals import Rejection, openai_error, wrong
 
 
 class _Format(msgspec.Struct):
@@ -162,6 +162,8 @@ def _sampling(asked: Body) -> Sampling:
 
 def _form(asked: Body) -> Form:
     tools = tools_of(asked.tools or ())
+    if asked.tools and not tools and asked.tool_choice == "required":
+        raise wrong("tool_choice", "a call is required, and of the tools that are offered none is served here")
     choice, allowed = chosen(asked.tool_choice, {tool.name for tool in tools})
     tools = tuple(tool for tool in tools if tool.name in allowed)
     likely = "message.output_text.logprobs" in (asked.include or ()) or bool(asked.top_logprobs)

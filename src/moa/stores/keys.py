@@ -97,13 +97,15 @@ class Keys:
         """
         secret, now = new_secret(), time.time()
         with self._opened() as database:
+            database.execute(
+                "DELETE FROM former WHERE until <= ?", (now,)
+            )  # a write first: nobody else rotates it meanwhile
             found = database.execute(
                 "SELECT id, hash FROM keys WHERE (name = ? OR id = ?) AND revoked IS NULL", (name, name)
             ).fetchone()
             if found is None:
                 raise ConfigError(f"there is no active key {name!r}; `moa keys list` shows them")
             number, former = found
-            database.execute("DELETE FROM former WHERE until <= ?", (now,))
             database.execute("UPDATE former SET until = min(until, ?) WHERE id = ?", (now + overlap, number))
             database.execute("INSERT INTO former VALUES (?, ?, ?)", (former, number, now + overlap))
             database.execute("UPDATE keys SET hash = ? WHERE id = ?", (digest(secret), number))
