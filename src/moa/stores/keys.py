@@ -97,9 +97,8 @@ class Keys:
         """
         secret, now = new_secret(), time.time()
         with self._opened() as database:
-            database.execute(
-                "DELETE FROM former WHERE until <= ?", (now,)
-            )  # a write first: nobody else rotates it meanwhile
+            # a write first: nobody else rotates it meanwhile
+            database.execute("DELETE FROM former WHERE until <= ?", (now,))
             found = database.execute(
                 "SELECT id, hash FROM keys WHERE (name = ? OR id = ?) AND revoked IS NULL", (name, name)
             ).fetchone()
