@@ -106,6 +106,26 @@ def test_with_empty_references_the_answer_is_the_aggregators_own() -> None:
     assert all(one == other for one, other in answered)
 
 
+def test_the_aggregator_reads_the_engines_frame_in_fewer_tokens_than_others() -> None:
+    """A frame of other words would cost it what its own tokens save, and was never trained."""
+    replies = [f"Work: {n} + 1 = {n + 1}\nAnswer: {n + 1}" for n in range(4)]
+
+    def asked(reader: str) -> int:
+        voices = {f"voice{n}": Says(text) for n, text in enumerate(replies)}
+        proposers = [Agent(f"{name}:it", name=name) for name in voices]
+        aggregator = replace(AGGREGATOR, model=f"builtin:{reader}")
+        mixture = Mixture([proposers], aggregator, providers=voices)
+
+        async def ask() -> int:
+            async with mixture:
+                return (await mixture.ask("What is 1 + 1?")).usage.input
+
+        return asyncio.run(ask())
+
+    saved = asked("p1") - asked("aggregator")
+    assert saved >= 6 * len(replies)
+
+
 def test_no_code_looks_at_the_question() -> None:
     """Whatever is asked, the same members get the question word for word, and the aggregator gets it with what they said."""
     flow = flow_of(load_here(flags={"store": {"keep": False}}), "builtin")

@@ -1,7 +1,8 @@
 """Make the aggregator: sample the exported proposers, then train on their replies.
 
 `python -m training.aggregator sample --model p1 --work FOLDER` once for each proposer, then
-`python -m training.aggregator train --start p3 --minutes 35 --seed 5 --work FOLDER`.
+`python -m training.reshape p3 --name small --layers 0 1 3 --work FOLDER` and
+`python -m training.aggregator train --start small --minutes 35 --seed 5 --work FOLDER`.
 """
 
 import argparse
@@ -39,6 +40,7 @@ from training.world import Question
 from training.world.beyond import HONEST
 from training.world.draft import Rng
 
+SHAPE = models.Shape(vocabulary=tokenizers.VOCABULARY + len(tokenizers.FRAME), layers=3)
 QUESTIONS = 28_000
 WARM = 0.7
 WIDTHS = (128, 256, 384, 512, 640)
@@ -103,10 +105,12 @@ def reply_to_learn(tokenizer: Tokenizer, question: Question, parts: Sequence[Par
 
 
 def train(work: Path, start: str | None, plan: Plan, name: str, beyond: int, enough: int, rank: int) -> None:
-    """Train from a proposer's weights, which already know the tokens, or from chance; one worker of perhaps several."""
+    """Train from the weights of one that already knows the tokens (`reshape`), or from chance; one worker of perhaps several."""
     torch.manual_seed(plan.seed)
-    tokenizer = tokenizers.load(work / "tokenizer.json")
-    model = models.load(work / f"{start}.pt").train() if start else models.Llama(models.Shape())
+    tokenizer = tokenizers.load(work / "tokenizer.json", framed=True)
+    model = models.load(work / f"{start}.pt").train() if start else models.Llama(SHAPE)
+    if model.shape.vocabulary != SHAPE.vocabulary:
+        raise SystemExit(f"{start} has no tokens for the frame; make one that has with python -m training.reshape")
     Run(model, plan, aggregator_chunks(tokenizer, work, plan.seed, beyond, enough), work / f"{name}.pt").go()
 
 

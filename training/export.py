@@ -15,7 +15,7 @@ from torch import Tensor
 from training import model as models
 from training.files import whole, write_text
 from training.model import Llama
-from training.tokenizer import ASSISTANT, BOS, END, SPECIALS, USER
+from training.tokenizer import ASSISTANT, BOS, END, FRAME, SPECIALS, USER, VOCABULARY
 
 MEMBERS = ("p1", "p2", "p3", "p4", "aggregator")
 EMBEDDED = Path("src/moa/embedded")
@@ -37,10 +37,14 @@ CHAT_TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '" + ASSISTANT_TEXT + "' -}}{%- endif -%}"
 )
+Quantization = gguf.GGMLQuantizationType
 KINDS = {
-    "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
-    "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    "f16": (Quantization.F16, Quantization.F16, gguf.LlamaFileType.MOSTLY_F16),
+    "q8_0": (Quantization.Q8_0, Quantization.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    "q4_0": (Quantization.Q4_0, Quantization.Q8_0, gguf.LlamaFileType.MOSTLY_Q4_0),
 }
+"""What the matrices of the layers, and the embedding, are kept in. On AVX2 llama.cpp needs a fifth less time for q4_0
+than for q8_0, and the models lose no more than a point by it."""
 
 
 def add_shape(writer: gguf.GGUFWriter, model: Llama) -> None:
@@ -57,10 +61,13 @@ def add_shape(writer: gguf.GGUFWriter, model: Llama) -> None:
     writer.add_vocab_size(shape.vocabulary)
 
 
-def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Path) -> None:
+def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Path, framed: bool) -> None:
     data = json.loads(tokenizer.read_text(encoding="utf-8"))["model"]
     symbols = sorted(data["vocab"], key=data["vocab"].get)
     kinds = [gguf.TokenType.CONTROL if symbol in SPECIALS else gguf.TokenType.NORMAL for symbol in symbols]
+    if framed:
+        symbols += FRAME
+        kinds += [gguf.TokenType.USER_DEFINED] * len(FRAME)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(symbols)
@@ -74,7 +81,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Path) -> None:
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def add_tensor(writer: gguf.GGUFWriter, name: str, weight: Tensor, kind: gguf.GGMLQuantizationType) -> None:
+def add_tensor(writer: gguf.GGUFWriter, name: str, weight: Tensor, kind: Quantization) -> None:
     values = weight.detach().float().numpy()
     if values.ndim == 1:
         writer.add_tensor(name, values)
@@ -85,15 +92,15 @@ def add_tensor(writer: gguf.GGUFWriter, name: str, weight: Tensor, kind: gguf.GG
 def export(name: str, work: Path, path: Path, kind: str) -> None:
     """One model of the run's folder as one GGUF file; the tied output matrix is left out, as llama.cpp expects."""
     model = models.load(work / f"{name}.pt")
-    quantization, file_type = KINDS[kind]
+    layers, embedding, file_type = KINDS[kind]
     with whole(path) as temporary:
         writer = gguf.GGUFWriter(temporary, "llama")
         writer.add_name(f"moa {name}")
         writer.add_file_type(file_type)
         add_shape(writer, model)
-        add_tokenizer(writer, work / "tokenizer.json")
+        add_tokenizer(writer, work / "tokenizer.json", framed=model.shape.vocabulary > VOCABULARY)
         for parameter, weight in model.state_dict().items():
-            add_tensor(writer, parameter, weight, quantization)
+            add_tensor(writer, parameter, weight, layers if parameter.startswith("blk.") else embedding)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -111,11 +118,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of tokenizer.json and the checkpoints")
     parser.add_argument("--models", nargs="+", choices=MEMBERS, default=MEMBERS)
-    parser.add_argument("--out", type=Path, default=EMBEDDED, help="where the q8_0 files go")
+    parser.add_argument("--out", type=Path, default=EMBEDDED, help="where the q4_0 files go")
     args = parser.parse_args()
     for name in args.models:
-        export(name, args.work, args.work / f"{name}.f16.gguf", "f16")
-        export(name, args.work, args.out / f"{name}.gguf", "q8_0")
+        for kind in ("f16", "q8_0"):
+            export(name, args.work, args.work / f"{name}.{kind}.gguf", kind)
+        export(name, args.work, args.out / f"{name}.gguf", "q4_0")
     write_sums(args.out)
 
 

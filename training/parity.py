@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=EMBEDDED, help="where the GGUF files are")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    tokenizer = tokenizers.load(args.work / "tokenizer.json")
+    tokenizer = tokenizers.load(args.work / "tokenizer.json", framed=args.model == "aggregator")
     texts = [question.text for question in questions(PER_SKILL, SEED)]
     prompts = [tokenizers.prompt_ids(tokenizer, text) for text in texts]
     ours = generate(models.load(args.work / f"{args.model}.pt"), tokenizer, prompts)

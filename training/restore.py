@@ -1,8 +1,9 @@
 """Take the models that ship up again: `python -m training.restore --work FOLDER` makes a checkpoint of each
 (`shipped-p1.pt` and so on: what `--start` may name) and the common tokenizer.
 
-The weights are those of the q8_0 files, so a model that goes on from here is its former self to within a 254th of each
-block's largest weight. The tokenizer is the one in the files, whatever the world has become since it was made.
+The weights are those of the files, so a model that goes on from here is its former self to within a 254th of each block's
+largest weight (q8_0; a sixteenth in the layers of q4_0). The tokenizer is the one in the files, whatever the world has become
+since it was made.
 """
 
 import argparse
@@ -57,10 +58,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for tokenizer.json and the checkpoints")
     parser.add_argument("--folder", type=Path, default=EMBEDDED, help="where the GGUF files are")
+    parser.add_argument("--prefix", default="shipped-", help="what the names of the checkpoints begin with")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     for name in MEMBERS:
-        model.save(restore(args.folder / f"{name}.gguf"), args.work / f"shipped-{name}.pt")
+        model.save(restore(args.folder / f"{name}.gguf"), args.work / f"{args.prefix}{name}.pt")
     write_text(args.work / "tokenizer.json", tokenizer(args.folder / f"{MEMBERS[0]}.gguf").to_str())
 
 

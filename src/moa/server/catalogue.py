@@ -32,19 +32,17 @@ class Catalogue:
         self.live = Live()
         self._sinks = (self.live.add, *sinks)
         self._made: OrderedDict[object, Mixture] = OrderedDict()
+        spec = rig.config.spec
+        self._all = (*(f"{PREFIX}{name}" for name in spec.mixtures), *spec.agents)
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The models that can be called now: those with a key that is there, or none."""
-        return tuple(model for model in self._all() if self._callable(model))
+        return tuple(model for model in self._all if self._callable(model))
 
     def load(self) -> None:
         """Import what the first answer will need; from any thread."""
         self.rig.wires.load(agent.model for agent in self.rig.config.spec.agents.values())
-
-    def _all(self) -> list[str]:
-        spec = self.rig.config.spec
-        return [*(f"{PREFIX}{name}" for name in spec.mixtures), *spec.agents]
 
     def _callable(self, model: str) -> bool:
         try:
@@ -55,7 +53,7 @@ class Catalogue:
 
     def known(self, model: str) -> bool:
         """Whether there is such a model, callable or not."""
-        return model in DEFAULT or model in self._all()
+        return model in DEFAULT or model in self._all
 
     def is_mixture(self, model: str) -> bool:
         """Whether a model's id is that of a mixture."""
@@ -63,7 +61,7 @@ class Catalogue:
 
     def name(self, model: str) -> str:
         """A model's name without prefix; of the default one its own."""
-        if model in DEFAULT and model not in self._all():
+        if model in DEFAULT and model not in self._all:
             return default_name(self.rig.config)
         return model.removeprefix(PREFIX)
 
