@@ -7,11 +7,13 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from moa.core.errors import BadReply, BadRequest, ConfigError, TimedOut, TooLong
+from moa.core.form import Form
 from moa.core.ports import Scope
 from moa.core.types import Call, Image, Message, Reply, Request, Sampling, ToolCall, ToolResult, assistant, system, user
 from moa.providers import gguf as files
@@ -41,6 +43,16 @@ def test_a_reply_says_what_it_used_and_why_it_stopped(gguf):
     assert reply.usage.output == 2
     assert reply.usage.input > 2
     assert reply.finish == "length"
+
+
+def test_all_of_several_answers_are_counted(gguf):
+    """llama.cpp counts the first alone."""
+    alone, call = answered(Local(gguf), asked()), asked().call
+    reply = answered(Local(gguf), Request(replace(call, form=Form(choices=3)), call.conversation))
+    assert len(reply.others) == 2
+    assert reply.usage.output >= alone.usage.output + 2
+    assert reply.usage.estimated
+    assert reply.usage.input == alone.usage.input
 
 
 def test_one_model_serves_many_event_loops(gguf):

@@ -13,9 +13,10 @@ from served import AGENTS, SCRIPTS, Served, served
 
 from moa.core.errors import Overloaded
 from moa.core.events import Delta
-from moa.core.types import ToolCall, ToolResult, user
+from moa.core.types import Reply, ToolCall, ToolResult, user
+from moa.core.view import View
 from moa.providers.fake import Script
-from moa.server.asked import Asked
+from moa.server.asked import Answered, Asked
 from moa.server.chat import Chat
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -135,6 +136,24 @@ def test_only_the_aggregator_sees_tools_and_may_call_them() -> None:
     assert tools == {"a": False, "b": False, "c": False, "agg": True}
 
 
+def test_a_call_without_arguments_is_streamed_as_an_empty_object() -> None:
+    speaking = Chat().speaking(Asked("m", (user("hi"),)))
+    reply = Reply(
+        "", finish="tool_calls", tool_calls=(ToolCall("c1", "weather", "{}"), ToolCall("c2", "news", '{"a":1}'))
+    )
+    said = speaking.opening("run") + speaking.delta(Delta("", "tool", final=True, id="c1", name="weather"))
+    for piece in ("", '{"a"', ":1}"):
+        said += speaking.delta(Delta(piece, "tool", final=True, index=1, id="c2", name="news"))
+    said += speaking.closing(Answered(reply, View("run")))
+    frames = [json.loads(line[6:]) for line in said.decode().splitlines() if line.startswith("data: {")]
+    heard = {0: "", 1: ""}
+    for frame in frames:
+        for call in frame["choices"][0]["delta"].get("tool_calls", ()):
+            heard[call["index"]] += call["function"]["arguments"]
+    assert heard == {0: "{}", 1: '{"a":1}'}
+    assert frames[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
 def test_proposers_see_no_tool_traffic(server: Served) -> None:
     turns: list[Any] = [
         {"role": "user", "content": "Is it cold?"},
@@ -238,6 +257,7 @@ def test_models_are_listed_and_found(server: Served) -> None:
     assert "moa/paper" not in listed  # its key is missing
     assert server.ask("GET", "/v1/models/moa/review").json["id"] == "moa/review"
     assert server.ask("GET", "/v1/models/none").status == 404
+    assert server.ask("GET", "/v1/models/moa").json["id"] == "moa"
 
 
 def test_an_answer_that_breaks_off_is_no_whole_one() -> None:

@@ -90,3 +90,25 @@ def test_an_assistant_that_said_nothing_is_still_refused() -> None:
     with pytest.raises(Rejection) as refused:
         Chat().read({"model": "m", "messages": [*HI, {"role": "assistant", "content": None}]})
     assert refused.value.param == "messages[1].content"
+
+
+@pytest.mark.parametrize("choice", ["required", SEE])
+def test_a_demand_for_a_call_of_no_tool_is_refused(choice: Any) -> None:
+    named = {"type": "function", "name": "see"}
+    bodies: list[tuple[Any, dict[str, Any]]] = [
+        (Chat(), {"model": "m", "messages": HI, "tool_choice": choice}),
+        (Responses(), {"model": "m", "input": "hi", "tool_choice": "required" if choice == "required" else named}),
+        (
+            Messages(),
+            {
+                "model": "m",
+                "max_tokens": 9,
+                "messages": HI,
+                "tool_choice": {"type": "any"} if choice == "required" else {"type": "tool", "name": "see"},
+            },
+        ),
+    ]
+    for dialect, body in bodies:
+        with pytest.raises(Rejection) as refused:
+            dialect.read(body)
+        assert str(refused.value.param).startswith("tool_choice")

@@ -71,3 +71,12 @@ def test_where_several_calls_fail_how_many_is_told() -> None:
         "not_enough_replies",
         "not_enough_replies",
     )
+
+
+def test_a_conversation_too_long_for_every_proposer_is_told_by_that_code() -> None:
+    """Clients cut what was said before by it."""
+    with served({name: TooLong("too many tokens") for name in SCRIPTS}) as server:
+        told = server.chat().json["error"]
+        frames = server.ask("POST", "/v1/responses", {"model": "other", "input": "hi", "stream": True}).frames
+    assert (told["code"], told["type"]) == ("context_length_exceeded", "invalid_request_error")
+    assert frames[-1]["response"]["error"]["code"] == "context_length_exceeded"

@@ -169,3 +169,15 @@ def test_who_does_not_read_is_given_up_and_others_get_their_answers(
         soon(lambda: len(watched.ended) == others + 1)
         watched.ended[:] = [events for events in watched.ended if isinstance(events[-1].fact, RunFailed)]
         watched.left()
+
+
+def test_a_stream_that_was_left_is_found_in_the_log_by_its_run(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "moa.server"), served({**SCRIPTS, "agg": HANG}) as server:
+        client = connected(server, asked(stream=True))
+        client.recv(4096)
+        soon(lambda: len(server.asked) == 4)
+        leaves(client, hard=False)
+        soon(lambda: caplog.messages)
+    (line,) = (json.loads(one) for one in caplog.messages)
+    assert line["status"] == 499
+    assert len(line["run"]) == 18

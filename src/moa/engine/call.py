@@ -174,7 +174,7 @@ def _usable(reply: Reply, call: Call, ask: Ask, run: Run, span: int) -> Reply:
     spent, strange = reply.cost, ""
     if spent is None and (price := run.price(call.model)) is not None:
         spent = sensible(cost(reply.usage, price))
-    if reply.tool_calls:
+    if reply.tool_calls or call.form.tool_choice:
         reply, strange = offered(reply, call)
         if strange:
             run.emit(span, Noted("tool", strange))

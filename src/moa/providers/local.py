@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ import msgspec
 from moa.core.errors import BadReply, BadRequest, ConfigError, Cut, ProviderError, TimedOut
 from moa.core.events import Fact
 from moa.core.ports import Scope
-from moa.core.types import Reply, Request
+from moa.core.tokens import estimated
+from moa.core.types import Reply, Request, Usage
 from moa.providers._completion import Answer, Completion
 from moa.providers._wire import Json, model_of
 from moa.providers.gguf import builtin as builtin
@@ -105,7 +106,7 @@ class Local:
             raise BadRequest(" ".join(str(error).split())[:300]) from error
         if asked.error is not None:
             raise asked.error
-        return asked.answer.reply(ended=False)
+        return _all_counted(asked.answer.reply(ended=False))
 
     @property
     def _small(self) -> bool:
@@ -162,6 +163,14 @@ class _Asked:
     def _pass_on(self, emit: Callable[[], None]) -> None:
         if not self.stopped:
             emit()
+
+
+def _all_counted(reply: Reply) -> Reply:
+    """The reply with what its further choices took: llama.cpp counts the first alone."""
+    if not reply.others:
+        return reply
+    made = sum(estimated(one.reasoning + one.text) for one in reply.others)
+    return replace(reply, usage=reply.usage + Usage(output=made, estimated=True))
 
 
 def _load(path: Path, slots: int, context: int, threads: int | None) -> Any:

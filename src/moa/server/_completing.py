@@ -45,7 +45,7 @@ class Spoken:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._head: Json = {}
-        self._tools: set[int] = set()
+        self._tools: dict[int, bool] = {}
         self._begun = False
 
     def opening(self, run: str) -> bytes:
@@ -64,9 +64,9 @@ class Spoken:
         function: Json = {"arguments": delta.text}
         call: Json = {"index": delta.index, "function": function}
         if delta.index not in self._tools:
-            self._tools.add(delta.index)
             call |= {"id": delta.id, "type": "function"}
             function["name"] = delta.name
+        self._tools[delta.index] = self._tools.get(delta.index, False) or bool(delta.text)
         return self._chunk({"tool_calls": [call]})
 
     def aside(self, what: Mapping[str, Any]) -> bytes:
@@ -86,6 +86,9 @@ class Spoken:
         others = b"".join(self._whole(index, choice) for index, choice in enumerate(reply.others, 1))
         finish = "stop" if answered.refusal else finish_of(reply)
         last = self._chunk({"refusal": answered.refusal}) if answered.refusal else others
+        empty = [index for index, some in self._tools.items() if not some] if finish == "tool_calls" else []
+        if empty:  # called without arguments, which to a client are JSON all the same
+            last += self._chunk({"tool_calls": [{"index": n, "function": {"arguments": "{}"}} for n in empty]})
         last += self._chunk({}, finish=finish, likely=_likelihoods(reply.logprobs), moa=told)
         if self._asked.usage:
             last += frame({**self._head, "choices": [], "usage": usage_of(answered.reply.usage)})

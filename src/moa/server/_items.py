@@ -65,7 +65,7 @@ def _messages(items: list[Any]) -> Iterator[Message]:
     """The items as messages, each on its own; reasoning is left out, since no host takes another's."""
     if len(items) > MOST_ITEMS:
         raise wrong("input", f"at most {MOST_ITEMS} items")
-    called, images = set[str](), list[Part]()
+    called, returned, images = set[str](), set[str](), list[Part]()
     for number, item in enumerate(items):
         where = f"input[{number}]"
         if not isinstance(item, dict):
@@ -83,6 +83,7 @@ def _messages(items: list[Any]) -> Iterator[Message]:
                 yield Message("assistant", (call,))
             case _ if kind in _OUTPUTS:
                 result, more = _returned(item, where, called)
+                returned.add(result.id)
                 yield Message("tool", (result,))
                 images += more
             case "reasoning":
@@ -93,6 +94,8 @@ def _messages(items: list[Any]) -> Iterator[Message]:
                 raise wrong(f"{where}.type", f"items of type '{str(kind)[:80]}' are not supported")
     if images:
         yield Message("user", tuple(images))
+    if missing := sorted(called - returned):
+        raise wrong("input", f"no output of tool call {', '.join(missing)[:200]} is among its items")
 
 
 def _said(item: Json, where: str) -> Message:

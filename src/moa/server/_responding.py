@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from moa.core.errors import TooLong
 from moa.core.events import Delta
 from moa.core.types import Logprob, Reply, Usage
 from moa.server._completing import frame
@@ -158,13 +159,14 @@ class Spoken:
         return sent + self._event(f"response.{status}", response=_ended(self._head, self._items, self._asked, answered))
 
     def failure(self, error: Exception) -> bytes:
-        """See Speaking. A Response knows few codes for what failed; `moa.error` holds ours."""
+        """See Speaking. A Response knows few codes for what failed, of ours that of a full context; `moa.error` holds ours."""
         told = openai_error(error)["error"]
         if not self._head:
             fields = {name: told[name] for name in ("code", "message", "param")}
             return self._event("error", **fields, error=told)
         status = status_of(error)
         code = "rate_limit_exceeded" if status == 429 else "server_error" if status >= 500 else "invalid_prompt"
+        code = told["code"] if told["code"] == TooLong.code else code
         for item in self._items:
             item.status = "incomplete" if item.status == "in_progress" else item.status
         failed = {

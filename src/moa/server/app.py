@@ -17,7 +17,7 @@ from moa.core.errors import StoreFailed
 from moa.mixture import Mixture
 from moa.server.asked import Asked, Dialect, with_parts
 from moa.server.background import is_background
-from moa.server.catalogue import Catalogue, unknown
+from moa.server.catalogue import DEFAULT, PREFIX, Catalogue, unknown
 from moa.server.chat import Chat
 from moa.server.door import (
     ClientGone,
@@ -108,7 +108,7 @@ class App:
                 asking.key = self.state.rules.key(asking.headers, route.scope)
             await route.handle(self.state, asking)
         except ClientGone:
-            asking.status = asking.status or 499
+            asking.status = 499
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the outermost door of this face
@@ -238,7 +238,7 @@ async def _whole(state: State, asking: Asking, dialect: Dialect, asked: Asked, m
 
 async def _streamed(state: State, asking: Asking, dialect: Dialect, asked: Asked, mixture: Mixture) -> bool:
     who = payer(asking.key), tenant(asking.key)
-    speaking, answered = dialect.speaking(asked), False
+    speaking, answered, told = dialect.speaking(asked), False, False
     try:
         async with (
             state.underway.until_the_end(),
@@ -246,11 +246,13 @@ async def _streamed(state: State, asking: Asking, dialect: Dialect, asked: Asked
             streamed(mixture, asked, *who) as events,
         ):
             await asking.begin(200, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no"})
-            asking.run, answered = await speak(events, asked, speaking, asking.say, partial(outward, asking))
+            begun = partial(setattr, asking, "run")
+            answered = await speak(events, asked, speaking, asking.say, begun, partial(outward, asking))
+            told = True
     except ServerEnds as end:
         if not asking.status:
             raise
-        if not asking.run:  # it was not told to its end
+        if not told:
             await asking.say(speaking.failure(end))
     await asking.send({"type": "http.response.body", "body": b""})
     return answered
@@ -273,7 +275,8 @@ async def models(state: State, asking: Asking) -> None:
 async def model(state: State, asking: Asking) -> None:
     """GET /v1/models/{id}: one of them."""
     wanted = asking.arguments[0]
-    if wanted not in _allowed(state, asking):
+    own = f"{PREFIX}{state.catalogue.name(wanted)}" if wanted in DEFAULT else wanted
+    if own not in _allowed(state, asking):
         raise Rejection(f"The model '{wanted[:80]}' does not exist.", 404, code="model_not_found", param="model")
     await asking.answer(200, one_of(wanted, asking.headers))
 

@@ -9,6 +9,7 @@ import msgspec
 
 from moa.core.types import Conversation, Form, Image, Sampling, Tool
 from moa.server._completing import Spoken, completion
+from moa.server._history import check_results
 from moa.server.asked import IMAGE_ADDRESS, Answered, Asked, Options, Speaking, conversation, converted, sent_of
 from moa.server.refusals import Rejection, openai_error
 
@@ -99,6 +100,7 @@ class Chat:
         asked: Body = converted(body, Body)
         turns = conversation(asked.messages)
         check_images(turns)
+        check_results(turns, "messages[{}]".format)
         return Asked(
             asked.model, turns, _form(asked), _sampling(asked), bool(asked.stream),
             bool(asked.stream_options and asked.stream_options.include_usage), asked.moa or Options(), _ignored(asked),
@@ -174,6 +176,8 @@ def _form(asked: Body) -> Form:
     )
     tools = tuple(_tool(tool, f"tools[{n}]") for n, tool in enumerate(asked.tools or ()))
     names = {tool.name for tool in tools}
+    if not tools and asked.tool_choice not in (None, "auto", "none"):
+        raise Rejection(NO_TOOLS, param="tool_choice", code="invalid_value")
     choice, allowed = _tool_choice(asked.tool_choice, names) if tools else ("", names)
     return Form(
         tools=tuple(tool for tool in tools if tool.name in allowed),
@@ -199,6 +203,7 @@ def _tool(tool: _Tool, where: str) -> Tool:
     return Tool(function.name, function.description or "", parameters, function.strict)
 
 
+NO_TOOLS = "'tool_choice' is only allowed when 'tools' are specified."
 MOST_SCHEMA = 200_000
 _FAR_REF = re.compile(r'"\$ref":"(?!#)')
 

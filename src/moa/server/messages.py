@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 
 from moa.core.types import Conversation, Form, Image, Message, Part, Sampling, Text, Tool, ToolCall, ToolResult, system
+from moa.server._history import check_results
 from moa.server._messaging import Speech, message, reckoned
 from moa.server.asked import SHOWN_BELOW, Answered, Asked, Options, Speaking, converted, sent_of, shown
-from moa.server.chat import encoded, of_name
+from moa.server.chat import NO_TOOLS, encoded, of_name
 from moa.server.refusals import Rejection, anthropic_error
 
 Json = dict[str, Any]
@@ -158,9 +159,11 @@ class Messages:
         if asked.thread is not None:
             code = "thread_not_found" if asked.thread.get("type") == "continue" else "thread_unsupported_request"
             raise Rejection(f"Threads are {KEPT}", param="thread", code=code)
+        turns = _conversation(asked)
+        check_results(turns, lambda number: "messages")
         return Asked(
             asked.model,
-            _conversation(asked),
+            turns,
             _form(asked),
             _sampling(asked),
             bool(asked.stream),
@@ -287,6 +290,8 @@ def _tool(tool: _Tool, where: str) -> Tool:
 
 def _choice(choice: _ToolChoice | None, names: set[str]) -> tuple[str, set[str]]:
     """The choice as a Form has it, and the names of the tools it leaves."""
+    if choice is not None and choice.type == "any" and not names:
+        raise Rejection(NO_TOOLS, param="tool_choice", code="invalid_value")
     if choice is None or (choice.type != "tool" and not names):
         return "", names
     if choice.type != "tool":

@@ -91,9 +91,10 @@ def words_of(error: Exception) -> tuple[str, str, str | None]:
         return OF_KEY, error.code, None
     if isinstance(error, NotEnoughReplies):
         why = "; ".join(dict.fromkeys(words_of(cause)[0] for cause in error.causes if isinstance(cause, Exception)))
+        codes = {words_of(cause)[1] for cause in error.causes if isinstance(cause, Exception)}
         return (
             f"{error.label or 'step'}: {error.got} of {error.need} replies needed ({why or 'none came in time'})",
-            error.code,
+            codes.pop() if len(codes) == 1 and status_of(error) < 500 else error.code,
             None,
         )
     if isinstance(error, StoreFailed) or (isinstance(error, Overloaded) and not error.provider):

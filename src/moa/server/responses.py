@@ -16,7 +16,7 @@ from moa.server._items import said_in
 from moa.server._responding import Spoken, response
 from moa.server._tooling import Offered, chosen, is_search, told, tools_of
 from moa.server.asked import Answered, Asked, Options, Speaking, converted, sent_of
-from moa.server.chat import MOST_TOOLS, Json, Share, encoded
+from moa.server.chat import MOST_TOOLS, NO_TOOLS, Json, Share, encoded
 from moa.server.refusals import Rejection, openai_error, wrong
 
 
@@ -162,7 +162,9 @@ def _sampling(asked: Body) -> Sampling:
 
 def _form(asked: Body) -> Form:
     tools = tools_of(asked.tools or ())
-    if asked.tools and not tools and asked.tool_choice == "required":
+    if not tools and asked.tool_choice == "required":
+        if not asked.tools:
+            raise Rejection(NO_TOOLS, param="tool_choice", code="invalid_value")
         raise wrong("tool_choice", "a call is required, and of the tools that are offered none is served here")
     choice, allowed = chosen(asked.tool_choice, {tool.name for tool in tools})
     tools = tuple(tool for tool in tools if tool.name in allowed)

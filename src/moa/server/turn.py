@@ -127,14 +127,21 @@ def _less(asked: float | None, own: float | None) -> float | None:
 
 
 async def speak(
-    events: Watching, asked: Asked, speaking: Speaking, say: Say, outward: Callable[[Exception], Exception]
-) -> tuple[str, bool]:
-    """Tell a run to a client as it goes; its id, and whether there was a whole answer. `say` sends bytes; `outward` gives an error
-    as a client may see it."""
+    events: Watching,
+    asked: Asked,
+    speaking: Speaking,
+    say: Say,
+    begun: Callable[[str], None],
+    outward: Callable[[Exception], Exception],
+) -> bool:
+    """Tell a run to a client as it goes; whether there was a whole answer. `say` sends bytes; `begun` is told the run's id as
+    soon as there is one; `outward` gives an error as a client may see it."""
     kept, said = list[Event](), list[str]()
     async with kept_alive(say) as telling:
         async for event in events:
             fact = event.fact
+            if event.seq == 0:
+                begun(event.run)
             if not isinstance(fact, Delta):
                 kept.append(event)
             elif fact.final and fact.what == "text":
@@ -142,7 +149,7 @@ async def speak(
             if isinstance(fact, RunFinished) and said and "".join(said) != fact.reply.text:
                 broke = Rejection("the answer broke off; what was sent is not the whole of one", 502, code="cut")
                 await telling(speaking.failure(broke))
-                return event.run, False
+                return False
             frames = _frames(event, asked, speaking, kept)
             if isinstance(fact, RunFailed):
                 error = await _why(events, fact)
@@ -153,7 +160,7 @@ async def speak(
                     frames += speaking.failure(outward(hushed(error, asked) if isinstance(error, CallError) else error))
             if frames:
                 await telling(frames)
-    return kept[-1].run, isinstance(kept[-1].fact, RunFinished)
+    return isinstance(kept[-1].fact, RunFinished)
 
 
 @asynccontextmanager
