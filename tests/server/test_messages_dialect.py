@@ -148,6 +148,7 @@ def test_blocks_become_messages() -> None:
                 text("one moment"),
                 {"type": "tool_use", "id": "a", "name": "look", "input": {"n": 1}, "cache_control": EPHEMERAL},
                 {"type": "tool_use", "id": "b", "name": "look", "input": {}},
+                {"type": "tool_use", "id": "c", "name": "look", "input": {}},
             ],
         },
         {
@@ -172,7 +173,9 @@ def test_blocks_become_messages() -> None:
     assert asked.conversation == (
         system("One.\n\nTwo."),
         user("look", Image("data:image/png;base64,AAAA")),
-        assistant("one moment", ToolCall("a", "look", '{"n":1}'), ToolCall("b", "look", "{}")),
+        assistant(
+            "one moment", ToolCall("a", "look", '{"n":1}'), ToolCall("b", "look", "{}"), ToolCall("c", "look", "{}")
+        ),
         Message("tool", (ToolResult("a", "42"),)),
         Message("tool", (ToolResult("b", "Error: no\n(an image, shown below)"),)),
         Message("tool", (ToolResult("c", ""),)),
