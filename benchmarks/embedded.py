@@ -69,7 +69,7 @@ DEADLINE = 2.0
 HARDER = ("random, same skill", "liar with new working")
 """Members whose answers look right: what they said to another question of the same kind, or to the same with one digit changed.
 Shown; they have no bar of their own."""
-SEED = 20261212
+SEED = 20261219
 """Of the questions on which the figures of the card were measured, once."""
 
 

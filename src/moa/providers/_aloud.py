@@ -55,3 +55,11 @@ def _whole(thought: str) -> tuple[str, str]:
         if CLOSE.startswith(thought[-size:]):
             return thought[:-size], thought[-size:]
     return thought, ""
+
+
+def unopened(text: str) -> tuple[str, str]:
+    """The reasoning and the answer of a whole text whose reasoning only ends with a tag, on a line of its own: some models' chat
+    templates have written the one at its beginning (Qwen3-Thinking, DeepSeek R1)."""
+    thought, closed, answer = text.partition(CLOSE)
+    alone = closed and OPEN not in text and CLOSE not in answer and answer[:1] in ("", "\n") and thought.endswith("\n")
+    return (thought, answer.lstrip()) if alone else ("", text)

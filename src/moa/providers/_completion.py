@@ -33,7 +33,10 @@ FINISHES: Mapping[str, Finish] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
+    "sensitive": "content_filter",  # Z.ai's
     "error": "error",
+    "network_error": "error",  # Z.ai's
+    "insufficient_system_resource": "error",  # DeepSeek's
 }
 
 
@@ -227,10 +230,14 @@ def _count(saying: Saying, usage: Any) -> None:
     # with a key of one's own the model's maker is paid besides
     if spent is not None and isinstance(usage, dict) and usage.get("is_byok") is True:
         spent += figure(usage, "cost_details", "upstream_inference_cost") or 0.0
+    sent, made = figure(usage, "prompt_tokens"), figure(usage, "completion_tokens")
+    thought = figure(usage, "completion_tokens_details", "reasoning_tokens")
+    if sent is not None and made is not None and thought and figure(usage, "total_tokens") == sent + made + thought:
+        made += thought  # xAI counts it beside completion_tokens, and bills it
     saying.count(
         spent,
-        sent=figure(usage, "prompt_tokens"),
-        made=figure(usage, "completion_tokens"),
+        sent=sent,
+        made=made,
         cached=figure(usage, "prompt_cache_hit_tokens") if cached is None else cached,  # DeepSeek's name
-        reasoning=figure(usage, "completion_tokens_details", "reasoning_tokens"),
+        reasoning=thought,
     )

@@ -30,6 +30,10 @@ _NO_CREDIT = {
     "insufficient_quota", "enforced_spend_limit_reached", "billing_hard_limit_reached", "billing_not_active",
     "insufficient_balance", "credits_exhausted",
 }  # fmt: skip
+_NO_MONEY = re.compile(
+    r"credit balance is too low|credits? (are|is) (depleted|exhausted)|insufficient (balance|credits|funds)",
+    re.IGNORECASE,
+)
 _TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length", "request_too_large"}
 _REFUSED = {"content_filter", "content_policy_violation", "moderation_blocked"}
 _LONG_WORDS = re.compile(
@@ -89,7 +93,7 @@ def failed_event(event: ServerEvent) -> ProviderError | None:
 
 def _mapped(status: int, message: str, codes: set[str], kind: str) -> ProviderError:
     text = f"{message or 'no reason given'} ({kind[:80]})"
-    if status == 402 or codes & _NO_CREDIT:
+    if status == 402 or codes & _NO_CREDIT or (status in (400, 403, 429) and _NO_MONEY.search(message)):
         return OutOfCredit(text)
     if codes & _REFUSED or (status == 403 and _MODERATED.search(message)):
         return Refused(text)

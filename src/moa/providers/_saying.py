@@ -14,7 +14,7 @@ from moa.core.growing import grow
 from moa.core.ports import Scope
 from moa.core.prices import sensible
 from moa.core.types import Finish, Logprob, Reply, ToolCall, Usage
-from moa.providers._aloud import Aloud
+from moa.providers._aloud import Aloud, unopened
 from moa.providers._usage import counted
 
 _BEFORE = "< \t\r\n"
@@ -119,23 +119,23 @@ class Saying:
         """A fragment of the tool call with the id `call`; arguments are JSON text, or from some hosts the value itself."""
         if arguments is not None and not isinstance(arguments, str):
             arguments = msgspec.json.encode(arguments).decode()
-        place = self._place(index, call)
+        place = self._place(index, call, name)
         held = self._tools[place]
         held[0] = held[0] or call or f"call_{place}"
         held[1] = held[1] or name
         held[2] += arguments or ""
         return Delta(arguments or "", "tool", self._scope.attempt, self._scope.final, place, call, name)
 
-    def _place(self, index: int | None, call: str) -> int:
+    def _place(self, index: int | None, call: str, name: str) -> int:
         """Where this fragment belongs. Some hosts number nothing, or number every call 0: a new id is a new call, and a known one
-        that call."""
+        that call. Others give each fragment of a call a new id, or the first none: without a name it goes on where it is."""
         if index is None:
             for known, held in enumerate(self._tools):
                 if call and held[0] == call:
                     return known
             index = len(self._tools) if call else max(len(self._tools) - 1, 0)
         place = self._slots.get(index)
-        if place is None or (call and self._tools[place][0] != call):
+        if place is None or (call and name and self._tools[place][0] != call):
             place = self._slots[index] = len(self._tools)
             self._tools.append(["", "", ""])
         return place
@@ -184,6 +184,9 @@ class Saying:
         if self.finish is None and not ended:
             raise Cut("the stream ended before the answer did", partial=self.text)
         text = self.text
+        if self._begun and not self._scope.want_deltas:  # what was streamed is told as it was
+            thought, text = unopened(text)
+            grow(self._reasoning, thought)
         tools = tuple([ToolCall(held[0], held[1], held[2] or "{}") for held in self._tools])
         if not text.strip() and not tools:
             if self._refusal:

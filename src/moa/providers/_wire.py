@@ -118,6 +118,26 @@ def plain_id(call: str) -> str:
     return f"{head}_{hashlib.sha256(signature.encode()).hexdigest()[:12]}" if signed else call
 
 
+def strict_id(call: str) -> str:
+    """The same for wires that take letters, digits, "_" and "-" alone, and at most 64 of them, whoever made the call."""
+    plain = plain_id(call)
+    if _STRICT.fullmatch(plain):
+        return plain
+    return f"{_LOOSE.sub('_', plain)[:40]}_{hashlib.sha256(plain.encode()).hexdigest()[:12]}"
+
+
+def short_id(call: str) -> str:
+    """The same for Mistral, which takes nine letters and digits."""
+    return call if _SHORT.fullmatch(call) else hashlib.sha256(call.encode()).hexdigest()[:9]
+
+
+_STRICT, _LOOSE, _SHORT = (
+    re.compile(r"[A-Za-z0-9_-]{1,64}"),
+    re.compile(r"[^A-Za-z0-9_-]"),
+    re.compile(r"[A-Za-z0-9]{9}"),
+)
+
+
 def glimpse(data: bytes) -> str:
     """The first words of what came, on one line."""
     return " ".join(data[:200].decode("utf-8", "replace").split())[:80] or "(empty)"

@@ -20,7 +20,7 @@ from moa.providers._failure import failed_inside
 from moa.providers._saying import Saying
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
-from moa.providers._wire import Json, data_url, decoded, model_of, parsed, plain_id, settings
+from moa.providers._wire import Json, data_url, decoded, model_of, parsed, settings, strict_id
 from moa.providers.hosts import Host
 
 VERSION = "2023-06-01"
@@ -127,8 +127,8 @@ def _turns(request: Request) -> list[Json]:
 
 
 def _blocks(parts: Any) -> list[Json]:
-    """Parts as content blocks; empty texts are refused there, so they are left out."""
-    return [_block(part) for part in parts if not (isinstance(part, Text) and not part.text)]
+    """Parts as content blocks; blank texts are refused there, so they are left out."""
+    return [_block(part) for part in parts if not (isinstance(part, Text) and not part.text.strip())]
 
 
 def _block(part: Text | Image | ToolCall | ToolResult) -> Json:
@@ -138,12 +138,12 @@ def _block(part: Text | Image | ToolCall | ToolResult) -> Json:
         case ToolCall(id, name, arguments):
             return {
                 "type": "tool_use",
-                "id": plain_id(id),
+                "id": strict_id(id),
                 "name": name,
                 "input": parsed(arguments or "{}", f"the arguments of {name}"),
             }
         case ToolResult(id, content):
-            return {"type": "tool_result", "tool_use_id": plain_id(id), "content": content}
+            return {"type": "tool_result", "tool_use_id": strict_id(id), "content": content}
         case Image(url):
             inside = data_url(url)
             if inside is None:

@@ -6,7 +6,9 @@ client knows of it, it travels in the call's id, behind a tilde. Reference: ai.g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -32,7 +34,7 @@ from moa.providers._failure import failed_event, failed_inside
 from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
-from moa.providers._wire import SIGNED, Json, data_url, decoded, parsed, settings
+from moa.providers._wire import SIGNED, Json, data_url, decoded, model_of, parsed, settings
 from moa.providers.hosts import Host
 
 FINISHES: Mapping[str, Finish] = {
@@ -47,6 +49,9 @@ FINISHES: Mapping[str, Finish] = {
     "LANGUAGE": "content_filter",
     "MALFORMED_FUNCTION_CALL": "error",
     "UNEXPECTED_TOOL_CALL": "error",
+    "TOO_MANY_TOOL_CALLS": "error",
+    "MISSING_THOUGHT_SIGNATURE": "error",
+    "MALFORMED_RESPONSE": "error",
     "OTHER": "error",
 }
 
@@ -76,7 +81,7 @@ class Gemini:
         drawing = {**_sampling(call.sampling), **_shape(call.form)}
         return {
             **settings(systemInstruction={"parts": system} if system else None),
-            "contents": _contents(request.messages),
+            "contents": _contents(_in_order_of_calls(request.messages), signed=bool(_THINKS.search(model_of(request)))),
             **settings(generationConfig=drawing or None),
             **_tools(call.form),
             **dict(host.extra),
@@ -133,8 +138,30 @@ def _tools(form: Form) -> Json:
     }
 
 
-def _contents(messages: tuple[Message, ...]) -> list[Json]:
-    """Turns of "user" and "model"; neighbours of one role are one turn."""
+_THINKS = re.compile(r"gemini-([3-9]|\d\d)")
+"""Models that take no call without a signature; older ones know none."""
+UNSIGNED = {"thoughtSignature": "skip_thought_signature_validator"}
+"""What Google's documentation has in place of the signature of a call that another model made (Vertex AI, "Thought signatures")."""
+
+
+def _in_order_of_calls(messages: tuple[Message, ...]) -> Iterator[Message]:
+    """The results of one turn's calls in the order of these: there they are matched by their place."""
+    called: dict[str, int] = {}
+    for is_result, group in groupby(messages, lambda message: message.role == "tool"):
+        held = list(group)
+        if is_result:
+            held.sort(
+                key=lambda message: (
+                    called.get(message.parts[0].id, 0) if isinstance(message.parts[0], ToolResult) else 0
+                )
+            )
+        for message in held:
+            called |= {part.id: place for place, part in enumerate(message.parts) if isinstance(part, ToolCall)}
+            yield message
+
+
+def _contents(messages: Iterable[Message], *, signed: bool) -> list[Json]:
+    """Turns of "user" and "model"; neighbours of one role are one turn. `signed`: the first call of each needs a signature."""
     names: dict[str, str] = {}  # of the calls so far: a host that gives no ids numbers those of each turn anew
     turns: list[Json] = []
     for message in messages:
@@ -143,6 +170,9 @@ def _contents(messages: tuple[Message, ...]) -> list[Json]:
         role = "model" if message.role == "assistant" else "user"
         names |= {part.id: part.name for part in message.parts if isinstance(part, ToolCall)}
         parts = [_part(part, names) for part in message.parts]
+        first = next((part for part in parts if "functionCall" in part), None)
+        if signed and first is not None and "thoughtSignature" not in first:
+            first |= UNSIGNED
         if turns and turns[-1]["role"] == role:
             turns[-1]["parts"] += parts
         elif parts:

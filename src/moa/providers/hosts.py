@@ -21,7 +21,8 @@ class Host:
 
     `key_env` and `base_url_env` name variables in the order they are tried. `max_tokens` and `seed` are the names of those
     fields here. `stream_usage`: whether `stream_options` may be sent. `keep_alive`: whether a connection is kept for the next
-    request. `extra` is sent with every request. `schema`: a further field in which this host wants the JSON Schema of an answer.
+    request. `short_ids`: whether ids of tool calls are nine letters and digits. `extra` is sent with every request. `schema`:
+    a further field in which this host wants the JSON Schema of an answer.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Host:
     seed: str = "seed"
     stream_usage: bool = True
     keep_alive: bool = True
+    short_ids: bool = False
     schema: str = ""
     extra: tuple[tuple[str, object], ...] = ()
 
@@ -77,7 +79,7 @@ _ALL = (
     # asks for `usage.cost`, which it leaves out otherwise
     _remote("openrouter", "https://openrouter.ai/api/v1", extra=(("usage", {"include": True}),)),
     # refuses fields it does not know; sends usage in the last chunk unasked
-    _remote("mistral", "https://api.mistral.ai/v1", seed="random_seed", stream_usage=False),
+    _remote("mistral", "https://api.mistral.ai/v1", seed="random_seed", stream_usage=False, short_ids=True),
     _remote("deepseek", "https://api.deepseek.com/v1"),
     _remote("xai", "https://api.x.ai/v1"),
     _remote("fireworks", "https://api.fireworks.ai/inference/v1"),

@@ -6,7 +6,7 @@ Also what `local.py` says to llama.cpp. Reference: platform.openai.com/docs/api-
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +28,7 @@ from moa.core.types import (
     ToolResult,
 )
 from moa.providers._completion import Answer
-from moa.providers._wire import Json, model_of, parsed, plain_id, settings
+from moa.providers._wire import Json, model_of, parsed, plain_id, settings, short_id
 from moa.providers.hosts import Host
 
 
@@ -47,7 +47,7 @@ class Chat:
         """See Wire."""
         content: Json = {
             "model": model_of(request),
-            "messages": _messages(request.messages),
+            "messages": _messages(request.messages, short_id if host.short_ids else plain_id),
             **_settings(request.call.sampling, host.max_tokens, host.seed),
             **(_form(request.call.form) if request.call.form is not PLAIN else {}),
             **dict(host.extra),
@@ -139,35 +139,35 @@ def _response_format(form: Form) -> Json | None:
     return {"type": "json_schema", "json_schema": settings(name=form.schema_name, schema=schema, strict=form.strict)}
 
 
-def _messages(messages: Conversation) -> list[Json]:
+def _messages(messages: Conversation, id_of: Callable[[str], str]) -> list[Json]:
     turns: list[Json] = []
     for message in messages:
         if not [part for part in message.parts if part.__class__ is not Text]:
             turns.append({"role": message.role, "content": message.text})
         else:
-            turns += _turns(message)
+            turns += _turns(message, id_of)
     return turns
 
 
-def _turns(message: Message) -> Iterator[Json]:
+def _turns(message: Message, id_of: Callable[[str], str]) -> Iterator[Json]:
     """One of our messages: each tool result is a turn of its own there, before what else was said."""
     rest = []
     for part in message.parts:
         if isinstance(part, ToolResult):
-            yield {"role": "tool", "tool_call_id": plain_id(part.id), "content": part.content}
+            yield {"role": "tool", "tool_call_id": id_of(part.id), "content": part.content}
         else:
             rest.append(part)
     if rest:
-        yield _turn(message, rest)
+        yield _turn(message, rest, id_of)
 
 
-def _turn(message: Message, parts: list[Text | Image | ToolCall]) -> Json:
+def _turn(message: Message, parts: list[Text | Image | ToolCall], id_of: Callable[[str], str]) -> Json:
     calls = [part for part in parts if isinstance(part, ToolCall)]
     said = [part for part in parts if not isinstance(part, ToolCall)]
     turn: Json = {"role": message.role, "content": _content(said) if said or not calls else None}
     if calls:
         turn["tool_calls"] = [
-            {"id": plain_id(call.id), "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {"id": id_of(call.id), "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in calls
         ]
     return turn

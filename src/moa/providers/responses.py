@@ -19,7 +19,7 @@ from moa.providers._failure import failed_inside
 from moa.providers._saying import Saying, likely
 from moa.providers._sse import ServerEvent
 from moa.providers._usage import figure
-from moa.providers._wire import Json, decoded, model_of, parsed, plain_id, settings
+from moa.providers._wire import Json, decoded, model_of, parsed, settings, strict_id
 from moa.providers.hosts import Host
 from moa.providers.openai import Chat
 
@@ -95,12 +95,12 @@ def _items(message: Message) -> Iterator[Json]:
     calls = [part for part in message.parts if isinstance(part, ToolCall)]
     for part in message.parts:
         if isinstance(part, ToolResult):
-            yield {"type": "function_call_output", "call_id": plain_id(part.id), "output": part.content}
+            yield {"type": "function_call_output", "call_id": strict_id(part.id), "output": part.content}
     if said or not message.parts:
         role = "user" if message.role == "tool" else message.role
         yield {"type": "message", "role": role, "content": [_part(part, role) for part in said]}
     for call in calls:
-        yield {"type": "function_call", "call_id": plain_id(call.id), "name": call.name, "arguments": call.arguments}
+        yield {"type": "function_call", "call_id": strict_id(call.id), "name": call.name, "arguments": call.arguments}
 
 
 def _part(part: Text | Image, role: str) -> Json:

@@ -18,7 +18,7 @@ from moa.wrap.sizes import Sizes
 _REFUSAL = re.compile(
     r"unsupported|not supported|does(n't| not) support|not (allowed|permitted|available)|unknown|unrecognized|unexpected"
     r"|extra (inputs|fields)|invalid (parameter|field)|only the default|not compatible|must be (unset|omitted)"
-    r"|can ?not (both )?be (specified|set|used)",
+    r"|can ?not (both )?be (specified|set|used)|deprecated",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
