@@ -44,7 +44,7 @@ KINDS = {
     "q4_0": (Quantization.Q4_0, Quantization.Q8_0, gguf.LlamaFileType.MOSTLY_Q4_0),
 }
 """What the matrices of the layers, and the embedding, are kept in. On AVX2 llama.cpp needs a fifth less time for q4_0
-than for q8_0, and the models lose no more than a point by it."""
+than for q8_0, and the models lose one point by it, or two."""
 
 
 def add_shape(writer: gguf.GGUFWriter, model: Llama) -> None:

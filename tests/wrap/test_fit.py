@@ -82,6 +82,7 @@ def sent(picky: Picky, request: Request, times: int = 2) -> tuple[list[Any], lis
         ("temperature: Extra inputs are not permitted", None, "temperature"),
         ("Unrecognized request argument supplied: seed", None, "seed"),
         ("`top_p` is not supported by this model", None, "top_p"),
+        ("`temperature` is deprecated for this model.", None, "temperature"),
         ("`temperature` and `top_p` cannot both be specified for this model.", None, "top_p"),
         ("Thinking level is not supported for this model.", None, "reasoning_effort"),
         (

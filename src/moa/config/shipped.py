@@ -21,9 +21,10 @@ SLOTS, CONTEXT = 8, 1024
 
 def in_turns() -> Machine:
     """The cores of this machine, as the models that ship share them: as many models at a time as there are cores, each with all its
-    slots full before the next comes. With more than that each would answer one call at a time, in a third more processor time."""
+    slots full before the next comes. With more than that each would answer one call at a time, in a third more processor time; and
+    if each had its turn but once the slots would stand half empty at the end of it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(at_once=SLOTS, most_in_a_row=SLOTS, models=cores)
+    return Machine(at_once=SLOTS, models=cores)
 
 
 class Files:
