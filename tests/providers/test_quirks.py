@@ -69,13 +69,14 @@ def test_an_answer_that_failed_is_not_taken_for_a_whole_one(wire: str, reason: s
     ids=["an id each", "the id late"],
 )
 def test_fragments_of_one_call_stay_together_whatever_their_ids(fragments: list[dict[str, str]]) -> None:
-    reading = WIRES["chat"].reading(Scope(), "m")
+    reading, heard = WIRES["chat"].reading(Scope(), "m"), list[Delta]()
     for one in fragments:
         function = {name: value for name, value in one.items() if name != "id"}
         tool = {"index": 0, "id": one.get("id"), "function": function}
         data = json.dumps({"choices": [{"delta": {"tool_calls": [tool]}}]}).encode()
-        assert all(isinstance(delta, Delta) for delta in reading.event(ServerEvent("", data)))
+        heard += reading.event(ServerEvent("", data))
     (call,) = reading.reply(ended=True).tool_calls
+    assert heard[0].id == call.id
     assert (call.name, call.arguments) == ("f", '{"c":1}')
 
 

@@ -56,10 +56,6 @@ def _offered(call: Call) -> set[str]:
 def _free(call: Call) -> set[str]:
     """The tools it may call: by its choice all that are offered, none, or one."""
     choice = call.form.tool_choice
-    return (
-        _offered(call)
-        if choice in ("", "auto", "required")
-        else _offered(call) & {choice}
-        if choice != "none"
-        else set()
-    )
+    if choice in ("", "auto", "required"):
+        return _offered(call)
+    return set() if choice == "none" else _offered(call) & {choice}

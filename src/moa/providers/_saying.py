@@ -121,7 +121,8 @@ class Saying:
             arguments = msgspec.json.encode(arguments).decode()
         place = self._place(index, call, name)
         held = self._tools[place]
-        held[0] = held[0] or call or f"call_{place}"
+        call = call if held[0] else call or f"call_{place}"
+        held[0] = held[0] or call
         held[1] = held[1] or name
         held[2] += arguments or ""
         return Delta(arguments or "", "tool", self._scope.attempt, self._scope.final, place, call, name)
