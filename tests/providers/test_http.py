@@ -8,6 +8,7 @@ import gzip
 import random
 import socket
 import ssl
+import threading
 from contextlib import suppress
 
 import pytest
@@ -25,6 +26,44 @@ from providers.upstream import http, upstream
 async def got(transport: Aiohttp, url: str, limit: int = 1 << 20) -> bytes:
     async with transport.request("POST", url, {}, b"{}") as response:
         return await response.read(limit)
+
+
+def test_a_loop_ends_though_a_name_server_is_still_silent(monkeypatch: pytest.MonkeyPatch):
+    asked, ended, given_up, outcome = threading.Event(), threading.Event(), threading.Event(), []
+
+    def getaddrinfo(*_, **__):
+        asked.set()
+        outcome.append(ended.wait(20))
+        given_up.set()
+        raise socket.gaierror(socket.EAI_AGAIN, "late")
+
+    async def main():
+        transport = Aiohttp()
+        call = asyncio.create_task(got(transport, "http://model.example.invalid/v1"))
+        await asyncio.to_thread(asked.wait)
+        call.cancel()
+        await asyncio.wait({call})
+        await transport.aclose()
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    asyncio.run(main())
+    ended.set()
+    given_up.wait()
+    assert outcome == [True]
+
+
+def test_a_name_that_is_not_there_is_unreachable(monkeypatch: pytest.MonkeyPatch):
+    def getaddrinfo(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    async def main():
+        transport = Aiohttp()
+        with pytest.raises(Unreachable):
+            await got(transport, "http://model.example.invalid/v1")
+        await transport.aclose()
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    asyncio.run(main())
 
 
 def test_a_body_that_unpacks_to_more_than_the_limit_is_refused():

@@ -22,6 +22,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from moa.core.errors import BadReply, BadRequest, Cut, ProviderError, TimedOut, Unreachable
+from moa.providers._names import Names
 
 CONNECT_SECONDS = 5.0
 HANDSHAKES = 512
@@ -146,7 +147,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self) -> None:
         # limit=0: how many calls go out at once is decided by wrap/limit, not by a hidden queue here.
-        super().__init__(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        super().__init__(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, resolver=Names())
         self._handshakes: dict[ConnectionKey, asyncio.Semaphore] = {}
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
